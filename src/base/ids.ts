@@ -1,0 +1,17 @@
+// Branded numbers, so that one kind of index cannot be passed for another. They cost nothing at run time.
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = number & { readonly [brand]: Name };
+
+/** Index of a route in its snapshot's table of routes. */
+export type RouteIndex = Branded<'RouteIndex'>;
+/** Index of a limit in the shared limit table; stays the same over reloads. */
+export type LimitIndex = Branded<'LimitIndex'>;
+/** Index of a slot in a shared slot table. */
+export type SlotIndex = Branded<'SlotIndex'>;
+/** Index of a metric series (service, route) in the shared series table; stays the same over reloads. */
+export type SeriesIndex = Branded<'SeriesIndex'>;
+/** Index of an upstream target in the shared target table; stays the same over reloads. */
+export type TargetIndex = Branded<'TargetIndex'>;
+/** Index of a gateway worker, 0 to workerCount - 1; a replacement takes over its predecessor's. */
+export type WorkerIndex = Branded<'WorkerIndex'>;

@@ -1,0 +1,103 @@
+// The checked, normalised configuration: defaults filled in, units converted, names resolved. What sluice.yaml says, as
+// the compiler of snapshots reads it. Nothing here depends on where it was written.
+
+export interface Config {
+  readonly gateway: GatewayConfig;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly consumers: readonly ConsumerConfig[];
+  readonly services: readonly ServiceConfig[];
+}
+
+export interface GatewayConfig {
+  readonly listen: readonly ListenConfig[];
+  readonly admin: AddressConfig;
+  /** Gateway workers; 0 stands for the number of cores. */
+  readonly workers: number;
+  /** CIDR blocks or addresses. */
+  readonly trustedProxies: readonly string[];
+  readonly limits: {
+    readonly headerBytes: number;
+    readonly bodyBytes: number;
+    readonly headerTimeoutMs: number;
+    readonly idleTimeoutMs: number;
+    readonly connections: number;
+  };
+  readonly drainTimeoutMs: number;
+}
+
+export interface AddressConfig {
+  /** '' listens on every address. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface ListenConfig extends AddressConfig {
+  readonly engine: 'uws' | 'node';
+}
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly targets: readonly TargetConfig[];
+  readonly timeouts: {
+    readonly connectMs: number;
+    readonly responseMs: number;
+    readonly idleMs: number;
+    /** 0: none. */
+    readonly totalMs: number;
+  };
+  /** Connections to each target, per worker. */
+  readonly connections: number;
+}
+
+export interface TargetConfig {
+  /** http://127.0.0.1:9001: scheme and authority. */
+  readonly origin: string;
+  readonly authority: string;
+  /** '' or /base, without a final slash. */
+  readonly basePath: string;
+  readonly weight: number;
+}
+
+export interface ConsumerConfig {
+  readonly name: string;
+  readonly keys: readonly KeyConfig[];
+}
+
+export interface KeyConfig {
+  readonly id: string;
+  /** SHA-256 of the secret, 64 hexadecimal digits: the secret itself goes no further than the parser. */
+  readonly sha256: string;
+}
+
+export interface ServiceConfig {
+  readonly name: string;
+  /** Lower case, without a port; '*.example.com' for one or more labels; empty: any host. */
+  readonly hosts: readonly string[];
+  /** Prefix of every route: '' or /shop/v1. Literal segments only. */
+  readonly path: string;
+  readonly upstream: string;
+  readonly stripPath: boolean;
+  readonly preserveHost: boolean;
+  readonly allowEncodedSlashes: boolean;
+  readonly allowSemicolons: boolean;
+  readonly policies: readonly PolicyUse[];
+  readonly routes: readonly RouteConfig[];
+}
+
+export interface RouteConfig {
+  readonly name: string;
+  /** Upper case; 'ANY' for every method. */
+  readonly method: string;
+  /** Without the service's prefix: /orders/{id} */
+  readonly path: string;
+  readonly allowEncodedSlashes: boolean;
+  readonly allowSemicolons: boolean;
+  readonly policies: readonly PolicyUse[];
+}
+
+/** One use of a policy: its name in the registry, and its own checked configuration. */
+export interface PolicyUse {
+  readonly policy: string;
+  readonly config: unknown;
+}

@@ -1,0 +1,57 @@
+// Every answer that the gateway gives by itself instead of the upstream's. One table drives the response body (RFC 9457),
+// the label of sluice_rejections_total, and docs/errors.md; tests tie the three together.
+
+export interface ErrorSpec {
+  /** Index in the table, and the verdict's number. 0 admits and -1 waits, so that ids start at 1. */
+  readonly id: number;
+  readonly status: number;
+  /** Who caused it: the client, the gateway itself, or the upstream. */
+  readonly source: 'client' | 'gateway' | 'upstream';
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean;
+  readonly title: string;
+}
+
+export const errors = {
+  BAD_REQUEST: { id: 1, status: 400, source: 'client', retryable: false, title: 'The request is malformed' },
+  BAD_PATH: { id: 2, status: 400, source: 'client', retryable: false, title: 'The path cannot be used' },
+  BAD_FRAMING: { id: 3, status: 400, source: 'client', retryable: false, title: 'The length of the body is ambiguous' },
+  BAD_HOST: { id: 4, status: 400, source: 'client', retryable: false, title: 'The host is missing, repeated or malformed' },
+  UNAUTHENTICATED: { id: 5, status: 401, source: 'client', retryable: false, title: 'Credentials are missing or not valid' },
+  NO_ROUTE: { id: 6, status: 404, source: 'client', retryable: false, title: 'No API is served at this address' },
+  METHOD_NOT_ALLOWED: { id: 7, status: 405, source: 'client', retryable: false, title: 'The method is not allowed here' },
+  REQUEST_TIMEOUT: { id: 8, status: 408, source: 'client', retryable: true, title: 'The request took too long to arrive' },
+  LENGTH_REQUIRED: { id: 9, status: 411, source: 'client', retryable: false, title: 'A Content-Length is required' },
+  BODY_TOO_LARGE: { id: 10, status: 413, source: 'client', retryable: false, title: 'The body is too large' },
+  URI_TOO_LONG: { id: 11, status: 414, source: 'client', retryable: false, title: 'The request target is too long' },
+  EXPECTATION_FAILED: { id: 12, status: 417, source: 'client', retryable: false, title: 'The expectation cannot be met' },
+  MISDIRECTED: { id: 13, status: 421, source: 'client', retryable: false, title: 'The request is for another authority' },
+  RATE_LIMITED: { id: 14, status: 429, source: 'client', retryable: true, title: 'Too many requests' },
+  TOO_MANY_IN_FLIGHT: { id: 15, status: 429, source: 'client', retryable: true, title: 'Too many requests at once' },
+  HEADERS_TOO_LARGE: { id: 16, status: 431, source: 'client', retryable: false, title: 'The headers are too large' },
+  METHOD_NOT_IMPLEMENTED: { id: 17, status: 501, source: 'client', retryable: false, title: 'The method is not implemented' },
+  INTERNAL: { id: 18, status: 500, source: 'gateway', retryable: true, title: 'The gateway failed' },
+  BAD_GATEWAY: { id: 19, status: 502, source: 'upstream', retryable: true, title: 'The upstream gave no valid answer' },
+  UPSTREAM_UNREACHABLE: { id: 20, status: 502, source: 'upstream', retryable: true, title: 'The upstream cannot be reached' },
+  UPSTREAM_BUSY: { id: 21, status: 503, source: 'upstream', retryable: true, title: 'The upstream has no free connection' },
+  NOT_READY: { id: 22, status: 503, source: 'gateway', retryable: true, title: 'The gateway is not ready' },
+  PARKING_FULL: { id: 23, status: 503, source: 'gateway', retryable: true, title: 'Too many requests are waiting for a decision' },
+  DECISION_TIMEOUT: { id: 24, status: 503, source: 'gateway', retryable: true, title: 'A decision took too long' },
+  UPSTREAM_TIMEOUT: { id: 25, status: 504, source: 'upstream', retryable: true, title: 'The upstream took too long' },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errors;
+export type ErrorId = (typeof errors)[ErrorCode]['id'];
+
+/** What a policy or stage decides: 0 admits, an error's id refuses, WAIT parks the exchange. */
+export type Verdict = number;
+export const ADMIT = 0;
+export const WAIT = -1;
+
+/** One more than the highest id: the length of tables indexed by it. */
+export const ERROR_ID_COUNT = 26;
+
+/** Codes by id; index 0 is unused. */
+export const errorCodes: readonly (ErrorCode | undefined)[] = Array.from({ length: ERROR_ID_COUNT }, (_, id) =>
+  (Object.keys(errors) as ErrorCode[]).find((code) => errors[code].id === id),
+);

@@ -1,0 +1,16 @@
+// The order in which policies meet a request. Order lives here only: within a stage, the written order decides
+// (service before route).
+
+export const stages = [
+  'perimeter', // ip, method, size
+  'limit-origin', // limits by ip, header or route: before anybody is authenticated
+  'authenticate',
+  'authorise',
+  'limit-identity', // limits by consumer
+] as const;
+
+export type Stage = (typeof stages)[number];
+
+export function stageRank(stage: Stage): number {
+  return stages.indexOf(stage);
+}

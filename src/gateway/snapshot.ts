@@ -1,0 +1,117 @@
+// The snapshot: everything that the data plane knows of the configuration, as one immutable, numbered value.
+//
+// It crosses from the control plane as bytes in shared memory (src/shm/arena.ts): the route trie, and every plan below
+// packed with MessagePack. A worker unpacks a plan when its first request comes, so that attaching a snapshot of 10,000
+// routes takes no longer than one of ten. Plans hold data only; functions are chosen by policy name in the worker.
+
+import type { LimitIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
+
+/** Settings that belong to no service. */
+export interface GatewayPlan {
+  readonly bodyBytesMax: number;
+  readonly headerBytesMax: number;
+  /** CIDR blocks whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly upstreams: readonly UpstreamPlan[];
+}
+
+export interface UpstreamPlan {
+  readonly name: string;
+  readonly targets: readonly TargetPlan[];
+  readonly connectTimeoutMs: number;
+  /** From the request's last byte sent to the head of the answer. */
+  readonly responseTimeoutMs: number;
+  /** Between two pieces of a body, either way. */
+  readonly idleTimeoutMs: number;
+  /** From the first byte of the request to the last of the answer; 0 for none. */
+  readonly totalTimeoutMs: number;
+  /** Connections to each target, per worker. */
+  readonly connectionsMax: number;
+}
+
+export interface TargetPlan {
+  /** Scheme and authority: http://127.0.0.1:9001 */
+  readonly origin: string;
+  /** Host header: 127.0.0.1:9001 */
+  readonly authority: string;
+  /** Put in front of the path; '' or /base without a final slash. */
+  readonly basePath: string;
+  readonly weight: number;
+  readonly index: TargetIndex;
+}
+
+export interface RoutePlan {
+  readonly service: string;
+  readonly route: string;
+  readonly series: SeriesIndex;
+  /** Index in GatewayPlan.upstreams. */
+  readonly upstream: number;
+  /** Characters of the normalised path to drop before it is forwarded (stripPath). */
+  readonly stripChars: number;
+  readonly preserveHost: boolean;
+  readonly allowEncodedSlashes: boolean;
+  readonly allowSemicolons: boolean;
+  readonly bodyBytesMax: number;
+  /** Names of the {parameters} in the order of their segments. */
+  readonly paramNames: readonly string[];
+  /** In the order of stages. */
+  readonly policies: readonly PolicyPlan[];
+  /** Header names (lower case) that carry credentials: never forwarded. */
+  readonly credentialHeaders: readonly string[];
+  /** The value of RateLimit-Policy; '' when the route has no rate limit. */
+  readonly rateLimitPolicy: string;
+}
+
+export interface PolicyPlan {
+  readonly policy: string;
+  readonly plan: unknown;
+}
+
+/** What a limit's key is made of. */
+export type LimitBy =
+  | { readonly kind: 'route' }
+  | { readonly kind: 'ip' }
+  | { readonly kind: 'consumer' }
+  | { readonly kind: 'header'; readonly name: string };
+
+export interface AuthPlan {
+  readonly methods: readonly AuthMethodPlan[];
+  /** The value of WWW-Authenticate. */
+  readonly challenge: string;
+}
+
+export interface AuthMethodPlan {
+  readonly kind: 'api-key';
+  /** Lower case. */
+  readonly header: string;
+}
+
+export interface RateLimitPlan {
+  readonly limit: LimitIndex;
+  readonly by: LimitBy;
+  /** As it stands in RateLimit and RateLimit-Policy. */
+  readonly label: string;
+}
+
+export interface ConcurrencyPlan {
+  /** 64-bit identity of the limit, which survives reloads. */
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly max: number;
+  readonly by: LimitBy;
+}
+
+export interface ConsumerPlan {
+  readonly name: string;
+}
+
+/** One rate limit as the limit table needs it. */
+export interface LimitDefinition {
+  /** Hash of names (service, route, policy, place), never of indexes, so that slots survive reloads. */
+  readonly idLow: number;
+  readonly idHigh: number;
+  /** Where it stands in the configuration, for messages and metrics: shop.get-order.rate-limit. */
+  readonly name: string;
+  readonly tokensPerSecond: number;
+  readonly burst: number;
+}
