@@ -1,0 +1,62 @@
+// All shared memory of a process, as one value that can be posted to its threads.
+//
+//   table        file                   bytes                      written by
+//   --------------------------------------------------------------------------------------------
+//   control      control-block.ts       64 + 384 per worker        main thread and workers
+//   series       series-table.ts        64 + 512 KiB per worker    workers
+//   targets      target-table.ts        256 KiB                    workers
+//   limits       limit-table.ts         see there                  workers and main thread
+//   concurrency  concurrency-table.ts   see there                  workers and main thread
+//
+// Arenas (arena.ts) come and go beside these: each is posted with its snapshot.
+
+import { ConcurrencyTable } from './concurrency-table.ts';
+import { ControlBlock } from './control-block.ts';
+import { LimitTable } from './limit-table.ts';
+import { SeriesTable } from './series-table.ts';
+import { TargetTable } from './target-table.ts';
+
+export interface SharedBuffers {
+  readonly control: SharedArrayBuffer;
+  readonly series: SharedArrayBuffer;
+  readonly targets: SharedArrayBuffer;
+  readonly limits: SharedArrayBuffer;
+  readonly concurrency: SharedArrayBuffer;
+}
+
+export class SharedMemory {
+  readonly control: ControlBlock;
+  readonly series: SeriesTable;
+  readonly targets: TargetTable;
+  readonly limits: LimitTable;
+  readonly concurrency: ConcurrencyTable;
+
+  constructor(buffers: SharedBuffers) {
+    this.control = new ControlBlock(buffers.control);
+    this.series = new SeriesTable(buffers.series);
+    this.targets = new TargetTable(buffers.targets);
+    this.limits = new LimitTable(buffers.limits);
+    this.concurrency = new ConcurrencyTable(buffers.concurrency);
+  }
+
+  /** @param seedLow, seedHigh  random, so that nobody outside can aim keys at one slot */
+  static create(workerCount: number, seedLow: number, seedHigh: number): SharedMemory {
+    return new SharedMemory({
+      control: ControlBlock.create(workerCount, seedLow, seedHigh).buffer,
+      series: SeriesTable.create(workerCount).buffer,
+      targets: TargetTable.create().buffer,
+      limits: LimitTable.create().buffer,
+      concurrency: ConcurrencyTable.create(workerCount).buffer,
+    });
+  }
+
+  buffers(): SharedBuffers {
+    return {
+      control: this.control.buffer,
+      series: this.series.buffer,
+      targets: this.targets.buffer,
+      limits: this.limits.buffer,
+      concurrency: this.concurrency.buffer,
+    };
+  }
+}
