@@ -4,12 +4,8 @@
 // packed with MessagePack. A worker unpacks a plan when its first request comes, so that attaching a snapshot of 10,000
 // routes takes no longer than one of ten. Plans hold data only; functions are chosen by policy name in the worker.
 
-import type { LimitIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
-
 /** Settings that belong to no service. */
 export interface GatewayPlan {
-  readonly bodyBytesMax: number;
-  readonly headerBytesMax: number;
   /** CIDR blocks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly upstreams: readonly UpstreamPlan[];
@@ -37,13 +33,11 @@ export interface TargetPlan {
   /** Put in front of the path; '' or /base without a final slash. */
   readonly basePath: string;
   readonly weight: number;
-  readonly index: TargetIndex;
 }
 
 export interface RoutePlan {
   readonly service: string;
   readonly route: string;
-  readonly series: SeriesIndex;
   /** Index in GatewayPlan.upstreams. */
   readonly upstream: number;
   /** Characters of the normalised path to drop before it is forwarded (stripPath). */
@@ -52,8 +46,6 @@ export interface RoutePlan {
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
   readonly bodyBytesMax: number;
-  /** Names of the {parameters} in the order of their segments. */
-  readonly paramNames: readonly string[];
   /** In the order of stages. */
   readonly policies: readonly PolicyPlan[];
   /** Header names (lower case) that carry credentials: never forwarded. */
@@ -87,7 +79,11 @@ export interface AuthMethodPlan {
 }
 
 export interface RateLimitPlan {
-  readonly limit: LimitIndex;
+  /** Index in the snapshot's list of limits; the arena says which entry of the shared limit table that is. */
+  readonly limit: number;
+  /** 64-bit identity of the limit, which survives reloads. */
+  readonly idLow: number;
+  readonly idHigh: number;
   readonly by: LimitBy;
   /** As it stands in RateLimit and RateLimit-Policy. */
   readonly label: string;

@@ -25,7 +25,7 @@ export const errors = {
   BODY_TOO_LARGE: { id: 10, status: 413, source: 'client', retryable: false, title: 'The body is too large' },
   URI_TOO_LONG: { id: 11, status: 414, source: 'client', retryable: false, title: 'The request target is too long' },
   EXPECTATION_FAILED: { id: 12, status: 417, source: 'client', retryable: false, title: 'The expectation cannot be met' },
-  MISDIRECTED: { id: 13, status: 421, source: 'client', retryable: false, title: 'The request is for another authority' },
+  BODY_INCOMPLETE: { id: 13, status: 400, source: 'client', retryable: false, title: 'The body ended early' },
   RATE_LIMITED: { id: 14, status: 429, source: 'client', retryable: true, title: 'Too many requests' },
   TOO_MANY_IN_FLIGHT: { id: 15, status: 429, source: 'client', retryable: true, title: 'Too many requests at once' },
   HEADERS_TOO_LARGE: { id: 16, status: 431, source: 'client', retryable: false, title: 'The headers are too large' },

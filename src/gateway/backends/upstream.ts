@@ -1,0 +1,190 @@
+// The backend that proxies: streams the request to a target of an upstream and the answer back, with backpressure both
+// ways. An upstream that fails before its answer's head gives a problem; after it, the client's connection is cut.
+
+import { errors } from '../pipeline/errors.ts';
+import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
+import { releaseBody } from '../pipeline/kept-body.ts';
+import { commonHeaders, cut, finish, refuse } from '../pipeline/respond.ts';
+import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
+import { type RelayedAnswer, relayAnswerHeaders, relayRequestHeaders } from '../upstream/relay-headers.ts';
+import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
+import type { Backend } from './backend.ts';
+
+export class UpstreamBackend implements Backend {
+  readonly #upstream: LiveUpstream;
+
+  constructor(upstream: LiveUpstream) {
+    this.#upstream = upstream;
+  }
+
+  start(x: Exchange): void {
+    const call = new UpstreamCall(x, this.#upstream);
+    x.call = call;
+    call.send();
+    // A transport may fail at once, and the call be gone.
+    if (x.call === call) releaseBody(x);
+  }
+}
+
+// Methods whose repetition does no harm (RFC 9110 §9.2.2).
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH']);
+
+const relayed: RelayedAnswer = { length: -1 };
+
+class UpstreamCall implements BackendCall, AnswerHandler {
+  readonly #x: Exchange;
+  readonly #upstream: LiveUpstream;
+  readonly #totalDueMs: number;
+  #target: LiveTarget;
+  #transportCall: TransportCall | undefined;
+  #sending = false;
+  #retried = false;
+  #answerPaused = false;
+  #ended = false;
+
+  constructor(x: Exchange, upstream: LiveUpstream) {
+    this.#x = x;
+    this.#upstream = upstream;
+    const nowMs = x.plane.deadlines.nowMs;
+    this.#totalDueMs = upstream.plan.totalTimeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + upstream.plan.totalTimeoutMs;
+    this.#target = upstream.pick(nowMs);
+  }
+
+  send(): void {
+    const x = this.#x;
+    const { plan, transport } = this.#target;
+    const { stripChars } = (x.route as NonNullable<typeof x.route>).plan;
+    const path = stripChars === 0 ? x.path : x.path.slice(stripChars) || '/';
+    this.#sending = true;
+    this.#arm(this.#upstream.plan.responseTimeoutMs);
+    const call = transport.send(
+      {
+        method: x.method,
+        path: plan.basePath + path + x.query,
+        headers: relayRequestHeaders(x, plan.authority),
+        bodyLength: x.bodyLength,
+      },
+      this,
+    );
+    if (this.#sending) this.#transportCall = call;
+  }
+
+  // BackendCall: from the client.
+
+  sendBody(chunk: Buffer, last: boolean): void {
+    const { responseTimeoutMs, idleTimeoutMs } = this.#upstream.plan;
+    this.#arm(last ? responseTimeoutMs : Math.max(idleTimeoutMs, responseTimeoutMs));
+    const more = this.#transportCall?.sendBody(chunk, last) ?? true;
+    if (!more && !last && !this.#x.bodyPaused) {
+      this.#x.bodyPaused = true;
+      this.#x.stream.pauseBody();
+    }
+  }
+
+  resumeAnswer(): void {
+    if (!this.#answerPaused) return;
+    this.#answerPaused = false;
+    this.#arm(this.#upstream.plan.idleTimeoutMs);
+    this.#transportCall?.resume();
+  }
+
+  expire(): void {
+    const x = this.#x;
+    if (x.headSent) return cut(x);
+    if (!x.bodyEnded && !x.bodyPaused) {
+      x.closeAfter = true;
+      return refuse(x, errors.REQUEST_TIMEOUT.id);
+    }
+    refuse(x, errors.UPSTREAM_TIMEOUT.id);
+  }
+
+  cancel(): void {
+    this.#ended = true;
+    this.#sending = false;
+    this.#transportCall?.cancel();
+    this.#transportCall = undefined;
+  }
+
+  // AnswerHandler: from the upstream.
+
+  onHead(status: number, received: HeaderList): void {
+    if (this.#ended) return;
+    const x = this.#x;
+    this.#upstream.countSuccess(this.#target);
+    const headers = commonHeaders(x);
+    if (!relayAnswerHeaders(received, headers, relayed)) return refuse(x, errors.BAD_GATEWAY.id);
+    const bodyless = x.method === 'HEAD' || status === 204 || status === 304;
+    x.status = status;
+    x.headSent = true;
+    this.#arm(this.#upstream.plan.idleTimeoutMs);
+    // An answer that overtakes its request's body ends the connection: what is left of the body would be read as a request.
+    const close = x.plane.isDraining() || x.closeAfter;
+    x.stream.writeHead(status, headers, status === 204 ? -1 : relayed.length, bodyless, close);
+  }
+
+  onChunk(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#arm(this.#upstream.plan.idleTimeoutMs);
+    if (!this.#x.stream.write(chunk) && !this.#ended) {
+      this.#answerPaused = true;
+      this.#transportCall?.pause();
+    }
+  }
+
+  onEnd(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const x = this.#x;
+    x.stream.end(!x.bodyEnded);
+    finish(x);
+  }
+
+  onFailure(failure: TransportFailure): void {
+    if (this.#ended) return;
+    this.#sending = false;
+    this.#transportCall = undefined;
+    const x = this.#x;
+    const nowMs = x.plane.deadlines.nowMs;
+    if (failure === 'unreachable' || failure === 'connect-timeout') this.#upstream.countFailure(this.#target, nowMs);
+    if (failure === 'reset' && !x.headSent && this.#mayRetry()) {
+      this.#retried = true;
+      return this.send();
+    }
+    this.#ended = true;
+    x.call = undefined;
+    if (x.headSent) return cut(x);
+    refuse(x, errorOf(failure));
+  }
+
+  onBodyWanted(): void {
+    const x = this.#x;
+    if (this.#ended || !x.bodyPaused || x.bodyEnded) return;
+    x.bodyPaused = false;
+    x.stream.resumeBody();
+  }
+
+  // A kept connection may be closed by the upstream at the very moment it is used again; where repeating is safe, a fresh
+  // one gets the request once more.
+  #mayRetry(): boolean {
+    return !this.#retried && this.#x.bodyLength === 0 && IDEMPOTENT.has(this.#x.method);
+  }
+
+  #arm(ms: number): void {
+    const { deadlines } = this.#x.plane;
+    deadlines.arm(this.#x, Math.max(0, Math.min(ms, this.#totalDueMs - deadlines.nowMs)));
+  }
+}
+
+function errorOf(failure: TransportFailure): number {
+  switch (failure) {
+    case 'unreachable':
+      return errors.UPSTREAM_UNREACHABLE.id;
+    case 'connect-timeout':
+      return errors.UPSTREAM_TIMEOUT.id;
+    case 'busy':
+      return errors.UPSTREAM_BUSY.id;
+    case 'reset':
+    case 'invalid':
+      return errors.BAD_GATEWAY.id;
+  }
+}

@@ -1,0 +1,159 @@
+// Everything that one gateway worker works with. No state outlives it: a replaced worker's thread may be used again.
+
+import type { Clock } from '../base/clock.ts';
+import type { WorkerIndex } from '../base/ids.ts';
+import { Arena } from '../shm/arena.ts';
+import type { SharedMemory } from '../shm/shared-memory.ts';
+import { LiveSnapshot } from './live-snapshot.ts';
+import { Deadlines } from './pipeline/deadlines.ts';
+import { errors } from './pipeline/errors.ts';
+import { type ClientStream, Exchange, Phase } from './pipeline/exchange.ts';
+import { resume } from './pipeline/handle.ts';
+import { Parking } from './pipeline/parking.ts';
+import { requestId } from './pipeline/request-id.ts';
+import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
+import type { PolicyRun } from './policies/policy-run.ts';
+import { RouteMatch } from './router/match-route.ts';
+import { TransportPools } from './upstream/transport-pools.ts';
+import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
+
+export interface DataPlaneOptions {
+  readonly shm: SharedMemory;
+  readonly worker: WorkerIndex;
+  readonly clock: Clock;
+  readonly policies: readonly PolicyRun[];
+  readonly createTransport: (options: TransportOptions) => Transport;
+}
+
+export class DataPlane {
+  readonly shm: SharedMemory;
+  readonly worker: WorkerIndex;
+  readonly clock: Clock;
+  readonly pools: TransportPools;
+  readonly deadlines: Deadlines;
+  readonly parking: Parking;
+  /** Reused by every match. */
+  readonly match = new RouteMatch();
+  /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
+  keptBodyBytes = 0;
+  /** Answers handed over whose bytes the client has not all taken. */
+  flushing = 0;
+  readonly #policies: ReadonlyMap<string, PolicyRun>;
+  readonly #attached = new Map<number, LiveSnapshot>();
+  #current: LiveSnapshot | undefined;
+  #inFlight = 0;
+
+  constructor(options: DataPlaneOptions) {
+    this.shm = options.shm;
+    this.worker = options.worker;
+    this.clock = options.clock;
+    this.pools = new TransportPools(options.createTransport);
+    this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
+    this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
+    this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  policy(name: string): PolicyRun {
+    const policy = this.#policies.get(name);
+    if (policy === undefined) throw new Error(`no policy is called ${name}: the registries differ`);
+    return policy;
+  }
+
+  /** Hold a snapshot ready; requests meet it once the control block's epoch names it. */
+  attach(arenaIndex: number, buffer: SharedArrayBuffer): void {
+    const arena = new Arena(buffer);
+    if (this.#attached.has(arena.get('epoch'))) return;
+    const snapshot = new LiveSnapshot(this, arenaIndex, arena);
+    this.#attached.set(snapshot.epoch, snapshot);
+    this.shm.control.pin(this.worker, arenaIndex);
+  }
+
+  /** Let go of snapshots that were passed over: attached, but their epoch was never raised. */
+  discard(epoch: number): void {
+    const snapshot = this.#attached.get(epoch);
+    if (snapshot !== undefined && snapshot !== this.#current) this.#releaseIfIdle(snapshot);
+  }
+
+  /** A new exchange on the snapshot of now. @hot */
+  open(stream: ClientStream): Exchange {
+    this.shm.control.countTurn(this.worker);
+    const snapshot = this.#snapshotOfNow();
+    snapshot.inFlight++;
+    this.#inFlight++;
+    this.shm.control.write(this.worker, 'inFlight', this.#inFlight);
+    return new Exchange(this, stream, snapshot, this.clock.nowUs());
+  }
+
+  /** What an exchange needs before any decision, refusals included. @hot */
+  begin(x: Exchange): void {
+    x.requestId = requestId(x.header('x-request-id'));
+    x.peerTrusted = x.snapshot.trustedProxies.trusts(x.peerAddress);
+    x.clientAddress = x.peerTrusted
+      ? x.snapshot.trustedProxies.clientOf(x.peerAddress, x.headerValues('x-forwarded-for'))
+      : x.peerAddress;
+  }
+
+  /** Give back what an exchange held. Called by finish() only. @hot */
+  end(x: Exchange): void {
+    this.deadlines.disarm(x);
+    if (x.permits !== undefined) {
+      for (const slot of x.permits) this.shm.concurrency.release(slot, this.worker);
+      x.permits = undefined;
+    }
+    this.#inFlight--;
+    this.shm.control.write(this.worker, 'inFlight', this.#inFlight);
+    if (--x.snapshot.inFlight === 0 && x.snapshot !== this.#current) this.#releaseIfIdle(x.snapshot);
+  }
+
+  /** @hot */
+  isDraining(): boolean {
+    return this.shm.control.isDraining();
+  }
+
+  /** The worker's tick, every TICK_MS. */
+  tick(): void {
+    this.shm.control.countTurn(this.worker);
+    // While it starts, a worker may see an epoch that it is about to attach.
+    if (this.#current !== undefined || this.#attached.has(this.shm.control.epoch())) this.#snapshotOfNow();
+    this.deadlines.advance(this.clock.nowUs() / 1_000);
+    this.shm.control.write(this.worker, 'parked', this.parking.count);
+  }
+
+  #snapshotOfNow(): LiveSnapshot {
+    const epoch = this.shm.control.epoch();
+    const current = this.#current;
+    if (current !== undefined && current.epoch === epoch) return current;
+    const next = this.#attached.get(epoch);
+    if (next === undefined) throw new Error(`epoch ${epoch} was raised before worker ${this.worker} attached it`);
+    this.#current = next;
+    this.shm.control.write(this.worker, 'epoch', epoch);
+    for (const old of this.#attached.values()) if (old.epoch < epoch) this.#releaseIfIdle(old);
+    return next;
+  }
+
+  #releaseIfIdle(snapshot: LiveSnapshot): void {
+    if (snapshot.inFlight > 0 || !this.#attached.delete(snapshot.epoch)) return;
+    snapshot.release();
+    this.shm.control.unpin(this.worker, snapshot.arenaIndex);
+  }
+}
+
+/** An exchange's deadline has come. */
+function expire(x: Exchange): void {
+  switch (x.phase) {
+    case Phase.PARKED:
+      return x.plane.parking.expire(x);
+    case Phase.BACKEND:
+      return x.call === undefined ? cut(x) : x.call.expire();
+    case Phase.DISCARDING:
+      return sendAnswer(x, true);
+    case Phase.DECIDING:
+      return refuse(x, errors.INTERNAL.id);
+    case Phase.DONE:
+      return;
+  }
+}

@@ -1,0 +1,157 @@
+// One gateway worker from its start to its end: a long-lived piscina task that holds the listeners of one thread.
+//
+// It ends in one way only. The main thread is asked to take the worker out of distribution, says so when that is done,
+// and then the app is closed, a turn of the loop passes, and the task returns. Exiting while registered, or any harder
+// way, ends the whole process with a signal.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Clock } from '../base/clock.ts';
+import type { WorkerIndex } from '../base/ids.ts';
+import { type SharedBuffers, SharedMemory } from '../shm/shared-memory.ts';
+import { DataPlane } from './data-plane.ts';
+import { NodeListener } from './listener/node/node-listener.ts';
+import { UwsListener } from './listener/uws/uws-listener.ts';
+import { TICK_MS } from './pipeline/deadlines.ts';
+import type { PolicyRun } from './policies/policy-run.ts';
+import type { FromWorker, ListenerSettings, ToWorker } from './worker-messages.ts';
+import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
+
+export interface GatewayWorkerData {
+  readonly worker: WorkerIndex;
+  readonly buffers: SharedBuffers;
+  readonly port: MessagePort;
+}
+
+export interface GatewayWorkerParts {
+  readonly clock: Clock;
+  readonly policies: readonly PolicyRun[];
+  readonly createTransport: (options: TransportOptions) => Transport;
+}
+
+// While draining: no request for so long means that no connection is in use any more. A client that has just been given
+// a response on a kept connection sends its next request within this time or not at all.
+const QUIET_MS = 300;
+const LOOP_DELAY_WINDOW_MS = 1_000;
+
+/** Runs until the worker has drained, was told to stop, or failed. Never rejects. */
+export function runGatewayWorker(data: GatewayWorkerData, parts: GatewayWorkerParts): Promise<void> {
+  return new Promise((resolve) => {
+    new GatewayWorker(data, parts, resolve).start();
+  });
+}
+
+class GatewayWorker {
+  readonly #worker: WorkerIndex;
+  readonly #port: MessagePort;
+  readonly #shm: SharedMemory;
+  readonly #clock: Clock;
+  readonly #plane: DataPlane;
+  readonly #onEnd: () => void;
+  readonly #onUncaught = (error: unknown): void => this.#fail(error);
+  #uws: readonly UwsListener[] = [];
+  readonly #nodes: NodeListener[] = [];
+  #ticker: NodeJS.Timeout | undefined;
+  #lastTickMs = 0;
+  #loopDelayMs = 0;
+  #loopDelaySinceMs = 0;
+  #drainUntilMs = 0;
+  #quietSinceMs = 0;
+  #ending = false;
+
+  constructor(data: GatewayWorkerData, parts: GatewayWorkerParts, onEnd: () => void) {
+    this.#worker = data.worker;
+    this.#port = data.port;
+    this.#shm = new SharedMemory(data.buffers);
+    this.#clock = parts.clock;
+    this.#onEnd = onEnd;
+    this.#plane = new DataPlane({ ...parts, shm: this.#shm, worker: data.worker });
+  }
+
+  start(): void {
+    process.on('uncaughtException', this.#onUncaught);
+    this.#port.on('message', (message: ToWorker) => this.#receive(message));
+    this.#lastTickMs = this.#nowMs();
+    // The app of a worker does not listen and would not keep its thread alive; this timer does.
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #receive(message: ToWorker): void {
+    switch (message.type) {
+      case 'attach':
+        this.#plane.attach(message.arena, message.buffer);
+        return this.#send({ type: 'attached', epoch: message.epoch });
+      case 'discard':
+        return this.#plane.discard(message.epoch);
+      case 'open':
+        return void this.#open(message.listeners).catch(this.#onUncaught);
+      case 'drain':
+        this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
+        this.#quietSinceMs = this.#nowMs();
+        for (const node of this.#nodes) node.drain();
+        return;
+      case 'removed':
+        return void this.#end();
+    }
+  }
+
+  async #open(listeners: ListenerSettings): Promise<void> {
+    const ports: number[] = [];
+    for (const options of listeners.node) {
+      const node = new NodeListener(this.#plane, options);
+      ports.push(await node.listen());
+      this.#nodes.push(node);
+    }
+    this.#uws = listeners.uws.map((options) => new UwsListener(this.#plane, options));
+    this.#send({ type: 'ready', descriptors: this.#uws.map((uws) => uws.descriptor()), ports });
+  }
+
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    this.#loopDelayMs = Math.max(this.#loopDelayMs, nowMs - this.#lastTickMs - TICK_MS);
+    this.#lastTickMs = nowMs;
+    this.#shm.control.write(this.#worker, 'heartMs', nowMs | 0);
+    if (nowMs - this.#loopDelaySinceMs >= LOOP_DELAY_WINDOW_MS) {
+      this.#shm.control.write(this.#worker, 'loopDelayUs', Math.round(this.#loopDelayMs * 1_000));
+      this.#loopDelayMs = 0;
+      this.#loopDelaySinceMs = nowMs;
+    }
+    this.#plane.tick();
+    if (this.#drainUntilMs > 0) this.#lookWhetherDrained(nowMs);
+  }
+
+  #lookWhetherDrained(nowMs: number): void {
+    const busy = this.#plane.inFlight > 0 || this.#plane.flushing > 0;
+    if (busy) this.#quietSinceMs = nowMs;
+    if (nowMs - this.#quietSinceMs < QUIET_MS && nowMs < this.#drainUntilMs) return;
+    this.#drainUntilMs = 0;
+    this.#send({ type: 'drained', cut: this.#plane.inFlight + this.#plane.flushing });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#send({ type: 'failed', error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+
+  async #end(): Promise<void> {
+    this.#ending = true;
+    clearInterval(this.#ticker);
+    for (const uws of this.#uws) uws.close();
+    for (const node of this.#nodes) node.close();
+    await this.#plane.pools.destroy();
+    // The closed app frees its sockets at the end of the turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('uncaughtException', this.#onUncaught);
+    this.#port.close();
+    this.#onEnd();
+  }
+
+  #send(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  #nowMs(): number {
+    return this.#clock.nowUs() / 1_000;
+  }
+}

@@ -1,0 +1,67 @@
+// The response sink over one node:http response.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { DataPlane } from '../../data-plane.ts';
+import type { ClientStream, HeaderList } from '../../pipeline/exchange.ts';
+
+export class NodeStream implements ClientStream {
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  #bodyless = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse, plane: DataPlane, onDrain: () => void) {
+    this.#req = req;
+    this.#res = res;
+    res.on('drain', onDrain);
+    // From end() until the bytes are out, the worker's drain waits.
+    res.once('prefinish', () => {
+      plane.flushing++;
+      res.once('close', () => plane.flushing--);
+    });
+  }
+
+  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void {
+    const bytes = Buffer.from(body);
+    this.#writeHead(status, [...headers, 'content-length', String(bytes.length)], close);
+    if (bodyless) this.#res.end();
+    else this.#res.end(bytes);
+    if (close) this.#endConnection();
+  }
+
+  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void {
+    this.#bodyless = bodyless;
+    this.#writeHead(status, length >= 0 ? [...headers, 'content-length', String(length)] : headers, close);
+    this.#res.flushHeaders();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#bodyless || this.#res.write(chunk);
+  }
+
+  end(close: boolean): void {
+    this.#res.end();
+    if (close) this.#endConnection();
+  }
+
+  abort(): void {
+    this.#res.destroy();
+  }
+
+  pauseBody(): void {
+    this.#req.pause();
+  }
+
+  resumeBody(): void {
+    this.#req.resume();
+  }
+
+  #writeHead(status: number, headers: HeaderList, close: boolean): void {
+    this.#res.shouldKeepAlive = this.#res.shouldKeepAlive && !close;
+    this.#res.writeHead(status, headers);
+  }
+
+  // What is left of the request's body must not be read as the next request.
+  #endConnection(): void {
+    this.#res.once('finish', () => this.#req.socket.destroySoon());
+  }
+}

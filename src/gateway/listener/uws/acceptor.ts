@@ -1,0 +1,70 @@
+// What listens on the main thread: one uWebSockets.js app per address that hands each connection to a worker in turn.
+// With no worker registered its own handler answers 503, so that a client never meets silence.
+
+import { problemBody } from '../../pipeline/problem.ts';
+import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+type ListenSocket = Parameters<ReturnType<typeof loadUws>['us_listen_socket_close']>[0];
+
+const NOT_READY_BODY = problemBody('NOT_READY');
+
+export class Acceptor {
+  readonly #app: UwsApp = loadUws().App();
+  readonly #sockets: ListenSocket[] = [];
+
+  constructor() {
+    this.#app.any('/*', (res) => {
+      res.writeStatus('503 Service Unavailable');
+      res.writeHeader('content-type', 'application/problem+json');
+      res.writeHeader('retry-after', '1');
+      res.end(NOT_READY_BODY, true);
+    });
+  }
+
+  /**
+   * @returns the port, or undefined when the address cannot be had. The port is exclusive: a second process does not
+   *     silently take half of the connections.
+   */
+  listen(address: Address): number | undefined {
+    const uws = loadUws();
+    let port: number | undefined;
+    const onListening = (socket: ListenSocket | false): void => {
+      if (socket === false) return;
+      this.#sockets.push(socket);
+      port = uws.us_socket_local_port(socket);
+    };
+    // The package's types leave out the form with both a host and options.
+    const listen = this.#app.listen.bind(this.#app) as unknown as (
+      host: string,
+      port: number,
+      options: number,
+      callback: (socket: ListenSocket | false) => void,
+    ) => void;
+    listen(address.host === '' ? '::' : address.host, address.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, onListening);
+    return port;
+  }
+
+  add(worker: UwsAppDescriptor): void {
+    this.#app.addChildAppDescriptor(worker);
+  }
+
+  /** Must be done before the worker's app is closed. */
+  remove(worker: UwsAppDescriptor): void {
+    this.#app.removeChildAppDescriptor(worker);
+  }
+
+  /** Stop accepting; connections that were handed out are the workers'. */
+  stopListening(): void {
+    for (const socket of this.#sockets.splice(0)) loadUws().us_listen_socket_close(socket);
+  }
+
+  close(): void {
+    this.stopListening();
+    this.#app.close();
+  }
+}

@@ -1,0 +1,46 @@
+// All acceptors of the process: one for each listener with engine: uws.
+
+import { loadUws, type UwsAppDescriptor } from '../load-uws.ts';
+import { Acceptor, type Address } from './acceptor.ts';
+
+export class Acceptors {
+  readonly #acceptors: readonly Acceptor[];
+  readonly #addresses: readonly Address[];
+
+  /** To be made before the first worker: the addon's settings reach a thread through the environment it starts with. */
+  constructor(addresses: readonly Address[]) {
+    loadUws();
+    this.#addresses = addresses;
+    this.#acceptors = addresses.map(() => new Acceptor());
+  }
+
+  /**
+   * @returns the ports, in order
+   * @throws {Error} when an address cannot be had
+   */
+  listen(): readonly number[] {
+    return this.#acceptors.map((acceptor, index) => {
+      const address = this.#addresses[index] as Address;
+      const port = acceptor.listen(address);
+      if (port !== undefined) return port;
+      throw new Error(`${address.host}:${address.port} cannot be listened on: another process has it, or it is not allowed`);
+    });
+  }
+
+  /** @param descriptors  of one worker's apps, in the order of the listeners */
+  add(descriptors: readonly number[]): void {
+    descriptors.forEach((descriptor, index) => this.#acceptors[index]?.add(descriptor as UwsAppDescriptor));
+  }
+
+  remove(descriptors: readonly number[]): void {
+    descriptors.forEach((descriptor, index) => this.#acceptors[index]?.remove(descriptor as UwsAppDescriptor));
+  }
+
+  stopListening(): void {
+    for (const acceptor of this.#acceptors) acceptor.stopListening();
+  }
+
+  close(): void {
+    for (const acceptor of this.#acceptors) acceptor.close();
+  }
+}

@@ -1,0 +1,96 @@
+// A worker's uWebSockets.js app. It does not listen: the main thread accepts (acceptor.ts) and hands connections over.
+
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { DataPlane } from '../../data-plane.ts';
+import type { Exchange, HeaderList } from '../../pipeline/exchange.ts';
+import { handle } from '../../pipeline/handle.ts';
+import { receiveBody } from '../../pipeline/receive-body.ts';
+import { cut, onClientGone } from '../../pipeline/respond.ts';
+import type { UwsListenerOptions } from '../../worker-messages.ts';
+import { CUT, inspectRequest } from '../inspect-request.ts';
+import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
+import { peerAddress } from '../peer-address.ts';
+import { HeadFlusher } from './head-flusher.ts';
+import { UwsStream } from './uws-stream.ts';
+
+export class UwsListener {
+  readonly #app: UwsApp;
+  readonly #plane: DataPlane;
+  readonly #options: UwsListenerOptions;
+  readonly #heads = new HeadFlusher();
+  readonly #collect: (name: string, value: string) => void;
+  #headers: HeaderList = [];
+  #connections = 0;
+
+  constructor(plane: DataPlane, options: UwsListenerOptions) {
+    this.#plane = plane;
+    this.#options = options;
+    this.#collect = (name, value) => {
+      this.#headers.push(name, value);
+    };
+    this.#app = loadUws().App();
+    this.#app.setIdleTimeout(options.idleTimeoutSeconds);
+    this.#app.filter((res, change) => this.#countConnection(res, Number(change)));
+    this.#app.any('/*', (res, req) => this.#onRequest(res, req));
+  }
+
+  descriptor(): UwsAppDescriptor {
+    return this.#app.getDescriptor();
+  }
+
+  /** Cuts every connection. The main thread has removed the descriptor before. */
+  close(): void {
+    this.#app.close();
+  }
+
+  #countConnection(res: HttpResponse, change: number): void {
+    const step = change > 0 ? 1 : -1;
+    this.#connections += step;
+    this.#plane.shm.control.add(this.#plane.worker, 'connections', step);
+    if (step > 0 && this.#connections > this.#options.connectionsMax) res.close();
+  }
+
+  /** @hot */
+  #onRequest(res: HttpResponse, req: HttpRequest): void {
+    let x: Exchange | undefined;
+    const stream = new UwsStream(res, this.#plane, this.#heads, () => x?.call?.resumeAnswer());
+    // First of all: a handler that throws before this is attached ends the process.
+    res.onAborted(() => {
+      stream.markGone();
+      if (x !== undefined) onClientGone(x);
+    });
+    x = this.#plane.open(stream);
+    this.#readHead(x, res, req);
+    const verdict = inspectRequest(x, this.#options, true);
+    if (verdict === CUT) return cut(x);
+    if (x.bodyLength !== 0) this.#listenForBody(x, res);
+    handle(x, verdict);
+  }
+
+  #readHead(x: Exchange, res: HttpResponse, req: HttpRequest): void {
+    x.method = req.getCaseSensitiveMethod();
+    x.rawPath = req.getUrl();
+    const query = req.getQuery();
+    if (query !== '') x.query = `?${query}`;
+    this.#headers = x.headers;
+    req.forEach(this.#collect);
+    for (let i = 1; i < x.headers.length; i += 2) {
+      const value = x.headers[i] as string;
+      // The addon reads headers as UTF-8; upstreams get the client's own bytes. Bytes that are no UTF-8 have become U+FFFD
+      // and are refused by the guards.
+      if (NOT_ASCII.test(value) && !value.includes('\ufffd')) x.headers[i] = Buffer.from(value).toString('latin1');
+    }
+    x.peerAddress = peerAddress(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'));
+  }
+
+  #listenForBody(x: Exchange, res: HttpResponse): void {
+    x.bodyEnded = false;
+    res.onData((bytes, last) => {
+      // The addon takes its buffer back when this returns.
+      receiveBody(x, Buffer.from(new Uint8Array(bytes)), last);
+      });
+  }
+}
+
+// Strings of the addon are decoded UTF-8.
+const NOT_ASCII = /[^\x00-\x7f]/;

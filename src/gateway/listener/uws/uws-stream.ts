@@ -1,0 +1,231 @@
+// The response sink over one uWebSockets.js response.
+//
+// An answer of known length goes out with tryEnd, which takes what the socket takes and leaves the rest to us; one of
+// unknown length with write, which buffers the rest itself and says so. Everything happens inside cork, so that head and
+// first bytes are one system call.
+
+import type { HttpResponse } from 'uWebSockets.js';
+import type { DataPlane } from '../../data-plane.ts';
+import type { ClientStream, HeaderList } from '../../pipeline/exchange.ts';
+import { statusLine } from '../../pipeline/respond.ts';
+import type { HeadFlusher, LoneHead } from './head-flusher.ts';
+
+const NO_BYTES = new Uint8Array(0);
+// A comment in an event stream, ignored by its reader. uWebSockets.js sends a head of unknown length only with the first
+// byte behind it, and a client of server-sent events waits for the head, maybe for minutes.
+const EVENT_STREAM_COMMENT = ':\n\n';
+
+interface PendingHead {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly close: boolean;
+}
+
+export class UwsStream implements ClientStream, LoneHead {
+  readonly #res: HttpResponse;
+  readonly #plane: DataPlane;
+  readonly #heads: HeadFlusher;
+  readonly #onDrain: () => void;
+  #head: PendingHead | undefined;
+  #length = -1;
+  #bodyless = false;
+  /** What tryEnd did not take. */
+  #rest: Uint8Array = NO_BYTES;
+  #blocked = false;
+  #ending = false;
+  #closes = false;
+  #closing = false;
+  #gone = false;
+  #listensWritable = false;
+
+  constructor(res: HttpResponse, plane: DataPlane, heads: HeadFlusher, onDrain: () => void) {
+    this.#onDrain = onDrain;
+    this.#res = res;
+    this.#plane = plane;
+    this.#heads = heads;
+  }
+
+  /** The connection is gone: the response must not be touched again. */
+  markGone(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    if (this.#ending) this.#plane.flushing--;
+  }
+
+  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void {
+    if (this.#gone) return;
+    const res = this.#res;
+    this.#gone = true;
+    res.cork(() => {
+      this.#writeHead(status, headers);
+      if (bodyless) {
+        res.writeHeader('content-length', String(Buffer.byteLength(body)));
+        res.endWithoutBody(undefined, close);
+      } else {
+        res.end(body, close);
+      }
+    });
+  }
+
+  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void {
+    this.#head = { status, headers, close };
+    this.#closes = close;
+    this.#length = length;
+    this.#bodyless = bodyless;
+    this.#heads.add(this);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#gone || this.#bodyless || chunk.length === 0) return true;
+    if (this.#length >= 0) return this.#tryEnd(chunk);
+    const res = this.#res;
+    let taken = true;
+    res.cork(() => {
+      this.#flushHead();
+      taken = res.write(chunk);
+    });
+    if (!taken) this.#waitForDrain();
+    return taken;
+  }
+
+  end(close: boolean): void {
+    if (this.#gone) return;
+    this.#closing = close;
+    if (this.#blocked) {
+      // The rest goes out when the client reads; the worker's drain waits for it.
+      this.#ending = true;
+      this.#plane.flushing++;
+      return;
+    }
+    this.#finish();
+  }
+
+  abort(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#res.close();
+  }
+
+  pauseBody(): void {
+    if (!this.#gone) this.#res.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.#gone) this.#res.resume();
+  }
+
+  /** The turn is over and no byte of the body came with the head: let the client have the head. */
+  flushLoneHead(): void {
+    const head = this.#head;
+    if (head === undefined || this.#gone || this.#bodyless) return;
+    const res = this.#res;
+    if (this.#length > 0) {
+      res.cork(() => {
+        this.#flushHead();
+        res.tryEnd('', this.#length);
+      });
+    } else if (this.#length < 0 && isEventStream(head.headers)) {
+      this.write(Buffer.from(EVENT_STREAM_COMMENT));
+    }
+  }
+
+  #tryEnd(chunk: Uint8Array): boolean {
+    const res = this.#res;
+    let taken = true;
+    let complete = false;
+    let before = 0;
+    res.cork(() => {
+      this.#flushHead();
+      before = res.getWriteOffset();
+      [taken, complete] = res.tryEnd(chunk, this.#length);
+    });
+    if (complete) {
+      this.#gone = true;
+      return true;
+    }
+    if (taken) return true;
+    this.#rest = chunk.subarray(res.getWriteOffset() - before);
+    this.#waitForDrain();
+    return false;
+  }
+
+  #waitForDrain(): void {
+    this.#blocked = true;
+    if (this.#listensWritable) return;
+    this.#listensWritable = true;
+    this.#res.onWritable(() => this.#onWritable());
+  }
+
+  #onWritable(): boolean {
+    if (this.#gone || !this.#blocked) return true;
+    if (this.#rest.length > 0) {
+      const before = this.#res.getWriteOffset();
+      const [taken, complete] = this.#res.tryEnd(this.#rest, this.#length);
+      if (complete) {
+        this.markGone();
+        return true;
+      }
+      if (!taken) {
+        this.#rest = this.#rest.subarray(this.#res.getWriteOffset() - before);
+        return false;
+      }
+      this.#rest = NO_BYTES;
+    }
+    this.#blocked = false;
+    if (this.#ending) {
+      this.#plane.flushing--;
+      this.#ending = false;
+      this.#finish();
+    } else {
+      this.#onDrain();
+    }
+    return true;
+  }
+
+  #finish(): void {
+    const res = this.#res;
+    const head = this.#head;
+    this.#gone = true;
+    const close = this.#closing || this.#closes;
+    res.cork(() => {
+      // Without a body behind it the head's Connection header is uWebSockets.js's own to write.
+      if (head !== undefined) this.#flushHead(false);
+      if (this.#bodyless) {
+        if (this.#length >= 0) res.writeHeader('content-length', String(this.#length));
+        res.endWithoutBody(undefined, close);
+      } else if (this.#length > 0) {
+        // Fewer bytes than announced (the transport says so before it comes to this): never a clean end.
+        res.close();
+      } else {
+        res.end('', close);
+      }
+    });
+  }
+
+  #flushHead(writesClose = true): void {
+    const head = this.#head;
+    if (head === undefined) return;
+    this.#head = undefined;
+    this.#writeHead(head.status, head.headers);
+    if (head.close && writesClose) this.#res.writeHeader('connection', 'close');
+  }
+
+  #writeHead(status: number, headers: HeaderList): void {
+    const res = this.#res;
+    res.writeStatus(statusLine(status));
+    for (let i = 0; i < headers.length; i += 2) {
+      const value = headers[i + 1] as string;
+      res.writeHeader(headers[i] as string, NOT_ASCII.test(value) ? Buffer.from(value, 'latin1') : value);
+    }
+  }
+}
+
+// Strings are written as UTF-8; values are latin1, byte for byte.
+const NOT_ASCII = /[^\x20-\x7e]/;
+
+function isEventStream(headers: HeaderList): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === 'content-type') return (headers[i + 1] as string).startsWith('text/event-stream');
+  }
+  return false;
+}

@@ -1,0 +1,78 @@
+// A snapshot as one worker uses it: views on its arena, and plans unpacked when their first request comes.
+
+import { unpack } from 'msgpackr';
+import type { RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
+import type { Arena } from '../shm/arena.ts';
+import type { Backend } from './backends/backend.ts';
+import { UpstreamBackend } from './backends/upstream.ts';
+import { Consumers } from './consumers.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { PolicyStep } from './policies/policy-run.ts';
+import { RouteMatcher } from './router/match-route.ts';
+import type { GatewayPlan, RoutePlan } from './snapshot.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
+import { LiveUpstream } from './upstream/live-upstream.ts';
+
+/** One route, ready to serve. */
+export interface LiveRoute {
+  readonly plan: RoutePlan;
+  readonly series: SeriesIndex;
+  readonly steps: readonly PolicyStep[];
+  readonly backend: Backend;
+}
+
+export class LiveSnapshot {
+  readonly epoch: number;
+  readonly arenaIndex: number;
+  readonly arena: Arena;
+  readonly plan: GatewayPlan;
+  readonly matcher: RouteMatcher;
+  readonly consumers: Consumers;
+  readonly trustedProxies: TrustedProxies;
+  /** Exchanges that use it. */
+  inFlight = 0;
+  readonly #plane: DataPlane;
+  readonly #routes: (LiveRoute | undefined)[];
+  readonly #upstreams: readonly LiveUpstream[];
+
+  constructor(plane: DataPlane, arenaIndex: number, arena: Arena) {
+    this.#plane = plane;
+    this.arenaIndex = arenaIndex;
+    this.arena = arena;
+    this.epoch = arena.get('epoch');
+    this.plan = unpack(arena.gatewayPlan()) as GatewayPlan;
+    this.matcher = new RouteMatcher(arena.trieWords());
+    this.consumers = new Consumers(arena);
+    this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);
+    this.#routes = new Array<LiveRoute | undefined>(arena.get('routeCount')).fill(undefined);
+    let target = 0;
+    this.#upstreams = this.plan.upstreams.map((upstream) => {
+      const indexes = upstream.targets.map(() => arena.targetOf(target++) as TargetIndex);
+      return new LiveUpstream(upstream, indexes, plane.shm.targets, plane.pools);
+    });
+  }
+
+  /** @hot after a route's first request: one array read */
+  route(index: RouteIndex): LiveRoute {
+    return this.#routes[index] ?? this.#prepare(index);
+  }
+
+  /** Nobody uses it any more. */
+  release(): void {
+    for (const upstream of this.#upstreams) upstream.release(this.#plane.pools);
+  }
+
+  #prepare(index: RouteIndex): LiveRoute {
+    const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
+    const route: LiveRoute = {
+      plan,
+      series: this.arena.seriesOf(index) as SeriesIndex,
+      steps: plan.policies.map(({ policy, plan: policyPlan }) =>
+        this.#plane.policy(policy).prepare(policyPlan as never, this, this.#plane.shm),
+      ),
+      backend: new UpstreamBackend(this.#upstreams[plan.upstream] as LiveUpstream),
+    };
+    this.#routes[index] = route;
+    return route;
+  }
+}

@@ -1,0 +1,160 @@
+// One request with its response, from the moment its head was read until it is recorded. The listener fills the request
+// view, the pipeline moves it through its steps, and exactly one call of finish() (respond.ts) ends it.
+
+import type { LimitReading } from '../limiter/charge-limit.ts';
+import type { DataPlane } from '../data-plane.ts';
+import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
+import type { ConsumerPlan } from '../snapshot.ts';
+
+/** Flat: name, value, name, value …; names in lower case, duplicates in order. */
+export type HeaderList = string[];
+
+/** The response sink and the request's body, as both listener engines offer them. Never throws. */
+export interface ClientStream {
+  /** A whole answer at once. `body` is not sent when `bodyless` (HEAD, 204, 304), only its length is. */
+  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void;
+  /**
+   * The head of a streamed answer.
+   * @param length  bytes of the body that follows; -1 when unknown
+   * @param bodyless  no body follows (HEAD, 204, 304); `length` is only told
+   */
+  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void;
+  /** @returns false when the client is slower than us: stop until onDrain */
+  write(chunk: Uint8Array): boolean;
+  /** The clean end of the answer. @param close also ends the connection (the request's body was not read to its end) */
+  end(close: boolean): void;
+  /** Cut the connection: what was sent so far must not look complete. */
+  abort(): void;
+  pauseBody(): void;
+  resumeBody(): void;
+}
+
+/** A backend at work for an exchange. */
+export interface BackendCall {
+  /** The next piece of the request's body. The backend pauses and resumes the client itself. */
+  sendBody(chunk: Buffer, last: boolean): void;
+  /** The client reads again. */
+  resumeAnswer(): void;
+  /** A deadline of the backend's passed. */
+  expire(): void;
+  /** The exchange ends without this backend's answer. */
+  cancel(): void;
+}
+
+export const Phase = {
+  DECIDING: 0,
+  PARKED: 1,
+  BACKEND: 2,
+  /** The answer waits until a small request body has been read and dropped. */
+  DISCARDING: 3,
+  DONE: 4,
+} as const;
+export type Phase = (typeof Phase)[keyof typeof Phase];
+
+export class Exchange {
+  readonly plane: DataPlane;
+  readonly stream: ClientStream;
+  readonly snapshot: LiveSnapshot;
+  readonly startUs: number;
+
+  // The request view.
+  method = '';
+  methodIndex = -1;
+  /** As the client sent it, without the query. */
+  rawPath = '';
+  /** With its '?', or ''. */
+  query = '';
+  /** The Host header as it came. */
+  authority = '';
+  /** Lower case, without the port. */
+  host = '';
+  scheme: 'http' | 'https' = 'http';
+  headers: HeaderList = [];
+  /** Bytes; 0: no body; -1: chunked. */
+  bodyLength = 0;
+  /** Address of the connection's peer. */
+  peerAddress = '';
+  /** Address of the client: the peer's, or what trusted proxies say. */
+  clientAddress = '';
+  /** The peer is one of the trusted proxies. */
+  peerTrusted = false;
+  requestId = '';
+  /** Value of the Connection header, lower case, or ''. */
+  connectionHeader = '';
+
+  // What the pipeline found out.
+  path = '';
+  route: LiveRoute | undefined = undefined;
+  consumer: ConsumerPlan | undefined = undefined;
+  /** Of the tightest limit that was charged; undefined when none was. */
+  limitLabel = '';
+  limitRemaining = 0;
+  limitResetSeconds = 0;
+  retryAfterSeconds = 0;
+  detail = '';
+  /** WWW-Authenticate of an answer 401. */
+  challenge = '';
+  /** The request's end is not to be trusted: no further request is read from this connection. */
+  closeAfter = false;
+
+  // Where it is.
+  phase: Phase = Phase.DECIDING;
+  step = 0;
+  status = 0;
+  /** Methods that the path has, when the method is not among them. */
+  allowMask = 0;
+  errorId = 0;
+  call: BackendCall | undefined = undefined;
+  /** Slots of the concurrency table to give back at the end. */
+  permits: number[] | undefined = undefined;
+  bodyEnded = true;
+  bodyBytes = 0;
+  bodyChunks: Buffer[] | undefined = undefined;
+  bodyPaused = false;
+  answer: { readonly headers: HeaderList; readonly body: string } | undefined = undefined;
+  clientGone = false;
+  /** The answer's head is on its way: from here on an error can only cut the connection. */
+  headSent = false;
+
+  // Parking (parking.ts) and deadlines (deadlines.ts) keep their links here, so that waiting allocates nothing.
+  parkKey = '';
+  parkVerdict = 0;
+  parkNext: Exchange | undefined = undefined;
+  dueMs = 0;
+  dueBucket = -1;
+  duePrevious: Exchange | undefined = undefined;
+  dueNext: Exchange | undefined = undefined;
+
+  constructor(plane: DataPlane, stream: ClientStream, snapshot: LiveSnapshot, startUs: number) {
+    this.plane = plane;
+    this.stream = stream;
+    this.snapshot = snapshot;
+    this.startUs = startUs;
+  }
+
+  /** First value of a request header (lower-case name), or ''. @hot */
+  header(name: string): string {
+    const headers = this.headers;
+    for (let i = 0; i < headers.length; i += 2) {
+      if (headers[i] === name) return headers[i + 1] as string;
+    }
+    return '';
+  }
+
+  /** All values of a request header, joined as one list (RFC 9110 §5.3). */
+  headerValues(name: string): string {
+    let values = '';
+    for (let i = 0; i < this.headers.length; i += 2) {
+      if (this.headers[i] === name) values = values === '' ? (this.headers[i + 1] as string) : `${values},${this.headers[i + 1]}`;
+    }
+    return values;
+  }
+
+  /** Remember the limit that leaves least, for the RateLimit header. @hot */
+  noteLimit(label: string, reading: LimitReading): void {
+    if (this.limitLabel !== '' && reading.remaining >= this.limitRemaining) return;
+    this.limitLabel = label;
+    this.limitRemaining = reading.remaining;
+    this.limitResetSeconds = reading.resetSeconds;
+  }
+}

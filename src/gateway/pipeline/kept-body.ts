@@ -1,0 +1,41 @@
+// Pieces of request bodies that are kept until a backend wants them: bytes that come with the head arrive before the
+// policies are done. Bounded for the whole worker; the client is paused meanwhile.
+
+import type { Exchange } from './exchange.ts';
+
+// What all exchanges of one worker that wait for a decision may hold of bodies. A single read of uWebSockets.js brings up
+// to 512 KiB, paused or not.
+export const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** @returns false when the worker holds too much already */
+export function keepBody(x: Exchange, chunk: Buffer): boolean {
+  if (x.plane.keptBodyBytes + chunk.length > KEPT_BYTES_MAX) return false;
+  x.plane.keptBodyBytes += chunk.length;
+  x.bodyChunks ??= [];
+  x.bodyChunks.push(chunk);
+  if (!x.bodyEnded && !x.bodyPaused) {
+    x.bodyPaused = true;
+    x.stream.pauseBody();
+  }
+  return true;
+}
+
+/** Hand what was kept to the backend that has just started. */
+export function releaseBody(x: Exchange): void {
+  const chunks = x.bodyChunks;
+  if (chunks !== undefined) {
+    dropBody(x);
+    chunks.forEach((chunk, index) => x.call?.sendBody(chunk, x.bodyEnded && index === chunks.length - 1));
+  }
+  if (x.bodyPaused && !x.bodyEnded && x.call !== undefined) {
+    x.bodyPaused = false;
+    x.stream.resumeBody();
+  }
+}
+
+/** Forget what was kept. */
+export function dropBody(x: Exchange): void {
+  if (x.bodyChunks === undefined) return;
+  for (const chunk of x.bodyChunks) x.plane.keptBodyBytes -= chunk.length;
+  x.bodyChunks = undefined;
+}

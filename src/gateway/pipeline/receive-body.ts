@@ -1,0 +1,29 @@
+// The request's body on its way from the listener to whoever wants it.
+
+import { errors } from './errors.ts';
+import { type Exchange, Phase } from './exchange.ts';
+import { keepBody } from './kept-body.ts';
+import { DISCARDED_BYTES_MAX, refuse, sendAnswer } from './respond.ts';
+
+/**
+ * The next piece of the body.
+ * @param chunk  belongs to the exchange from here on
+ */
+export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
+  if (x.phase === Phase.DONE) return;
+  x.bodyEnded = last;
+  x.bodyBytes += chunk.length;
+  if (x.phase === Phase.DISCARDING) {
+    if (last) sendAnswer(x, false);
+    else if (x.bodyBytes > DISCARDED_BYTES_MAX) sendAnswer(x, true);
+    return;
+  }
+  if (x.bodyBytes > (x.route?.plan.bodyBytesMax ?? 0)) {
+    x.closeAfter = !last;
+    refuse(x, errors.BODY_TOO_LARGE.id);
+  } else if (x.call !== undefined) {
+    x.call.sendBody(chunk, last);
+  } else if (!keepBody(x, chunk)) {
+    refuse(x, errors.PARKING_FULL.id);
+  }
+}

@@ -1,0 +1,106 @@
+// How an exchange ends. finish() is the only caller of record: nothing ends unrecorded.
+
+import { STATUS_CODES } from 'node:http';
+import { allowHeader } from '../router/methods.ts';
+import { record } from '../telemetry/record.ts';
+import { type ErrorSpec, errorCodes, errors, type Verdict } from './errors.ts';
+import { type Exchange, type HeaderList, Phase } from './exchange.ts';
+import { dropBody } from './kept-body.ts';
+import { problemBody } from './problem.ts';
+
+// An answer given before the body was read waits for so much of it; past that, the connection is closed behind it.
+export const DISCARDED_BYTES_MAX = 64 * 1024;
+
+// How long an answer may wait for a small request body that is still on its way.
+const DISCARD_TIMEOUT_MS = 2_000;
+
+/** End the exchange with an answer of the gateway's own. */
+export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
+  if (x.phase === Phase.DONE || x.phase === Phase.DISCARDING) return;
+  if (x.headSent) return cut(x);
+  const code = errorCodes[errorId] ?? 'INTERNAL';
+  const spec: ErrorSpec = errors[code];
+  x.errorId = spec.id;
+  x.status = spec.status;
+  x.call?.cancel();
+  x.call = undefined;
+  dropBody(x);
+  const headers = commonHeaders(x);
+  headers.push('content-type', 'application/problem+json');
+  if (spec.id === errors.METHOD_NOT_ALLOWED.id) headers.push('allow', allowHeader(x.allowMask));
+  if (spec.id === errors.UNAUTHENTICATED.id) headers.push('www-authenticate', x.challenge);
+  if (x.retryAfterSeconds > 0) headers.push('retry-after', String(x.retryAfterSeconds));
+  x.answer = { headers, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId) };
+  x.plane.deadlines.disarm(x);
+  answerWhenRead(x);
+}
+
+/** The headers that every answer carries: the request's id, and what limits applied. @hot */
+export function commonHeaders(x: Exchange): HeaderList {
+  const headers: HeaderList = ['x-request-id', x.requestId];
+  if (x.limitLabel !== '') {
+    headers.push('ratelimit-policy', x.route?.plan.rateLimitPolicy ?? '');
+    headers.push('ratelimit', `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`);
+  }
+  return headers;
+}
+
+/** Send the gateway's own answer, and end. @param close  also the connection */
+export function sendAnswer(x: Exchange, close: boolean): void {
+  const answer = x.answer;
+  if (x.phase === Phase.DONE || answer === undefined) return;
+  if (!x.clientGone) {
+    const bodyless = x.method === 'HEAD';
+    x.stream.respond(x.status, answer.headers, answer.body, bodyless, close || x.closeAfter || x.plane.isDraining());
+  }
+  finish(x);
+}
+
+/** Cut the client's connection: the answer cannot be completed, and must not look complete. */
+export function cut(x: Exchange): void {
+  if (x.phase === Phase.DONE) return;
+  x.call?.cancel();
+  x.call = undefined;
+  if (!x.clientGone) x.stream.abort();
+  finish(x);
+}
+
+/** The client's connection is gone. */
+export function onClientGone(x: Exchange): void {
+  if (x.phase === Phase.DONE) return;
+  x.clientGone = true;
+  if (x.phase === Phase.PARKED) x.plane.parking.leave(x);
+  cut(x);
+}
+
+/** The one end of an exchange: it is recorded, and everything it held is given back. @hot */
+export function finish(x: Exchange): void {
+  if (x.phase === Phase.DONE) return;
+  x.phase = Phase.DONE;
+  x.call = undefined;
+  x.answer = undefined;
+  dropBody(x);
+  record(x);
+  x.plane.end(x);
+}
+
+function answerWhenRead(x: Exchange): void {
+  const expected = x.bodyLength < 0 ? DISCARDED_BYTES_MAX : x.bodyLength;
+  if (x.bodyEnded || x.clientGone) return sendAnswer(x, false);
+  // Closing with unread bytes would reset the connection before the client has read the answer.
+  if (expected > DISCARDED_BYTES_MAX || x.bodyBytes > DISCARDED_BYTES_MAX || x.closeAfter) return sendAnswer(x, true);
+  x.phase = Phase.DISCARDING;
+  x.plane.deadlines.arm(x, DISCARD_TIMEOUT_MS);
+  if (x.bodyPaused) x.stream.resumeBody();
+  x.bodyPaused = false;
+}
+
+/** Status line's reason for a status: 200 → '200 OK'. @hot */
+export function statusLine(status: number): string {
+  return statusLines[status] ?? `${status} Unknown`;
+}
+
+const statusLines: readonly (string | undefined)[] = Array.from({ length: 600 }, (_, status) => {
+  const reason = STATUS_CODES[status];
+  return reason === undefined ? undefined : `${status} ${reason}`;
+});

@@ -1,0 +1,42 @@
+// What the control plane knows of a policy: how its configuration is checked, when it runs, and what it compiles to. What
+// a request needs of it lies in the policy's run.ts, which never imports this.
+
+import type * as z from 'zod';
+import type { Stage } from '../pipeline/stages.ts';
+import type { LimitDefinition } from '../snapshot.ts';
+
+/** Where a use of a policy stands, and what it may add to its route. */
+export interface CompileContext {
+  readonly service: string;
+  readonly route: string;
+  /**
+   * Unique and stable name of this use: service.policy.n or service.route.policy.n, where n counts the uses of the same
+   * policy in that list from 1. A service's use has the same place for each of its routes.
+   */
+  readonly place: string;
+  /** The use stands on the service, and compiles once for each of its routes. */
+  readonly isServiceLevel: boolean;
+  /** @returns the index in the snapshot's list of limits; the same id always gives the same index */
+  addLimit(definition: LimitDefinition): number;
+  /** @param name  lower case; this header is not forwarded */
+  addCredentialHeader(name: string): void;
+  /** @param item  one item of the RateLimit-Policy header */
+  addRateLimitPolicy(item: string): void;
+}
+
+/**
+ * @typeParam C  the policy's checked configuration: plain data
+ * @typeParam P  what its run.ts reads: plain data that can be posted
+ */
+export interface PolicyConfig<C, P> {
+  readonly name: string;
+  readonly schema: z.ZodType<C>;
+  stage(config: C): Stage;
+  /** Once per route and snapshot. */
+  compile(config: C, context: CompileContext): P;
+}
+
+/** Infers C and P from the definition. */
+export function definePolicyConfig<C, P>(definition: PolicyConfig<C, P>): PolicyConfig<C, P> {
+  return definition;
+}

@@ -1,0 +1,30 @@
+// The data plane's half of a policy (the other half, config.ts, says what may be written and compiles it to a plan).
+
+import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { LiveSnapshot } from '../live-snapshot.ts';
+import type { Verdict } from '../pipeline/errors.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
+
+/** One use of a policy on one route, ready to run. */
+export interface PolicyStep {
+  /**
+   * @returns ADMIT (0), an error's id, or what Parking.park returns
+   * @hot no throw, no await
+   */
+  run(x: Exchange): Verdict;
+}
+
+export interface PolicyRun {
+  /** As in its config.ts, and in sluice.yaml. */
+  readonly name: string;
+  /** Once per route, worker and snapshot, when the route's first request comes. @param plan  what compile() made */
+  prepare(plan: never, snapshot: LiveSnapshot, shm: SharedMemory): PolicyStep;
+}
+
+/** Ties a policy's plan type to its registry entry. */
+export function definePolicyRun<Plan>(run: {
+  readonly name: string;
+  prepare(plan: Plan, snapshot: LiveSnapshot, shm: SharedMemory): PolicyStep;
+}): PolicyRun {
+  return run;
+}

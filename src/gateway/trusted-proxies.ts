@@ -1,0 +1,46 @@
+// Whose X-Forwarded-For is believed. The client is the last address in the chain that is no trusted proxy; what stands
+// before it was written by somebody unknown.
+
+import { BlockList, isIP } from 'node:net';
+
+export class TrustedProxies {
+  readonly #blocks = new BlockList();
+  readonly #isEmpty: boolean;
+
+  /** @param cidrs  addresses or CIDR blocks, checked */
+  constructor(cidrs: readonly string[]) {
+    this.#isEmpty = cidrs.length === 0;
+    for (const cidr of cidrs) {
+      const [address = '', bits] = cidr.split('/');
+      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+      if (bits === undefined) this.#blocks.addAddress(address, family);
+      else this.#blocks.addSubnet(address, Number(bits), family);
+    }
+  }
+
+  /** @hot without trusted proxies: one comparison */
+  trusts(address: string): boolean {
+    if (this.#isEmpty) return false;
+    const family = isIP(address);
+    return family !== 0 && this.#blocks.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  }
+
+  /** @param forwardedFor  the header of a request whose peer is trusted; @returns the client's address */
+  clientOf(peer: string, forwardedFor: string): string {
+    const chain = forwardedFor.split(',');
+    let client = peer;
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const address = bareAddress((chain[i] as string).trim());
+      if (address === '') return client;
+      client = address;
+      if (!this.trusts(address)) return client;
+    }
+    return client;
+  }
+}
+
+/** '1.2.3.4:5678' and '[::1]:80' without the port; '' for what is no address. */
+function bareAddress(value: string): string {
+  const bare = value.startsWith('[') ? value.slice(1, value.indexOf(']')) : value.replace(/^([\d.]+):\d+$/, '$1');
+  return isIP(bare) === 0 ? '' : bare;
+}

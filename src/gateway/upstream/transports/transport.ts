@@ -1,0 +1,64 @@
+// The one shape of a transport: what carries a request to one target and its answer back. undici is the first; every
+// implementation passes the same contract suite (test/gateway/upstream/transport-contract.ts).
+
+import type { HeaderList } from '../../pipeline/exchange.ts';
+
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Origin form: path with query. */
+  readonly path: string;
+  /** Flat; values in latin1. Host included; Content-Length only when bodyLength > 0. */
+  readonly headers: HeaderList;
+  /** Bytes; 0: no body; -1: unknown, sent chunked. */
+  readonly bodyLength: number;
+}
+
+/** Why there is no (whole) answer. */
+export type TransportFailure =
+  /** No connection: refused, unreachable, name not found. Not a byte was sent. */
+  | 'unreachable'
+  /** No connection in time. Not a byte was sent. */
+  | 'connect-timeout'
+  /** The connection ended before the first byte of the answer. */
+  | 'reset'
+  /** What came is no HTTP, too large, or shorter or longer than it said. */
+  | 'invalid'
+  /** More requests under way than the pool may hold. */
+  | 'busy';
+
+/** Whom a transport tells. After onEnd or onFailure nothing more is told; after cancel() nothing at all. */
+export interface AnswerHandler {
+  /** The final answer's head (1xx are dropped). @param headers  flat; names in lower case, values in latin1 */
+  onHead(status: number, headers: HeaderList): void;
+  onChunk(chunk: Buffer): void;
+  onEnd(): void;
+  onFailure(failure: TransportFailure): void;
+  /** More of the request's body can be sent. */
+  onBodyWanted(): void;
+}
+
+export interface TransportCall {
+  /** @returns false when enough is waiting: stop until onBodyWanted */
+  sendBody(chunk: Buffer, last: boolean): boolean;
+  /** Stop telling chunks (one that is under way may still come). */
+  pause(): void;
+  resume(): void;
+  /** Drop the request and, where it was under way, its connection. */
+  cancel(): void;
+}
+
+/** One target's connections, of one worker. */
+export interface Transport {
+  send(request: UpstreamRequest, handler: AnswerHandler): TransportCall;
+  /** Finish what is under way, then close. */
+  close(): void;
+  /** Close now. */
+  destroy(): Promise<void>;
+}
+
+export interface TransportOptions {
+  /** Scheme and authority. */
+  readonly origin: string;
+  readonly connectTimeoutMs: number;
+  readonly connectionsMax: number;
+}

@@ -1,0 +1,217 @@
+// A transport over undici's Pool. Its own timers are off except the one for connecting: deadlines are the exchange's.
+
+import { Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+import type { HeaderList } from '../../pipeline/exchange.ts';
+import type {
+  AnswerHandler,
+  Transport,
+  TransportCall,
+  TransportFailure,
+  TransportOptions,
+  UpstreamRequest,
+} from './transport.ts';
+
+// Requests that may wait for a connection, on top of those that have one: a burst of a few milliseconds.
+const WAITING_PER_CONNECTION = 4;
+const HEAD_BYTES_MAX = 64 * 1024;
+// Longer than most upstreams keep an idle connection open would only make them close it under a request.
+const KEEP_ALIVE_MS = 4_000;
+
+export class UndiciTransport implements Transport {
+  readonly #pool: Pool;
+  readonly #inFlightMax: number;
+  #inFlight = 0;
+
+  constructor(options: TransportOptions) {
+    this.#inFlightMax = options.connectionsMax * (1 + WAITING_PER_CONNECTION);
+    this.#pool = new Pool(options.origin, {
+      connections: options.connectionsMax,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: options.connectTimeoutMs },
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: HEAD_BYTES_MAX,
+    });
+  }
+
+  send(request: UpstreamRequest, handler: AnswerHandler): TransportCall {
+    const call = new UndiciCall(handler, request.bodyLength, () => {
+      this.#inFlight--;
+    });
+    if (this.#inFlight++ >= this.#inFlightMax) {
+      call.fail('busy');
+      return call;
+    }
+    try {
+      this.#pool.dispatch(
+        {
+          path: request.path,
+          method: request.method as Dispatcher.HttpMethod,
+          headers: request.headers,
+          body: call.body,
+        },
+        call,
+      );
+    } catch {
+      // A closed pool, or a request that undici refuses to write; the guards let none through that we know of.
+      call.fail('invalid');
+    }
+    return call;
+  }
+
+  close(): void {
+    this.#pool.close().catch(() => {});
+  }
+
+  destroy(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
+  readonly body: RequestBody | null;
+  readonly #handler: AnswerHandler;
+  readonly #onSettled: () => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #paused = false;
+  #cancelled = false;
+  #settled = false;
+  #hasHead = false;
+
+  constructor(handler: AnswerHandler, bodyLength: number, onSettled: () => void) {
+    this.#handler = handler;
+    this.#onSettled = onSettled;
+    this.body = bodyLength === 0 ? null : new RequestBody(() => handler.onBodyWanted());
+  }
+
+  sendBody(chunk: Buffer, last: boolean): boolean {
+    if (this.body === null || this.body.destroyed) return true;
+    const more = chunk.length === 0 || this.body.push(chunk);
+    if (last) this.body.push(null);
+    return more;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#controller?.resume();
+  }
+
+  cancel(): void {
+    if (this.#settled) return;
+    this.#cancelled = true;
+    this.body?.destroy();
+    this.#controller?.abort(new Error('cancelled'));
+    this.#settle();
+  }
+
+  fail(failure: TransportFailure): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.body?.destroy();
+    if (!this.#cancelled) this.#handler.onFailure(failure);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#cancelled) controller.abort(new Error('cancelled'));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200 || this.#settled) return;
+    this.#hasHead = true;
+    this.#handler.onHead(status, flatHeaders(controller.rawHeaders as Buffer[]));
+    if (this.#paused) controller.pause();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    this.#handler.onChunk(chunk);
+    if (this.#paused && !this.#settled) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    if (this.#settled) return;
+    this.#settle();
+    // An answer that came before the whole request was sent: undici drops the connection, the body goes nowhere.
+    this.body?.destroy();
+    this.#handler.onEnd();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(failureOf(error, this.#hasHead));
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#onSettled();
+  }
+}
+
+// undici reads a request's body from a stream; this one is filled by sendBody.
+class RequestBody extends Readable {
+  readonly #onWanted: () => void;
+
+  constructor(onWanted: () => void) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#onWanted = onWanted;
+    // undici destroys the body with its own errors; they are told through onResponseError.
+    this.on('error', () => {});
+  }
+
+  override _read(): void {
+    this.#onWanted();
+  }
+}
+
+function flatHeaders(raw: readonly Buffer[]): HeaderList {
+  const headers: HeaderList = new Array<string>(raw.length);
+  for (let i = 0; i < raw.length; i += 2) {
+    headers[i] = lowerCaseName((raw[i] as Buffer).toString('latin1'));
+    headers[i + 1] = (raw[i + 1] as Buffer).toString('latin1');
+  }
+  return headers;
+}
+
+// Upstreams send the same few names over and over; the cache is bounded because they choose them.
+const LOWER_CASE_NAMES_MAX = 1_024;
+const lowerCaseNames = new Map<string, string>();
+
+function lowerCaseName(name: string): string {
+  const known = lowerCaseNames.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowerCaseNames.size < LOWER_CASE_NAMES_MAX) lowerCaseNames.set(name, lower);
+  return lower;
+}
+
+const CONNECT_CODES = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EACCES',
+  'EMFILE',
+  'ENFILE',
+  'UND_ERR_CONNECT',
+]);
+
+function failureOf(error: Error & { code?: string; syscall?: string }, hasHead: boolean): TransportFailure {
+  const code = error.code ?? '';
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connect-timeout';
+  if (error instanceof AggregateError || error.syscall === 'connect' || error.syscall === 'getaddrinfo') {
+    return code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
+  }
+  if (CONNECT_CODES.has(code)) return 'unreachable';
+  if (!hasHead && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE')) return 'reset';
+  return 'invalid';
+}

@@ -1,0 +1,58 @@
+// What the main thread and a gateway worker say to each other, over one MessagePort per worker. Data only, so that the
+// control plane may know it.
+
+export interface RequestLimits {
+  readonly headerBytesMax: number;
+  /** Refuse bodies of unknown length (411). */
+  readonly refuseChunked: boolean;
+}
+
+export interface UwsListenerOptions extends RequestLimits {
+  /** Seconds without a byte, before, in or after a request; uWebSockets.js has this one timer. */
+  readonly idleTimeoutSeconds: number;
+  /** Of this worker. */
+  readonly connectionsMax: number;
+}
+
+export interface NodeListenerOptions extends RequestLimits {
+  /** '' for every address. */
+  readonly host: string;
+  readonly port: number;
+  /** Several workers may listen on the port at once (Node 22.12 and newer). */
+  readonly reusePort: boolean;
+  readonly headerTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+export interface ListenerSettings {
+  /** Apps that the main thread hands connections to, one for each listener with engine: uws. */
+  readonly uws: readonly UwsListenerOptions[];
+  /** Servers that this worker runs itself. */
+  readonly node: readonly NodeListenerOptions[];
+}
+
+export type ToWorker =
+  /** Hold a snapshot ready. */
+  | { readonly type: 'attach'; readonly epoch: number; readonly arena: number; readonly buffer: SharedArrayBuffer }
+  /** A snapshot that was held ready is not coming. */
+  | { readonly type: 'discard'; readonly epoch: number }
+  /** Start serving: the epoch has been raised to an attached snapshot. */
+  | { readonly type: 'open'; readonly listeners: ListenerSettings }
+  /** Finish what is under way. */
+  | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** The worker is out of distribution: it may close its app and end. */
+  | { readonly type: 'removed' };
+
+export type FromWorker =
+  | { readonly type: 'attached'; readonly epoch: number }
+  /**
+   * It serves.
+   * @property descriptors  of its uWebSockets.js apps, for the acceptors, in the order of the listeners
+   * @property ports  of the node servers, in their order
+   */
+  | { readonly type: 'ready'; readonly descriptors: readonly number[]; readonly ports: readonly number[] }
+  /** @property cut  exchanges that did not finish in time */
+  | { readonly type: 'drained'; readonly cut: number }
+  /** An error that nobody caught: take me out of distribution. */
+  | { readonly type: 'failed'; readonly error: string };
