@@ -34,6 +34,8 @@ export interface AddressConfig {
 
 export interface ListenConfig extends AddressConfig {
   readonly engine: 'uws' | 'node';
+  /** refuse: bodies of unknown length get 411; for those who stand behind another proxy. */
+  readonly chunked: 'accept' | 'refuse';
 }
 
 export interface UpstreamConfig {

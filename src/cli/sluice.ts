@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+// The `sluice` command. Each subcommand loads only what it needs, once it is called.
+//
+// Exit codes: 0 done, 1 a problem with what was given, 2 wrong usage.
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+
+const EXIT_USAGE = 2;
+const WORKER_COUNT_MAX = 64;
+
+interface CheckOptions {
+  readonly json?: true;
+}
+
+interface RunOptions {
+  readonly config: string;
+  readonly workers?: number;
+  readonly supervise?: true;
+}
+
+function buildProgram(): Command {
+  const program = new Command('sluice')
+    .description('An API gateway for heavy traffic.')
+    .version(readVersion())
+    .showHelpAfterError('(sluice --help lists the commands and their options)')
+    .exitOverride();
+  program
+    .command('run')
+    .description('run the gateway; SIGTERM drains it, SIGHUP reloads its configuration')
+    .option('-c, --config <file>', 'the configuration', 'sluice.yaml')
+    .option('--workers <count>', 'gateway workers, instead of gateway.workers', workerCount)
+    .option('--supervise', 'start the gateway again when it dies of a signal')
+    .action(async (options: RunOptions) => {
+      if (options.supervise === true) {
+        const { supervise } = await import('./supervise.ts');
+        process.exit(await supervise(process.argv[1] as string, process.argv.slice(2)));
+      }
+      const { main } = await import('../main.ts');
+      process.exit(await main({ config: options.config, workers: options.workers }));
+    });
+  program
+    .command('doctor')
+    .description('say what this machine offers: the uWebSockets.js build, file limits, cores')
+    .option('--json', 'print it as JSON on stdout')
+    .action(async (options: { readonly json?: true }) => {
+      const { doctor } = await import('./doctor.ts');
+      process.exitCode = await doctor({ json: options.json === true });
+    });
+  program
+    .command('check')
+    .description('check a configuration: every problem with file:line:column, path, what was expected, what was found')
+    .argument('<file>', 'the configuration, such as sluice.yaml')
+    .option('--json', 'print the problems as a JSON array on stdout')
+    .action(async (file: string, options: CheckOptions) => {
+      const { check } = await import('./check.ts');
+      process.exitCode = await check(file, { json: options.json === true }, terminal());
+    });
+  return program;
+}
+
+function workerCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > WORKER_COUNT_MAX) {
+    throw new InvalidArgumentError(`expected 1 to ${WORKER_COUNT_MAX}`);
+  }
+  return count;
+}
+
+function terminal() {
+  return {
+    env: process.env,
+    out: (text: string) => void process.stdout.write(text),
+    error: (text: string) => void process.stderr.write(text),
+  };
+}
+
+/** The package lies three folders up: dist/src/cli/sluice.js. */
+function readVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+try {
+  await buildProgram().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Help and version come as errors too, with exit code 0. Commander has printed everything.
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+}

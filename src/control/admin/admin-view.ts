@@ -1,0 +1,20 @@
+// What the admin port may look at. main.ts fills it from the parts that it wires together.
+
+import type { SharedMemory } from '../../shm/shared-memory.ts';
+
+export interface AdminView {
+  readonly shm: SharedMemory;
+  nowMs(): number;
+  /** 'service\nroute' with its series index. */
+  series(): Iterable<[string, number]>;
+  /** 'upstream\norigin' with its target index. */
+  targets(): Iterable<[string, number]>;
+  registeredWorkers(): number;
+  workerRestarts(): number;
+  reloadsPublished(): number;
+  reloadsRefused(): number;
+  arenaBytes(): number;
+  limitOverflows(): number;
+  /** Why the gateway should get no traffic; empty when it is ready. */
+  notReady(): readonly string[];
+}

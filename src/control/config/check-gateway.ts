@@ -1,0 +1,55 @@
+// What the parts of the section `gateway` mean for each other.
+
+import type { AddressConfig, GatewayConfig } from './config.ts';
+import type { Report } from './report.ts';
+
+/** @param raw  the section as it was read, to tell what is written from what is a default */
+export function checkGateway(gateway: GatewayConfig, raw: unknown, report: Report): void {
+  checkAddresses(gateway, raw, report);
+  checkTimers(gateway, raw, report);
+}
+
+function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): void {
+  const isList = Array.isArray(valueOf(raw, 'listen'));
+  const taken: AddressConfig[] = [];
+  for (const [index, listen] of gateway.listen.entries()) {
+    if (taken.some((other) => overlap(listen, other))) {
+      report.add(['gateway', 'listen', ...(isList ? [index] : [])], { message: 'this address is listened on already' });
+    }
+    taken.push(listen);
+  }
+  if (taken.some((listen) => overlap(gateway.admin, listen))) {
+    const path = valueOf(raw, 'admin') === undefined ? ['gateway', 'listen'] : ['gateway', 'admin'];
+    report.add(path, { message: 'gateway.admin and gateway.listen have the same address' });
+  }
+}
+
+/** The uws engine has one timer for a connection. */
+function checkTimers(gateway: GatewayConfig, raw: unknown, report: Report): void {
+  const { headerTimeoutMs, idleTimeoutMs } = gateway.limits;
+  const limits = valueOf(raw, 'limits');
+  const areWritten = valueOf(limits, 'headerTimeout') !== undefined && valueOf(limits, 'idleTimeout') !== undefined;
+  const hasUws = gateway.listen.some((listen) => listen.engine === 'uws');
+  if (!areWritten || !hasUws || headerTimeoutMs === idleTimeoutMs) return;
+  const larger = headerTimeoutMs > idleTimeoutMs ? 'headerTimeout' : 'idleTimeout';
+  report.add(['gateway', 'limits', larger], {
+    severity: 'warning',
+    message:
+      'has no effect where the engine is uws: it has one timer for headerTimeout and idleTimeout, and takes the smaller',
+  });
+}
+
+/** Whether the second of two listeners would find its address in use. */
+function overlap(one: AddressConfig, other: AddressConfig): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  if (one.host.toLowerCase() === other.host.toLowerCase()) return true;
+  // 0.0.0.0 stands for the addresses of IPv4 only.
+  const hosts = [one.host, other.host];
+  const isV4Wildcard = hosts.includes('0.0.0.0');
+  const isAnyWildcard = hosts.includes('') || hosts.includes('::');
+  return isAnyWildcard || (isV4Wildcard && !hosts.some((host) => host.includes(':')));
+}
+
+function valueOf(raw: unknown, key: string): unknown {
+  return typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>)[key] : undefined;
+}

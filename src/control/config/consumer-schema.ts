@@ -1,0 +1,38 @@
+// The section `consumers`: who may call, and the keys that prove it.
+
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { section, text, word } from '../../gateway/units/config.ts';
+import type { ConsumerConfig, KeyConfig } from './config.ts';
+
+const KEYS_MAX = 1_000;
+// Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
+const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
+// These stand in X-Consumer-Id and in logs.
+const IDENTITY = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
+
+export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
+
+export function identity(): z.ZodType<string> {
+  return text('a name of at most 128 letters, digits and . _ @ + -', IDENTITY.source.slice(1, -1), (value) =>
+    IDENTITY.test(value) ? value : undefined,
+  );
+}
+
+const keySchema = section({
+  id: identity().describe('Names the key in logs; never secret.'),
+  use: z
+    .array(word(['api-key'], ['hmac']))
+    .min(1)
+    .prefault(['api-key'])
+    .describe('What the key is for.'),
+  // Hashed where it is read: nothing behind this line sees the secret.
+  secret: text('8 to 512 printable ASCII characters', '[!-~](?:[ -~]*[!-~])?', (value) =>
+    SECRET.test(value) ? createHash('sha256').update(value).digest('hex') : undefined,
+  ).describe('8 to 512 printable ASCII characters; better taken from the environment. Kept as SHA-256 only.'),
+}).transform(({ id, secret }): KeyConfig => ({ id, sha256: secret }));
+
+export const consumerSchema: z.ZodType<ConsumerSection> = section(
+  { keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.') },
+  ['groups', 'plan', 'certificates', 'claims'],
+);

@@ -1,0 +1,109 @@
+// The section `gateway`: listeners, workers and what holds for every service.
+
+import { isIPv4, isIPv6 } from 'node:net';
+import * as z from 'zod';
+import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+
+const LISTENERS_MAX = 16;
+const WORKERS_MAX = 64;
+const TRUSTED_PROXIES_MAX = 1_024;
+const KIB = 1_024;
+const GIB = 1_024 ** 3;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const PORT_MAX = 65_535;
+
+// [::1]:8080, 127.0.0.1:8080, localhost:8080 or :8080.
+const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/;
+// A name's last label is not all digits; such a text is a mistyped IPv4 address.
+const HOST_NAME =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?=[A-Za-z0-9-]*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+
+function address(): z.ZodType<AddressConfig> {
+  return text(
+    'an address such as :8080, 127.0.0.1:8080, localhost:8080 or [::1]:8080',
+    String.raw`(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}`,
+    readAddress,
+  );
+}
+
+const listenItem = z
+  .union([
+    address(),
+    section(
+      {
+        address: address().describe('Where to listen: :8080, 127.0.0.1:8080, [::1]:8080.'),
+        engine: word(['uws', 'node'])
+          .prefault('uws')
+          .describe('uws for speed (the default), node for strictness and HTTP/1.0.'),
+        chunked: word(['accept', 'refuse'])
+          .prefault('accept')
+          .describe('Bodies of unknown length; refuse answers them 411, for gateways behind another proxy.'),
+      },
+      ['tls', 'proxyProtocol'],
+    ),
+  ])
+  .transform(
+    (item): ListenConfig =>
+      'address' in item
+        ? { ...item.address, engine: item.engine, chunked: item.chunked }
+        : { ...item, engine: 'uws', chunked: 'accept' },
+  );
+
+const limitsSchema = section({
+  headerBytes: size(KIB, 64 * KIB)
+    .prefault('16KiB')
+    .describe('The request line and headers of a request.'),
+  bodyBytes: size(0, 16 * GIB)
+    .prefault('10MiB')
+    .describe('The body of a request.'),
+  headerTimeout: duration(SECOND_MS, 10 * MINUTE_MS)
+    .prefault('10s')
+    .describe('How long the headers of a request may take to arrive.'),
+  idleTimeout: duration(SECOND_MS, 10 * MINUTE_MS)
+    .prefault('60s')
+    .describe('How long a connection may be silent.'),
+  connections: whole(1, 1_000_000).prefault(20_000).describe("Clients' connections, all workers together."),
+}).transform(({ headerTimeout, idleTimeout, ...limits }) => ({
+  ...limits,
+  headerTimeoutMs: headerTimeout,
+  idleTimeoutMs: idleTimeout,
+}));
+
+export const gatewaySchema: z.ZodType<GatewayConfig> = section(
+  {
+    listen: z
+      .union([listenItem, z.array(listenItem).min(1).max(LISTENERS_MAX)])
+      .prefault([':8080'])
+      .transform((listen) => (Array.isArray(listen) ? listen : [listen]))
+      .describe('Where clients connect; nothing administrative answers there.'),
+    admin: address().prefault('127.0.0.1:9080').describe('Where health, metrics and administration answer.'),
+    workers: z
+      .union([word(['auto']), whole(1, WORKERS_MAX)])
+      .prefault('auto')
+      .transform((workers) => (workers === 'auto' ? 0 : workers))
+      .describe('Gateway workers; auto for one per core.'),
+    trustedProxies: z
+      .array(addressBlock())
+      .max(TRUSTED_PROXIES_MAX)
+      .prefault([])
+      .describe('Addresses and CIDR blocks whose X-Forwarded-For is believed.'),
+    limits: limitsSchema.prefault({}).describe('What a client may ask of a listener.'),
+    drainTimeout: duration(0, HOUR_MS)
+      .prefault('30s')
+      .describe('How long requests under way may take to end when the gateway stops.'),
+  },
+  ['data', 'redis', 'tls', 'accessLog', 'tracing', 'publicAddress'],
+).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
+
+function readAddress(value: string): AddressConfig | undefined {
+  const match = ADDRESS.exec(value);
+  if (match === null) return undefined;
+  const [, bracketed, plain = '', digits] = match;
+  const port = Number(digits);
+  if (port > PORT_MAX) return undefined;
+  if (bracketed !== undefined) return isIPv6(bracketed) ? { host: bracketed, port } : undefined;
+  return plain === '' || isIPv4(plain) || HOST_NAME.test(plain) ? { host: plain, port } : undefined;
+}

@@ -1,0 +1,87 @@
+// sluice.yaml, as text → the checked, normalised configuration, or every problem that it has.
+
+import * as z from 'zod';
+import { err, ok, type Result } from '../../base/result.ts';
+import { checkGateway } from './check-gateway.ts';
+import { checkRoutes } from './check-routes.ts';
+import type { Config, UpstreamConfig } from './config.ts';
+import { fileSchema } from './file-schema.ts';
+import { gatewaySchema } from './gateway-schema.ts';
+import type { Environment } from './interpolate.ts';
+import type { Issue } from './issue.ts';
+import { parseYaml, type SyntaxIssues } from './parse-yaml.ts';
+import { readConsumers } from './read-consumers.ts';
+import { readNamed } from './read-named.ts';
+import { readServices } from './read-services.ts';
+import { readValue } from './read-value.ts';
+import { Report } from './report.ts';
+import { SourceFile } from './source-file.ts';
+import { upstreamSchema } from './upstream-schema.ts';
+
+export interface ReadOptions {
+  /** As it is to stand in messages. */
+  readonly file: string;
+  /** For ${NAME}. */
+  readonly env: Environment;
+}
+
+export interface ReadConfig {
+  readonly config: Config;
+  readonly warnings: readonly Issue[];
+}
+
+const later = z.unknown().optional();
+const ownFile = fileSchema({ gateway: later, upstreams: later, consumers: later, services: later });
+
+/**
+ * @returns the configuration with its warnings; else all issues, warnings included, in the order of the file
+ * @throws  never for any text; a throw is a bug
+ */
+export function readConfig(text: string, options: ReadOptions): Result<ReadConfig, readonly Issue[]> {
+  const parsed = parseYaml(text);
+  if (!parsed.ok) return err(syntaxIssues(parsed.error, options.file));
+  const read = readValue(parsed.value.root, options.env);
+  const report = new Report(options.file, new SourceFile(parsed.value, read));
+  for (const { offset, path, message } of read.issues) report.addAt(offset, path, message);
+  const config = readSections(read.value, report);
+  const issues = report.issues;
+  return report.hasErrors ? err(issues) : ok({ config, warnings: issues });
+}
+
+/** @returns a configuration that is whole when the report has no errors */
+function readSections(raw: unknown, report: Report): Config {
+  const file = ownFile.safeParse(raw);
+  if (!file.success) report.addZod([], file.error, raw);
+  const sections = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
+  const { gateway: rawGateway = {} } = sections;
+  const gateway = gatewaySchema.safeParse(rawGateway);
+  if (gateway.success) checkGateway(gateway.data, rawGateway, report);
+  else report.addZod(['gateway'], gateway.error, rawGateway);
+  const upstreams = readUpstreams(sections['upstreams'], report);
+  const consumers = readConsumers(sections['consumers'], report);
+  const services = readServices(sections['services'], namesOf(sections['upstreams']), report);
+  checkRoutes(services, report);
+  return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, consumers, services };
+}
+
+function readUpstreams(raw: unknown, report: Report): UpstreamConfig[] {
+  const upstreams: UpstreamConfig[] = [];
+  readNamed(raw, ['upstreams'], report, (name, value, path) => {
+    const parsed = upstreamSchema.safeParse(value);
+    if (parsed.success) upstreams.push({ name, ...parsed.data });
+    else report.addZod(path, parsed.error, value);
+  });
+  return upstreams;
+}
+
+/** Of the broken ones too: a service that names one has no problem of its own. */
+function namesOf(raw: unknown): ReadonlySet<string> {
+  return new Set(typeof raw === 'object' && raw !== null ? Object.keys(raw) : []);
+}
+
+function syntaxIssues({ issues, lines }: SyntaxIssues, file: string): Issue[] {
+  return issues.map(({ offset, message }) => {
+    const { line, col } = lines.linePos(offset);
+    return { severity: 'error', file, line: Math.max(1, line), column: Math.max(1, col), path: '', message };
+  });
+}

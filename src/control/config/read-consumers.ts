@@ -1,0 +1,37 @@
+// The section `consumers`. A key says by itself who is calling, so that no two may be alike.
+
+import type { ConsumerConfig } from './config.ts';
+import { consumerSchema, identity } from './consumer-schema.ts';
+import { readNamed } from './read-named.ts';
+import { printPath, type Report } from './report.ts';
+
+/** @returns the consumers that are valid */
+export function readConsumers(raw: unknown, report: Report): ConsumerConfig[] {
+  const consumers: ConsumerConfig[] = [];
+  const readEntry = (name: string, value: unknown, path: readonly (string | number)[]): void => {
+    const parsed = consumerSchema.safeParse(value);
+    if (parsed.success) consumers.push({ name, keys: parsed.data.keys });
+    else report.addZod(path, parsed.error, value);
+  };
+  readNamed(raw, ['consumers'], report, readEntry, identity());
+  refuseTwins(consumers, report);
+  return consumers;
+}
+
+function refuseTwins(consumers: readonly ConsumerConfig[], report: Report): void {
+  const places = new Map<string, string>();
+  for (const { name, keys } of consumers) {
+    for (const [index, key] of keys.entries()) {
+      const path = ['consumers', name, 'keys', index];
+      for (const [field, value] of [
+        ['id', key.id],
+        ['secret', key.sha256],
+      ] as const) {
+        // The two cannot be mistaken for each other: the field stands in front.
+        const earlier = places.get(`${field} ${value}`);
+        if (earlier === undefined) places.set(`${field} ${value}`, printPath(path));
+        else report.add([...path, field], { message: `has the same ${field} as ${earlier}` });
+      }
+    }
+  }
+}

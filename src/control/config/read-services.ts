@@ -1,0 +1,96 @@
+// The section `services`. Each service and each route is checked by itself, so that a broken one hides no other.
+
+import * as z from 'zod';
+import { checkPolicies } from './check-policies.ts';
+import type { RouteConfig, ServiceConfig } from './config.ts';
+import { nearestName } from './nearest-name.ts';
+import { readNamed } from './read-named.ts';
+import { type ReadUse, readPolicies } from './read-policies.ts';
+import type { Path } from './read-value.ts';
+import type { Report } from './report.ts';
+import { routeSchema, serviceSchema } from './service-schema.ts';
+
+const later = z.unknown().optional();
+const ownService = serviceSchema(later, later);
+const ownRoute = routeSchema(later);
+
+interface ReadRoute {
+  readonly name: string;
+  readonly uses: readonly ReadUse[];
+  /** undefined when it is not valid, which was reported. */
+  readonly own: z.output<typeof ownRoute> | undefined;
+}
+
+/** @returns the services that are valid but for some of their routes and policies */
+export function readServices(raw: unknown, upstreams: ReadonlySet<string>, report: Report): ServiceConfig[] {
+  const services: ServiceConfig[] = [];
+  readNamed(raw, ['services'], report, (name, value, path) => {
+    const service = readService(name, value, path, upstreams, report);
+    if (service !== undefined) services.push(service);
+  });
+  return services;
+}
+
+function readService(
+  name: string,
+  raw: unknown,
+  path: Path,
+  upstreams: ReadonlySet<string>,
+  report: Report,
+): ServiceConfig | undefined {
+  const parsed = ownService.safeParse(raw);
+  if (!parsed.success) report.addZod(path, parsed.error, raw);
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
+  const written = raw as Record<string, unknown>;
+  checkUpstream(written['upstream'], [...path, 'upstream'], upstreams, report);
+  const uses = readPolicies(written['policies'], [...path, 'policies'], report);
+  const routes: ReadRoute[] = [];
+  readNamed(written['routes'], [...path, 'routes'], report, (routeName, value, routePath) => {
+    routes.push(readRoute(routeName, value, routePath, report));
+  });
+  checkPolicies(path, uses, routes, report);
+  if (!parsed.success) return undefined;
+  const { policies: _policies, routes: _routes, ...own } = parsed.data;
+  return { ...own, name, policies: validUses(uses), routes: routes.flatMap((route) => finishRoute(route, own)) };
+}
+
+function readRoute(name: string, raw: unknown, path: Path, report: Report): ReadRoute {
+  const parsed = ownRoute.safeParse(raw);
+  if (!parsed.success) report.addZod(path, parsed.error, raw);
+  const policies = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>)['policies'] : undefined;
+  return { name, uses: readPolicies(policies, [...path, 'policies'], report), own: parsed.data };
+}
+
+/** A route says what its service does not. */
+function finishRoute(
+  { name, uses, own }: ReadRoute,
+  service: Omit<ServiceConfig, 'name' | 'policies' | 'routes'>,
+): RouteConfig[] {
+  if (own === undefined) return [];
+  return [
+    {
+      name,
+      method: own.match.method,
+      path: own.match.path,
+      allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
+      allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,
+      policies: validUses(uses),
+    },
+  ];
+}
+
+function checkUpstream(name: unknown, path: Path, upstreams: ReadonlySet<string>, report: Report): void {
+  // Anything but text was refused by the schema.
+  if (typeof name !== 'string' || upstreams.has(name)) return;
+  const nearest = nearestName(name, [...upstreams]);
+  report.add(path, {
+    message: 'there is no such upstream',
+    expected: 'a name from upstreams',
+    showsFound: true,
+    nearest,
+  });
+}
+
+function validUses(uses: readonly ReadUse[]) {
+  return uses.flatMap(({ use }) => (use === undefined ? [] : [use]));
+}

@@ -1,0 +1,170 @@
+// Publishes snapshots: a configuration file becomes, whole or not at all, what every request meets.
+//
+//   file ──task pool: parse, check, compile──▶ arena ──attach──▶ every worker ──acknowledged──▶ limits, epoch
+//
+// Until the epoch is raised nothing that a request sees has changed; raising it is one store.
+
+import type { Clock } from '../../base/clock.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import { Arena } from '../../shm/arena.ts';
+import { SERIES_COUNT } from '../../shm/series-table.ts';
+import type { SharedMemory } from '../../shm/shared-memory.ts';
+import { TARGET_COUNT } from '../../shm/target-table.ts';
+import type { TargetIndex } from '../../base/ids.ts';
+import type { GatewayConfig } from '../config/config.ts';
+import type { LimitRegistry } from '../quota/limit-registry.ts';
+import { type ArenaSlot, Arenas } from './arenas.ts';
+import type { SnapshotSummary } from './compile-snapshot.ts';
+import { NameTable } from './name-table.ts';
+
+/** The task pool's answer to 'compile this file'. */
+export type CompileAnswer =
+  | {
+      readonly ok: true;
+      readonly gateway: GatewayConfig;
+      readonly summary: SnapshotSummary;
+      readonly buffer: SharedArrayBuffer;
+      readonly warnings: readonly string[];
+    }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+export interface PublishedSnapshot {
+  readonly epoch: number;
+  readonly arena: number;
+  readonly buffer: SharedArrayBuffer;
+}
+
+export interface PublisherOptions {
+  readonly shm: SharedMemory;
+  readonly limits: LimitRegistry;
+  readonly clock: Clock;
+  /** @param recycled  an arena that may be written into */
+  compile(epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer>;
+  /** Have every worker hold the snapshot ready; resolves to those that did not. */
+  attach(snapshot: PublishedSnapshot): Promise<readonly number[]>;
+  discard(epoch: number): void;
+}
+
+export interface Publication {
+  readonly epoch: number;
+  readonly gateway: GatewayConfig;
+  readonly summary: SnapshotSummary;
+  readonly warnings: readonly string[];
+}
+
+interface HeldSnapshot extends PublishedSnapshot {
+  readonly slot: ArenaSlot;
+  readonly summary: SnapshotSummary;
+  /** Entries of the limit table. */
+  readonly limits: Int32Array;
+}
+
+// Between a service's name and its route's: neither may contain it.
+const NAME_SEPARATOR = '\n';
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #arenas: Arenas;
+  readonly #series = new NameTable(SERIES_COUNT, 1, 0);
+  readonly #targets: NameTable;
+  #current: HeldSnapshot | undefined;
+  /** Replaced ones that exchanges under way may still use. */
+  #replaced: HeldSnapshot[] = [];
+  #pending: PublishedSnapshot | undefined;
+  #epoch = 0;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#arenas = new Arenas(options.shm.control);
+    this.#targets = new NameTable(TARGET_COUNT, 0, 0, (index) => options.shm.targets.reset(index as TargetIndex));
+  }
+
+  /** What a worker that starts now must attach. */
+  snapshots(): readonly PublishedSnapshot[] {
+    return [this.#current, this.#pending].filter((snapshot) => snapshot !== undefined);
+  }
+
+  get epoch(): number {
+    return this.#current?.epoch ?? 0;
+  }
+
+  get arenaBytes(): number {
+    return this.#arenas.bytes;
+  }
+
+  /** 'service\nroute' of every series with its index; index 0 is `other`. */
+  series(): IterableIterator<[string, number]> {
+    return this.#series.entries();
+  }
+
+  /** 'upstream\norigin' of every target with its index. */
+  targets(): IterableIterator<[string, number]> {
+    return this.#targets.entries();
+  }
+
+  /**
+   * Compile and publish. One at a time: the caller waits for the last one.
+   * @param mayPublish  looks at the compiled configuration first; its problems stop the publication
+   * @returns what is published now, or every problem; then the old snapshot goes on, untouched
+   */
+  async publish(
+    mayPublish: (gateway: GatewayConfig) => readonly string[],
+  ): Promise<Result<Publication, readonly string[]>> {
+    this.#releaseUnused();
+    const slot = this.#arenas.reserve();
+    if (slot === undefined) return err(['every arena is in use by requests under way; try again later']);
+    const result = await this.#publishInto(slot, mayPublish);
+    if (!result.ok) this.#arenas.release(slot);
+    return result;
+  }
+
+  async #publishInto(
+    slot: ArenaSlot,
+    mayPublish: (gateway: GatewayConfig) => readonly string[],
+  ): Promise<Result<Publication, readonly string[]>> {
+    const epoch = ++this.#epoch;
+    const answer = await this.#options.compile(epoch, slot.buffer);
+    if (!answer.ok) return err(answer.problems);
+    slot.buffer = answer.buffer;
+    const problems = mayPublish(answer.gateway);
+    if (problems.length > 0) return err(problems);
+    const arena = new Arena(answer.buffer);
+    const limits = this.#options.limits.resolve(answer.summary.limits);
+    if (!limits.ok) return err([limits.error]);
+    arena.writeIndexes('limitsAt', limits.value);
+    arena.writeIndexes('seriesAt', this.#series.resolve(answer.summary.routeNames.map(joinName)));
+    arena.writeIndexes('targetsAt', this.#targets.resolve(answer.summary.targetNames.map(joinName)));
+    const snapshot = { epoch, arena: slot.index, buffer: answer.buffer };
+    this.#pending = snapshot;
+    const late = await this.#options.attach(snapshot);
+    this.#pending = undefined;
+    if (late.length > 0) {
+      this.#options.discard(epoch);
+      this.#options.limits.release(limits.value);
+      return err([`worker ${late.join(', ')} did not take the new snapshot in time`]);
+    }
+    this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value });
+    return ok({ epoch, gateway: answer.gateway, summary: answer.summary, warnings: answer.warnings });
+  }
+
+  #raise(snapshot: HeldSnapshot): void {
+    if (this.#current !== undefined) this.#replaced.push(this.#current);
+    this.#current = snapshot;
+    this.#options.limits.commit();
+    this.#options.shm.control.raiseEpoch(snapshot.epoch);
+  }
+
+  // Workers move on at their next request or tick, and unpin when their last exchange of the old snapshot has ended.
+  #releaseUnused(): void {
+    this.#replaced = this.#replaced.filter((snapshot) => {
+      if (this.#options.shm.control.isPinned(snapshot.arena)) return true;
+      this.#arenas.release(snapshot.slot);
+      this.#options.limits.release(snapshot.limits);
+      return false;
+    });
+  }
+}
+
+function joinName(name: readonly [string, string]): string {
+  return name.join(NAME_SEPARATOR);
+}

@@ -1,0 +1,72 @@
+// Which thread serves which listener. uWebSockets.js listeners are the main thread's, which hands connections to every
+// worker; a node:http server listens in the worker itself: in all of them where the system's and Node's SO_REUSEPORT
+// allow it, else in worker 0.
+
+import type { WorkerIndex } from '../../base/ids.ts';
+import type { ListenerSettings } from '../../gateway/worker-messages.ts';
+import type { GatewayConfig, ListenConfig } from '../config/config.ts';
+
+export class ListenerPlan {
+  readonly uws: readonly ListenConfig[];
+  readonly node: readonly ListenConfig[];
+  readonly #gateway: GatewayConfig;
+  readonly #workerCount: number;
+  readonly #reusesPort: boolean;
+  /** Ports of the node listeners once they are known: a replacement gets its predecessor's. */
+  readonly #nodePorts: number[];
+
+  constructor(gateway: GatewayConfig, workerCount: number) {
+    this.#gateway = gateway;
+    this.#workerCount = workerCount;
+    this.uws = gateway.listen.filter(({ engine }) => engine === 'uws');
+    this.node = gateway.listen.filter(({ engine }) => engine === 'node');
+    this.#nodePorts = this.node.map(({ port }) => port);
+    // A port that the system chooses cannot be shared before it is known.
+    this.#reusesPort = supportsReusePort() && workerCount > 1 && this.#nodePorts.every((port) => port !== 0);
+  }
+
+  noteNodePorts(ports: readonly number[]): void {
+    ports.forEach((port, index) => {
+      this.#nodePorts[index] = port;
+    });
+  }
+
+  nodePort(index: number): number {
+    return this.#nodePorts[index] ?? 0;
+  }
+
+  listenersOf(worker: WorkerIndex): ListenerSettings {
+    const { limits } = this.#gateway;
+    const servesNode = this.#reusesPort || worker === 0;
+    const perWorker = Math.ceil(limits.connections / this.#workerCount);
+    return {
+      uws: this.uws.map(({ chunked }) => ({
+        headerBytesMax: limits.headerBytes,
+        refuseChunked: chunked === 'refuse',
+        idleTimeoutSeconds: Math.max(1, Math.round(Math.min(limits.headerTimeoutMs, limits.idleTimeoutMs) / 1_000)),
+        connectionsMax: perWorker,
+      })),
+      node: servesNode ? this.node.map((listen, index) => this.#nodeSettings(listen, index, perWorker)) : [],
+    };
+  }
+
+  #nodeSettings(listen: ListenConfig, index: number, perWorker: number) {
+    const { limits } = this.#gateway;
+    return {
+      host: listen.host,
+      port: this.nodePort(index),
+      reusePort: this.#reusesPort,
+      headerBytesMax: limits.headerBytes,
+      refuseChunked: listen.chunked === 'refuse',
+      headerTimeoutMs: limits.headerTimeoutMs,
+      idleTimeoutMs: limits.idleTimeoutMs,
+      connectionsMax: this.#reusesPort ? perWorker : limits.connections,
+    };
+  }
+}
+
+/** net.Server's reusePort came with Node 22.12 and works on Linux. */
+function supportsReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return process.platform === 'linux' && (major > 22 || (major === 22 && minor >= 12));
+}

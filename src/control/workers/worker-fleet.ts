@@ -1,0 +1,299 @@
+// The gateway workers, as the main thread sees them: started in a piscina pool, registered with the acceptor, watched by
+// their hearts, replaced when they fail.
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { Clock } from '../../base/clock.ts';
+import type { WorkerIndex } from '../../base/ids.ts';
+import type { FromWorker, ListenerSettings, ToWorker } from '../../gateway/worker-messages.ts';
+import { WorkerStatus } from '../../shm/control-block.ts';
+import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { Log } from '../log.ts';
+
+/** Hands connections to workers; gateway/listener/uws has the real one, main.ts injects it. */
+export interface Distributor {
+  /** @param descriptors  of the worker's apps, one for each uws listener */
+  add(descriptors: readonly number[]): void;
+  remove(descriptors: readonly number[]): void;
+}
+
+export interface PostedSnapshot {
+  readonly epoch: number;
+  readonly arena: number;
+  readonly buffer: SharedArrayBuffer;
+}
+
+export interface WorkerFleetOptions {
+  /** File of the piscina task. */
+  readonly filename: string;
+  readonly shm: SharedMemory;
+  readonly clock: Clock;
+  readonly distributor: Distributor;
+  /** Listeners of a worker; asked again for a replacement, which gets its predecessor's ports. */
+  listenersOf(worker: WorkerIndex): ListenerSettings;
+  /** What a worker that starts now has to attach: the snapshot of now, and one that is being published. */
+  snapshots(): readonly PostedSnapshot[];
+  readonly log: Log;
+  /** A worker hung so long that only a new process helps. Does not return. */
+  onHopeless(worker: WorkerIndex, lateMs: number): void;
+}
+
+interface Worker {
+  readonly index: WorkerIndex;
+  port: MessagePort | undefined;
+  descriptors: readonly number[];
+  registered: boolean;
+  /** Moments of its failures within the last minute. */
+  failuresMs: number[];
+  onAttached: Map<number, () => void>;
+  onReady: ((ports: readonly number[]) => void) | undefined;
+  onDrained: (() => void) | undefined;
+  ended: Promise<void>;
+}
+
+// architecture.md §2: 1 s without a heart beat, out of distribution; 10 s, the process starts anew.
+const LATE_MS = 1_000;
+const HOPELESS_MS = 10_000;
+const WATCH_MS = 250;
+// A worker that keeps failing is started again after 100 ms, 200 ms, … at most 5 s.
+const RESTART_DELAY_MS_MIN = 100;
+const RESTART_DELAY_MS_MAX = 5_000;
+const FAILURE_WINDOW_MS = 60_000;
+
+export class WorkerFleet {
+  readonly #options: WorkerFleetOptions;
+  readonly #pool: Piscina;
+  readonly #workers: Worker[];
+  #watcher: NodeJS.Timeout | undefined;
+  #watchedMs = 0;
+  #stopping = false;
+  /** Workers replaced since the start. */
+  restarts = 0;
+
+  constructor(options: WorkerFleetOptions) {
+    this.#options = options;
+    const { workerCount } = options.shm.control;
+    this.#pool = new Piscina({
+      filename: options.filename,
+      minThreads: workerCount,
+      // One more than needed: a replacement may start while its predecessor's thread is still being given back.
+      maxThreads: workerCount + 1,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+    });
+    this.#workers = Array.from({ length: workerCount }, (_, index) => ({
+      index: index as WorkerIndex,
+      port: undefined,
+      descriptors: [],
+      registered: false,
+      failuresMs: [],
+      onAttached: new Map(),
+      onReady: undefined,
+      onDrained: undefined,
+      ended: Promise.resolve(),
+    }));
+  }
+
+  /** @returns for each worker the ports of its node servers, once all of them serve */
+  async start(): Promise<readonly (readonly number[])[]> {
+    const ports = await Promise.all(this.#workers.map((worker) => this.#startWorker(worker)));
+    this.#watchedMs = this.#nowMs();
+    this.#watcher = setInterval(() => this.#watch(), WATCH_MS);
+    return ports;
+  }
+
+  /** How many workers get connections. */
+  get registeredCount(): number {
+    return this.#workers.filter(({ registered }) => registered).length;
+  }
+
+  /**
+   * Have every worker that runs hold a snapshot ready.
+   * @returns the workers that did not within the time, none when all did
+   */
+  async attach(snapshot: PostedSnapshot, timeoutMs: number): Promise<readonly WorkerIndex[]> {
+    const waiting = new Set<WorkerIndex>();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      for (const worker of this.#workers) {
+        if (worker.port === undefined) continue;
+        waiting.add(worker.index);
+        const settle = (): void => {
+          waiting.delete(worker.index);
+          if (waiting.size === 0) {
+            clearTimeout(timer);
+            resolve();
+          }
+        };
+        worker.onAttached.set(snapshot.epoch, settle);
+        this.#send(worker, { type: 'attach', ...snapshot });
+      }
+      if (waiting.size === 0) {
+        clearTimeout(timer);
+        resolve();
+      }
+    });
+    for (const worker of this.#workers) worker.onAttached.delete(snapshot.epoch);
+    return [...waiting];
+  }
+
+  discard(epoch: number): void {
+    for (const worker of this.#workers) this.#send(worker, { type: 'discard', epoch });
+  }
+
+  /** Let every worker finish what is under way, then end. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#watcher);
+    const running = this.#workers.filter(({ port }) => port !== undefined);
+    await Promise.all(
+      running.map((worker) => {
+        const drained = new Promise<void>((resolve) => {
+          worker.onDrained = resolve;
+        });
+        this.#send(worker, { type: 'drain', timeoutMs });
+        // A worker that hangs does not hold up the others' end for longer than it was given.
+        const deadline = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs + LATE_MS).unref());
+        return Promise.race([drained, deadline]);
+      }),
+    );
+    for (const worker of running) this.#remove(worker);
+    await Promise.race([
+      Promise.all(running.map(({ ended }) => ended)),
+      new Promise<void>((resolve) => setTimeout(resolve, LATE_MS).unref()),
+    ]);
+  }
+
+  async #startWorker(worker: Worker): Promise<readonly number[]> {
+    const { control } = this.#options.shm;
+    const { port1, port2 } = new MessageChannel();
+    control.setStatus(worker.index, WorkerStatus.STARTING);
+    control.write(worker.index, 'heartMs', this.#nowMs() | 0);
+    worker.port = port1;
+    port1.on('message', (message: FromWorker) => this.#receive(worker, message));
+    const data = { worker: worker.index, buffers: this.#options.shm.buffers(), port: port2 };
+    worker.ended = this.#pool.run(data, { transferList: [port2] }).then(
+      () => this.#onEnded(worker),
+      (error: unknown) => {
+        this.#options.log('error', `worker ${worker.index} ended: ${String(error)}`);
+        this.#onEnded(worker);
+      },
+    );
+    await this.#attachAll(worker);
+    const ports = await new Promise<readonly number[]>((resolve) => {
+      worker.onReady = resolve;
+      this.#send(worker, { type: 'open', listeners: this.#options.listenersOf(worker.index) });
+    });
+    return ports;
+  }
+
+  // Snapshots may be published while the worker attaches: it opens only with all that the epoch may name ready. From here
+  // on attach() includes it.
+  async #attachAll(worker: Worker): Promise<void> {
+    const attached = new Set<number>();
+    for (;;) {
+      const next = this.#options.snapshots().find(({ epoch }) => !attached.has(epoch));
+      if (next === undefined) return;
+      attached.add(next.epoch);
+      await new Promise<void>((resolve) => {
+        worker.onAttached.set(next.epoch, resolve);
+        this.#send(worker, { type: 'attach', ...next });
+      });
+    }
+  }
+
+  #receive(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'attached':
+        return worker.onAttached.get(message.epoch)?.();
+      case 'ready':
+        worker.descriptors = message.descriptors;
+        this.#register(worker);
+        return worker.onReady?.(message.ports);
+      case 'drained':
+        if (message.cut > 0) {
+          this.#options.log('warn', `worker ${worker.index}: ${message.cut} requests did not finish in time`);
+        }
+        return worker.onDrained?.();
+      case 'failed':
+        this.#options.log('error', `worker ${worker.index} failed and is replaced: ${message.error}`);
+        worker.onDrained?.();
+        return this.#remove(worker);
+    }
+  }
+
+  #register(worker: Worker): void {
+    if (worker.registered) return;
+    this.#options.distributor.add(worker.descriptors);
+    worker.registered = true;
+    this.#options.shm.control.setStatus(worker.index, WorkerStatus.RUNNING);
+  }
+
+  #unregister(worker: Worker): void {
+    if (!worker.registered) return;
+    this.#options.distributor.remove(worker.descriptors);
+    worker.registered = false;
+  }
+
+  /** Out of distribution for good: the worker closes its app and ends. */
+  #remove(worker: Worker): void {
+    this.#unregister(worker);
+    this.#options.shm.control.setStatus(worker.index, WorkerStatus.ENDING);
+    this.#send(worker, { type: 'removed' });
+  }
+
+  #onEnded(worker: Worker): void {
+    const { shm } = this.#options;
+    this.#unregister(worker);
+    worker.port?.close();
+    worker.port = undefined;
+    worker.descriptors = [];
+    // Whoever waits for this worker to attach waits no longer: its replacement attaches the newest snapshot by itself.
+    for (const settle of worker.onAttached.values()) settle();
+    worker.onAttached.clear();
+    shm.control.setStatus(worker.index, WorkerStatus.ABSENT);
+    shm.control.zeroWorker(worker.index);
+    shm.concurrency.zeroWorker(worker.index);
+    if (this.#stopping) return;
+    this.restarts++;
+    const nowMs = this.#nowMs();
+    worker.failuresMs = [...worker.failuresMs.filter((ms) => nowMs - ms < FAILURE_WINDOW_MS), nowMs];
+    const delayMs = Math.min(RESTART_DELAY_MS_MAX, RESTART_DELAY_MS_MIN * 2 ** (worker.failuresMs.length - 1));
+    setTimeout(() => {
+      if (!this.#stopping) void this.#startWorker(worker);
+    }, worker.failuresMs.length === 1 ? 0 : delayMs);
+  }
+
+  #watch(): void {
+    const nowMs = this.#nowMs();
+    const ownGapMs = nowMs - this.#watchedMs;
+    this.#watchedMs = nowMs;
+    // The whole process stood still (stopped, or the machine was): the workers' hearts prove nothing yet.
+    if (ownGapMs > LATE_MS) return;
+    const { control } = this.#options.shm;
+    for (const worker of this.#workers) {
+      const status = control.status(worker.index);
+      if (status !== WorkerStatus.RUNNING && status !== WorkerStatus.LATE) continue;
+      const lateMs = (nowMs - control.read(worker.index, 'heartMs')) | 0;
+      if (lateMs > HOPELESS_MS) {
+        this.#options.onHopeless(worker.index, lateMs);
+      } else if (lateMs > LATE_MS && status === WorkerStatus.RUNNING) {
+        this.#options.log('warn', `worker ${worker.index} has not answered for ${lateMs} ms: it gets no connections`);
+        this.#unregister(worker);
+        control.setStatus(worker.index, WorkerStatus.LATE);
+      } else if (lateMs <= LATE_MS && status === WorkerStatus.LATE) {
+        this.#options.log('info', `worker ${worker.index} answers again`);
+        this.#register(worker);
+      }
+    }
+  }
+
+  #send(worker: Worker, message: ToWorker): void {
+    worker.port?.postMessage(message);
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.nowUs() / 1_000;
+  }
+}

@@ -1,0 +1,57 @@
+// The gateway's process: starts it, prints where it listens, and ends it as signals say.
+//
+//   node dist/src/main.js [-c sluice.yaml] [--workers N]      the same as `sluice run`
+
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { StartError, startGateway } from './start-gateway.ts';
+
+export interface MainOptions {
+  readonly config: string;
+  readonly workers: number | undefined;
+}
+
+/**
+ * Runs until SIGTERM or SIGINT has drained the gateway; SIGHUP reloads.
+ * @returns the exit code: 0 drained, 1 the configuration cannot be used or an address not be had
+ */
+export async function main({ config, workers }: MainOptions): Promise<number> {
+  const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  try {
+    const gateway = await startGateway({ file: config, ...(workers !== undefined && { workers }) });
+    for (const address of gateway.addresses) print(`listening on ${address}`);
+    print(`admin on ${gateway.adminAddress}`);
+    process.on('SIGHUP', () => void gateway.reload('SIGHUP'));
+    await stopSignal();
+    print('draining: no new connections; requests under way may finish');
+    await gateway.drain();
+    print('drained');
+    return 0;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    for (const problem of error.problems) process.stderr.write(`${problem}\n`);
+    process.stderr.write('sluice did not start\n');
+    return 1;
+  }
+}
+
+/** The first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const stop = (): void => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      resolve();
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: { config: { type: 'string', short: 'c', default: 'sluice.yaml' }, workers: { type: 'string' } },
+  });
+  process.exit(await main({ config: values.config, workers: values.workers === undefined ? undefined : Number(values.workers) }));
+}

@@ -1,0 +1,202 @@
+// Wires both planes: shared memory, task pool, publisher, fleet of gateway workers, acceptors, admin port. Decisions are
+// made in the parts; here is only who knows whom.
+
+import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { monotonicClock } from './base/clock.ts';
+import type { LimitIndex, WorkerIndex } from './base/ids.ts';
+import { AdminServer } from './control/admin/admin-server.ts';
+import type { AdminView } from './control/admin/admin-view.ts';
+import { type Log, logToStderr } from './control/log.ts';
+import { LimitRegistry } from './control/quota/limit-registry.ts';
+import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
+import type { CompileTask } from './control/releases/compile-file.ts';
+import { ConfigWatcher } from './control/releases/config-watcher.ts';
+import { type CompileAnswer, Publisher } from './control/releases/publisher.ts';
+import { Reloader } from './control/releases/reloader.ts';
+import { ListenerPlan } from './control/workers/listener-plan.ts';
+import { WorkerFleet } from './control/workers/worker-fleet.ts';
+import { Acceptors } from './gateway/listener/uws/acceptors.ts';
+import { WorkerStatus } from './shm/control-block.ts';
+import { SharedMemory } from './shm/shared-memory.ts';
+
+export interface GatewayOptions {
+  /** sluice.yaml */
+  readonly file: string;
+  /** Overrides gateway.workers. */
+  readonly workers?: number;
+  readonly log?: Log;
+  /** piscina entries; tests bring their own policies with their own entry. */
+  readonly workerFile?: string;
+  readonly taskFile?: string;
+}
+
+/** A gateway that serves. */
+export interface RunningGateway {
+  /** http://127.0.0.1:8080, in the order of gateway.listen. */
+  readonly addresses: readonly string[];
+  readonly adminAddress: string;
+  reload(why: string): Promise<void>;
+  /** Stop accepting, finish what is under way, end every thread. */
+  drain(): Promise<void>;
+}
+
+/** The configuration cannot be used, or an address not be had. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+// How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
+const ATTACH_TIMEOUT_MS = 10_000;
+// The task pool's threads (zod, yaml and the compiler: some 30 MB) end when nothing was compiled for so long.
+const TASK_IDLE_MS = 5_000;
+
+/** @throws {StartError} */
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const log = options.log ?? logToStderr;
+  const clock = monotonicClock();
+  const nowMs = (): number => clock.nowUs() / 1_000;
+  const tasks = new Piscina({
+    filename: options.taskFile ?? entry('task.worker'),
+    minThreads: 0,
+    maxThreads: 1,
+    idleTimeout: TASK_IDLE_MS,
+    recordTiming: false,
+  });
+  const compile = (epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer> =>
+    tasks.run({ file: options.file, env: { ...process.env }, epoch, recycled } satisfies CompileTask);
+
+  // The first snapshot says how many workers there are, which the shared memory must know.
+  let first: CompileAnswer | undefined = await compile(1, undefined);
+  if (!first.ok) {
+    await tasks.destroy();
+    throw new StartError(first.problems);
+  }
+  const gateway = first.gateway;
+  for (const warning of first.warnings) log('warn', warning);
+  const workerCount = options.workers ?? (gateway.workers === 0 ? availableParallelism() : gateway.workers);
+  const shm = SharedMemory.create(workerCount, randomInt(2 ** 32), randomInt(2 ** 32));
+  const limits = new LimitRegistry(shm.limits, clock);
+  const plan = new ListenerPlan(gateway, workerCount);
+  const acceptors = new Acceptors(plan.uws);
+
+  const fleet: WorkerFleet = new WorkerFleet({
+    filename: options.workerFile ?? entry('gateway.worker'),
+    shm,
+    clock,
+    log,
+    distributor: acceptors,
+    listenersOf: (worker) => plan.listenersOf(worker),
+    snapshots: () => publisher.snapshots(),
+    onHopeless: (worker, lateMs) => {
+      log('error', `worker ${worker} has hung for ${Math.round(lateMs)} ms: the process ends, to be started again`);
+      process.kill(process.pid, 'SIGKILL');
+    },
+  });
+  const publisher: Publisher = new Publisher({
+    shm,
+    limits,
+    clock,
+    compile: (epoch, recycled) => {
+      if (first === undefined) return compile(epoch, recycled);
+      const answer = first;
+      first = undefined;
+      return Promise.resolve(answer);
+    },
+    attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
+    discard: (epoch) => fleet.discard(epoch),
+  });
+  const published = await publisher.publish(() => []);
+  if (!published.ok) throw new StartError(published.error);
+  const reloader = new Reloader(publisher, gateway, log);
+
+  const view: AdminView = {
+    shm,
+    nowMs,
+    series: () => publisher.series(),
+    targets: () => publisher.targets(),
+    registeredWorkers: () => fleet.registeredCount,
+    workerRestarts: () => fleet.restarts,
+    reloadsPublished: () => reloader.published,
+    reloadsRefused: () => reloader.refused,
+    arenaBytes: () => publisher.arenaBytes,
+    limitOverflows: () => totalOverflows(shm),
+    notReady: () => notReady(fleet, shm),
+  };
+  const admin = new AdminServer(view);
+  const { uwsPorts, adminPort } = await listenAll();
+  const sweeper = new LimitSweeper(shm.limits, limits, clock, {
+    workerCount,
+    turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
+    isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
+  });
+  const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
+  const watcher = new ConfigWatcher(options.file, () => void reloader.reload(`${options.file} changed`));
+
+  return {
+    addresses: gateway.listen.map((listen) => {
+      const at = plan.uws.indexOf(listen);
+      return url(listen.host, at >= 0 ? (uwsPorts[at] as number) : plan.nodePort(plan.node.indexOf(listen)));
+    }),
+    adminAddress: url(gateway.admin.host, adminPort),
+    reload: (why) => reloader.reload(why),
+    drain,
+  };
+
+  async function listenAll(): Promise<{ uwsPorts: readonly number[]; adminPort: number }> {
+    try {
+      // Clients come when there are workers to take them.
+      const nodePorts = await fleet.start();
+      plan.noteNodePorts(nodePorts[0] ?? []);
+      const uwsPorts = acceptors.listen();
+      return { uwsPorts, adminPort: await admin.listen(gateway.admin.host, gateway.admin.port) };
+    } catch (error) {
+      await fleet.drain(0);
+      acceptors.close();
+      await tasks.destroy();
+      throw new StartError([error instanceof Error ? error.message : String(error)]);
+    }
+  }
+
+  async function drain(): Promise<void> {
+    shm.control.startDraining();
+    acceptors.stopListening();
+    await watcher.close();
+    clearInterval(sweepTimer);
+    await fleet.drain(reloader.gateway.drainTimeoutMs);
+    acceptors.close();
+    admin.close();
+    await tasks.destroy();
+  }
+}
+
+function notReady(fleet: WorkerFleet, shm: SharedMemory): readonly string[] {
+  const reasons: string[] = [];
+  if (shm.control.isDraining()) reasons.push('the gateway is draining');
+  if (shm.control.epoch() === 0) reasons.push('no snapshot is published');
+  if (fleet.registeredCount === 0) reasons.push('no worker is registered');
+  return reasons;
+}
+
+function totalOverflows(shm: SharedMemory): number {
+  let sum = 0;
+  for (let limit = 0; limit < shm.limits.limitCount; limit++) sum += shm.limits.overflowCount(limit as LimitIndex);
+  return sum;
+}
+
+/** The compiled piscina entry: dist/workers/NAME.js, two folders up from dist/src. */
+function entry(name: string): string {
+  return new URL(`../workers/${name}.js`, import.meta.url).href;
+}
+
+function url(host: string, port: number): string {
+  const shown = host === '' || host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host;
+  return `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}`;
+}
