@@ -1,0 +1,148 @@
+// The directions of imports (ARCHITECTURE.md, "Rooms"). All are errors. Imports of types count: who knows another room's
+// types depends on it.
+
+const SRC = '^src/';
+
+/** What the control plane may know of the data plane: data, schemas, arithmetic and readers; never what runs a request. */
+const GATEWAY_FOR_CONTROL = [
+  '^src/gateway/snapshot\\.ts$',
+  '^src/gateway/.+/config\\.ts$',
+  // What every policy's config.ts is made with, and the list of them.
+  '^src/gateway/policies/(config-registry|policy-config)\\.ts$',
+  '^src/gateway/pipeline/(errors|stages)\\.ts$',
+  '^src/gateway/router/compile-trie\\.ts$',
+  '^src/gateway/limiter/',
+  '^src/gateway/telemetry/read-[^/]+\\.ts$',
+];
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Modules that need each other when they run are one module, or three. Types may refer to each other.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'resolvable',
+      comment: 'Every import leads to a file or a package that package.json names.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-test-tools-in-the-product',
+      comment: 'What runs in production is a dependency, not a devDependency.',
+      severity: 'error',
+      from: { path: '^(src|workers)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'product-stands-alone',
+      comment: 'src and workers import nothing of what is around them.',
+      severity: 'error',
+      from: { path: '^(src|workers)/' },
+      to: { path: '^(test|bench|loadtest|examples|scripts|portal|docs|dist)/' },
+    },
+    {
+      name: 'portal-talks-http',
+      comment: 'The portal talks to the admin API over HTTP; it imports nothing from src.',
+      severity: 'error',
+      from: { path: '^portal/' },
+      to: { path: '^(src|workers)/' },
+    },
+    {
+      name: 'base-imports-nothing',
+      severity: 'error',
+      from: { path: '^src/base/' },
+      to: { pathNot: '^src/base/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'shm-imports-base',
+      severity: 'error',
+      from: { path: '^src/shm/' },
+      to: { path: '^(src|workers)/', pathNot: '^src/(shm|base)/' },
+    },
+    {
+      name: 'gateway-imports-shm-and-base',
+      comment: 'The data plane never imports the control plane, the command line or main, types included.',
+      severity: 'error',
+      from: { path: '^src/gateway/' },
+      to: { path: '^(src|workers)/', pathNot: '^src/(gateway|shm|base)/' },
+    },
+    {
+      name: 'control-knows-the-gateway-as-data',
+      comment:
+        'snapshot, **/config, errors, stages, compile-trie, limiter, telemetry readers: see GATEWAY_FOR_CONTROL.',
+      severity: 'error',
+      from: { path: '^src/control/' },
+      to: { path: '^src/gateway/', pathNot: GATEWAY_FOR_CONTROL },
+    },
+    {
+      name: 'control-stands-below-cli-and-main',
+      severity: 'error',
+      from: { path: '^src/control/' },
+      to: { path: ['^src/cli/', '^src/main\\.ts$', '^workers/'] },
+    },
+    {
+      name: 'gateway-worker-imports-the-data-plane',
+      severity: 'error',
+      from: { path: '^workers/gateway\\.worker\\.ts$' },
+      to: { path: '^(src|workers)/', pathNot: '^src/(gateway|shm|base)/' },
+    },
+    {
+      name: 'gateway-worker-loads-no-schema',
+      comment: 'zod and yaml take 50 to 80 ms each to load; request threads never do, over however many steps.',
+      severity: 'error',
+      from: { path: '^workers/gateway\\.worker\\.ts$' },
+      to: { path: ['(^|/)node_modules/(zod|yaml)/', '^src/.+/config\\.ts$'], reachable: true },
+    },
+    {
+      name: 'task-worker-imports-some-of-control',
+      severity: 'error',
+      from: { path: '^workers/task\\.worker\\.ts$' },
+      to: {
+        path: '^(src|workers)/',
+        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|apidocs|metering)/'],
+      },
+    },
+    {
+      name: 'one-owner-of-uwebsockets',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/gateway/listener/' },
+      to: { path: '(^|/)node_modules/uWebSockets\\.js/' },
+    },
+    {
+      name: 'one-owner-of-ioredis',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/control/redis/' },
+      to: { path: '(^|/)node_modules/ioredis/|^ioredis$' },
+    },
+    {
+      name: 'owners-of-piscina',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: ['^src/control/workers/', '^workers/'] },
+      to: { path: '(^|/)node_modules/piscina/' },
+    },
+    {
+      name: 'no-junk-rooms',
+      comment: 'Name a room after what it does.',
+      severity: 'error',
+      from: { path: SRC },
+      to: { path: '(^|/)(utils|helpers|common|types)(/|\\.ts$)', pathNot: 'node_modules' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(portal/)?dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'types', 'default'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.d.ts', '.json', '.node'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+};

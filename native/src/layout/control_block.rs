@@ -1,0 +1,38 @@
+//! `src/shm/control-block.ts`: what the main thread and the gateway workers tell each other without a message.
+
+use super::mirror;
+use core::sync::atomic::AtomicU32;
+
+/// Workers that a control block has room for.
+pub const WORKER_COUNT_MAX: usize = 64;
+/// Arenas that a worker may pin.
+pub const ARENA_COUNT: usize = 64;
+
+mirror! {
+    /// What holds for all workers.
+    struct ControlHeader: 64 bytes {
+        0 => magic: u32,
+        4 => worker_count: u32,
+        8 => epoch: AtomicU32,
+        12 => hash_seed_low: u32,
+        16 => hash_seed_high: u32,
+        20 => draining: AtomicU32,
+        24 => _reserved: [u32; 10],
+    }
+}
+
+mirror! {
+    /// One worker's lines.
+    struct ControlWorker: 384 bytes {
+        0 => status: AtomicU32,
+        4 => heart_ms: AtomicU32,
+        8 => turn: AtomicU32,
+        12 => in_flight: AtomicU32,
+        16 => connections: AtomicU32,
+        20 => parked: AtomicU32,
+        24 => epoch: AtomicU32,
+        28 => loop_delay_us: AtomicU32,
+        32 => _reserved: [u32; 24],
+        128 => pins: [AtomicU32; ARENA_COUNT],
+    }
+}

@@ -1,0 +1,97 @@
+//! Mirrors of the layouts in `src/shm/*.ts`, where fields, units, writers and protocols are described.
+//!
+//! Sizes and offsets are asserted when this is compiled; `tests/layout.rs` compares them with `layout.json`, which is
+//! generated from the TypeScript. Words that threads share while they change are atomic; what is written once, before
+//! it is shared, is a plain integer.
+
+pub mod arena;
+pub mod concurrency_table;
+pub mod control_block;
+pub mod limit_table;
+pub mod series_table;
+pub mod slot_index;
+pub mod target_table;
+pub mod trie;
+
+/// A struct whose layout is described in `layout.json`.
+pub struct Layout {
+    /// Its name there.
+    pub name: &'static str,
+    /// Its size.
+    pub bytes: usize,
+    /// Rust names and offsets of its fields; names that begin with `_` are unused space.
+    pub fields: &'static [(&'static str, usize)],
+}
+
+/// Defines a `repr(C)` struct whose size and offsets are written out, and asserts them.
+macro_rules! mirror {
+    (
+        $(#[$attr:meta])*
+        struct $name:ident: $bytes:literal bytes {
+            $( $(#[$field_attr:meta])* $offset:literal => $field:ident: $type:ty, )*
+        }
+    ) => {
+        $(#[$attr])*
+        #[repr(C)]
+        pub struct $name {
+            $( $(#[$field_attr])* #[allow(missing_docs)] pub $field: $type, )*
+        }
+
+        const _: () = {
+            assert!(core::mem::size_of::<$name>() == $bytes, concat!(stringify!($name), " has another size"));
+            $( assert!(
+                core::mem::offset_of!($name, $field) == $offset,
+                concat!(stringify!($name), "::", stringify!($field), " has another offset")
+            ); )*
+        };
+
+        impl $name {
+            /// Its layout, to be compared with `layout.json`.
+            pub const LAYOUT: $crate::layout::Layout = $crate::layout::Layout {
+                name: stringify!($name),
+                bytes: core::mem::size_of::<$name>(),
+                fields: &[ $( (stringify!($field), core::mem::offset_of!($name, $field)), )* ],
+            };
+        }
+    };
+}
+pub(crate) use mirror;
+
+/// Every struct there is.
+pub const LAYOUTS: &[Layout] = &[
+    arena::ArenaHeader::LAYOUT,
+    arena::ArenaKeySlot::LAYOUT,
+    concurrency_table::ConcurrencyHeader::LAYOUT,
+    concurrency_table::ConcurrencySlot::LAYOUT,
+    control_block::ControlHeader::LAYOUT,
+    control_block::ControlWorker::LAYOUT,
+    limit_table::LimitEntry::LAYOUT,
+    limit_table::LimitRecord::LAYOUT,
+    limit_table::LimitTableHeader::LAYOUT,
+    series_table::Series::LAYOUT,
+    series_table::SeriesBank::LAYOUT,
+    series_table::SeriesTableHeader::LAYOUT,
+    slot_index::Slot::LAYOUT,
+    slot_index::SlotBucket::LAYOUT,
+    target_table::Target::LAYOUT,
+    target_table::TargetTableHeader::LAYOUT,
+    trie::TrieHeader::LAYOUT,
+    trie::TrieNode::LAYOUT,
+    trie::TrieSlot::LAYOUT,
+];
+
+/// Every constant that both languages need, by its name in `layout.json`.
+pub const CONSTANTS: &[(&str, usize)] = &[
+    ("ARENA_COUNT", control_block::ARENA_COUNT),
+    ("ARENA_MAGIC", arena::ARENA_MAGIC as usize),
+    ("CONCURRENCY_SLOT_COUNT", concurrency_table::CONCURRENCY_SLOT_COUNT),
+    ("CONCURRENCY_SLOTS_PER_BUCKET", concurrency_table::CONCURRENCY_SLOTS_PER_BUCKET),
+    ("LIMIT_COUNT", limit_table::LIMIT_COUNT),
+    ("LIMIT_RECORD_COUNT", limit_table::LIMIT_RECORD_COUNT),
+    ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),
+    ("SERIES_COUNT", series_table::SERIES_COUNT),
+    ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),
+    ("TARGET_COUNT", target_table::TARGET_COUNT),
+    ("TRIE_MAGIC", trie::TRIE_MAGIC as usize),
+    ("WORKER_COUNT_MAX", control_block::WORKER_COUNT_MAX),
+];

@@ -1,0 +1,108 @@
+// Writes native/layout.json: the layouts of src/shm as data, in bytes, for whoever reads the same memory in another
+// language. `npm run layout` after a layout changed; then native/src/layout has to follow, or its test fails.
+
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ARENA_HEADER_BYTES, ARENA_MAGIC, arenaFields, KEY_SLOT_WORDS } from '../src/shm/arena.ts';
+import { CONCURRENCY_SLOT_COUNT, concurrencyTableLayout } from '../src/shm/concurrency-table.ts';
+import { ARENA_COUNT, controlBlockLayout, WORKER_COUNT_MAX } from '../src/shm/control-block.ts';
+import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
+import { seriesTableLayout } from '../src/shm/series-table.ts';
+import { slotIndexLayout } from '../src/shm/slot-index.ts';
+import { targetTableLayout } from '../src/shm/target-table.ts';
+import {
+  NODE_END_MASK,
+  NODE_LONGEST_LITERAL,
+  NODE_NEXT_TRIE,
+  NODE_PARAM_CHILD,
+  NODE_PARENT,
+  NODE_REST_MASK,
+  NODE_TEXT_CHARS,
+  TRIE_HEADER_WORDS,
+  TRIE_MAGIC,
+  TRIE_NODE_WORDS,
+  TRIE_SLOT_WORDS,
+  trieHeader,
+} from '../src/shm/trie-layout.ts';
+
+/** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
+interface Struct {
+  readonly bytes: number;
+  readonly fields: Readonly<Record<string, number>>;
+}
+
+interface Layout {
+  readonly structs: Readonly<Record<string, Struct>>;
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+const WORD_BYTES = 4;
+
+const trieNode = {
+  parent: NODE_PARENT,
+  textChars: NODE_TEXT_CHARS,
+  longestLiteral: NODE_LONGEST_LITERAL,
+  paramChild: NODE_PARAM_CHILD,
+  endMask: NODE_END_MASK,
+  restMask: NODE_REST_MASK,
+  nextTrie: NODE_NEXT_TRIE,
+} as const;
+
+const layout: Layout = {
+  structs: {
+    ArenaHeader: { bytes: ARENA_HEADER_BYTES, fields: arenaFields },
+    ArenaKeySlot: { bytes: KEY_SLOT_WORDS * WORD_BYTES, fields: {} },
+    // The header ends where the slots begin.
+    ConcurrencyHeader: { bytes: concurrencyTableLayout.slotsByte, fields: concurrencyTableLayout.header },
+    ConcurrencySlot: { bytes: concurrencyTableLayout.slotBytes, fields: concurrencyTableLayout.slot },
+    ControlHeader: { bytes: controlBlockLayout.headerBytes, fields: controlBlockLayout.header },
+    ControlWorker: { bytes: controlBlockLayout.workerBytes, fields: controlBlockLayout.worker },
+    LimitEntry: {
+      bytes: limitTableLayout.entryBytes,
+      fields: { ...limitTableLayout.entry, records: limitTableLayout.recordsByte },
+    },
+    LimitRecord: { bytes: limitTableLayout.recordBytes, fields: limitTableLayout.record },
+    LimitTableHeader: { bytes: limitTableLayout.headerBytes, fields: limitTableLayout.header },
+    Series: { bytes: seriesTableLayout.seriesBytes, fields: {} },
+    SeriesBank: {
+      bytes: seriesTableLayout.bankBytes,
+      fields: { rejections: 0, series: seriesTableLayout.rejectionsBytes },
+    },
+    SeriesTableHeader: { bytes: seriesTableLayout.headerBytes, fields: {} },
+    Slot: { bytes: slotIndexLayout.slotBytes, fields: slotIndexLayout.slot },
+    SlotBucket: { bytes: slotIndexLayout.bucketBytes, fields: slotIndexLayout.bucket },
+    Target: { bytes: targetTableLayout.targetBytes, fields: targetTableLayout.target },
+    TargetTableHeader: { bytes: targetTableLayout.headerBytes, fields: {} },
+    TrieHeader: { bytes: TRIE_HEADER_WORDS * WORD_BYTES, fields: wordsToBytes(trieHeader) },
+    TrieNode: { bytes: TRIE_NODE_WORDS * WORD_BYTES, fields: wordsToBytes(trieNode) },
+    TrieSlot: { bytes: TRIE_SLOT_WORDS * WORD_BYTES, fields: {} },
+  },
+  constants: {
+    ARENA_COUNT,
+    ARENA_MAGIC,
+    CONCURRENCY_SLOT_COUNT,
+    CONCURRENCY_SLOTS_PER_BUCKET: concurrencyTableLayout.slotsPerBucket,
+    LIMIT_COUNT,
+    LIMIT_RECORD_COUNT: limitTableLayout.recordCount,
+    LIMIT_SLOT_COUNT,
+    SERIES_COUNT: seriesTableLayout.seriesCount,
+    SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,
+    TARGET_COUNT: targetTableLayout.targetCount,
+    TRIE_MAGIC,
+    WORKER_COUNT_MAX,
+  },
+};
+
+/** The text of native/layout.json. */
+export function layoutJson(): string {
+  return `${JSON.stringify(layout, null, 2)}\n`;
+}
+
+function wordsToBytes(fields: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(fields).map(([name, word]) => [name, word * WORD_BYTES]));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // From dist/scripts.
+  writeFileSync(new URL('../../native/layout.json', import.meta.url), layoutJson());
+}
