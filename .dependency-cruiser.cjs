@@ -6,6 +6,8 @@ const SRC = '^src/';
 /** What the control plane may know of the data plane: data, schemas, arithmetic and readers; never what runs a request. */
 const GATEWAY_FOR_CONTROL = [
   '^src/gateway/snapshot\\.ts$',
+  // What the main thread and a worker post to each other: data.
+  '^src/gateway/worker-messages\\.ts$',
   '^src/gateway/.+/config\\.ts$',
   // What every policy's config.ts is made with, and the list of them.
   '^src/gateway/policies/(config-registry|policy-config)\\.ts$',
@@ -83,7 +85,7 @@ module.exports = {
       name: 'control-stands-below-cli-and-main',
       severity: 'error',
       from: { path: '^src/control/' },
-      to: { path: ['^src/cli/', '^src/main\\.ts$', '^workers/'] },
+      to: { path: ['^src/cli/', '^src/(main|start-gateway)\\.ts$', '^workers/'] },
     },
     {
       name: 'gateway-worker-imports-the-data-plane',

@@ -10,20 +10,7 @@ import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limi
 import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
 import { targetTableLayout } from '../src/shm/target-table.ts';
-import {
-  NODE_END_MASK,
-  NODE_LONGEST_LITERAL,
-  NODE_NEXT_TRIE,
-  NODE_PARAM_CHILD,
-  NODE_PARENT,
-  NODE_REST_MASK,
-  NODE_TEXT_CHARS,
-  TRIE_HEADER_WORDS,
-  TRIE_MAGIC,
-  TRIE_NODE_WORDS,
-  TRIE_SLOT_WORDS,
-  trieHeader,
-} from '../src/shm/trie-layout.ts';
+import * as trie from '../src/shm/trie-layout.ts';
 
 /** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
 interface Struct {
@@ -37,16 +24,6 @@ interface Layout {
 }
 
 const WORD_BYTES = 4;
-
-const trieNode = {
-  parent: NODE_PARENT,
-  textChars: NODE_TEXT_CHARS,
-  longestLiteral: NODE_LONGEST_LITERAL,
-  paramChild: NODE_PARAM_CHILD,
-  endMask: NODE_END_MASK,
-  restMask: NODE_REST_MASK,
-  nextTrie: NODE_NEXT_TRIE,
-} as const;
 
 const layout: Layout = {
   structs: {
@@ -73,9 +50,9 @@ const layout: Layout = {
     SlotBucket: { bytes: slotIndexLayout.bucketBytes, fields: slotIndexLayout.bucket },
     Target: { bytes: targetTableLayout.targetBytes, fields: targetTableLayout.target },
     TargetTableHeader: { bytes: targetTableLayout.headerBytes, fields: {} },
-    TrieHeader: { bytes: TRIE_HEADER_WORDS * WORD_BYTES, fields: wordsToBytes(trieHeader) },
-    TrieNode: { bytes: TRIE_NODE_WORDS * WORD_BYTES, fields: wordsToBytes(trieNode) },
-    TrieSlot: { bytes: TRIE_SLOT_WORDS * WORD_BYTES, fields: {} },
+    TrieHeader: { bytes: trie.TRIE_HEADER_WORDS * WORD_BYTES, fields: wordsToBytes(trie.trieHeader) },
+    TrieNode: { bytes: trie.TRIE_NODE_WORDS * WORD_BYTES, fields: wordsToBytes(trieNodeFields()) },
+    TrieSlot: { bytes: trie.TRIE_SLOT_WORDS * WORD_BYTES, fields: {} },
   },
   constants: {
     ARENA_COUNT,
@@ -88,7 +65,7 @@ const layout: Layout = {
     SERIES_COUNT: seriesTableLayout.seriesCount,
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,
     TARGET_COUNT: targetTableLayout.targetCount,
-    TRIE_MAGIC,
+    TRIE_MAGIC: trie.TRIE_MAGIC,
     WORKER_COUNT_MAX,
   },
 };
@@ -96,6 +73,18 @@ const layout: Layout = {
 /** The text of native/layout.json. */
 export function layoutJson(): string {
   return `${JSON.stringify(layout, null, 2)}\n`;
+}
+
+/** NODE_TEXT_CHARS is textChars: a node's offsets are constants of their own there. */
+function trieNodeFields(): Record<string, number> {
+  const offsets = Object.entries(trie).filter((entry): entry is [string, number] => entry[0].startsWith('NODE_'));
+  return Object.fromEntries(
+    offsets.sort((a, b) => a[1] - b[1]).map(([name, word]) => [camelCase(name.slice(5)), word]),
+  );
+}
+
+function camelCase(name: string): string {
+  return name.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function wordsToBytes(fields: Readonly<Record<string, number>>): Record<string, number> {

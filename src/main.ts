@@ -9,20 +9,30 @@ import { StartError, startGateway } from './start-gateway.ts';
 export interface MainOptions {
   readonly config: string;
   readonly workers: number | undefined;
+  /** Another piscina entry for the gateway workers, with policies of one's own. */
+  readonly workerFile?: string;
 }
 
 /**
  * Runs until SIGTERM or SIGINT has drained the gateway; SIGHUP reloads.
  * @returns the exit code: 0 drained, 1 the configuration cannot be used or an address not be had
  */
-export async function main({ config, workers }: MainOptions): Promise<number> {
+export async function main({ config, workers, workerFile }: MainOptions): Promise<number> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  // Before anything else: a signal that comes while the gateway starts must not end it half-made.
+  const stopped = stopSignal();
+  let reload = (): void => {};
+  process.on('SIGHUP', () => reload());
   try {
-    const gateway = await startGateway({ file: config, ...(workers !== undefined && { workers }) });
+    const gateway = await startGateway({
+      file: config,
+      ...(workers !== undefined && { workers }),
+      ...(workerFile !== undefined && { workerFile }),
+    });
+    reload = () => void gateway.reload('SIGHUP');
     for (const address of gateway.addresses) print(`listening on ${address}`);
     print(`admin on ${gateway.adminAddress}`);
-    process.on('SIGHUP', () => void gateway.reload('SIGHUP'));
-    await stopSignal();
+    await stopped;
     print('draining: no new connections; requests under way may finish');
     await gateway.drain();
     print('drained');

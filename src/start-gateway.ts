@@ -3,19 +3,19 @@
 
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { Piscina } from 'piscina';
-import { monotonicClock } from './base/clock.ts';
+import { type Clock, monotonicClock } from './base/clock.ts';
 import type { LimitIndex, WorkerIndex } from './base/ids.ts';
 import { AdminServer } from './control/admin/admin-server.ts';
 import type { AdminView } from './control/admin/admin-view.ts';
+import type { GatewayConfig } from './control/config/config.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
 import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
-import type { CompileTask } from './control/releases/compile-file.ts';
 import { ConfigWatcher } from './control/releases/config-watcher.ts';
 import { type CompileAnswer, Publisher } from './control/releases/publisher.ts';
 import { Reloader } from './control/releases/reloader.ts';
 import { ListenerPlan } from './control/workers/listener-plan.ts';
+import { TaskPool } from './control/workers/task-pool.ts';
 import { WorkerFleet } from './control/workers/worker-fleet.ts';
 import { Acceptors } from './gateway/listener/uws/acceptors.ts';
 import { WorkerStatus } from './shm/control-block.ts';
@@ -27,9 +27,8 @@ export interface GatewayOptions {
   /** Overrides gateway.workers. */
   readonly workers?: number;
   readonly log?: Log;
-  /** piscina entries; tests bring their own policies with their own entry. */
+  /** Another piscina entry for the gateway workers, with policies of one's own. */
   readonly workerFile?: string;
-  readonly taskFile?: string;
 }
 
 /** A gateway that serves. */
@@ -37,6 +36,7 @@ export interface RunningGateway {
   /** http://127.0.0.1:8080, in the order of gateway.listen. */
   readonly addresses: readonly string[];
   readonly adminAddress: string;
+  /** @param why  for the log */
   reload(why: string): Promise<void>;
   /** Stop accepting, finish what is under way, end every thread. */
   drain(): Promise<void>;
@@ -53,32 +53,42 @@ export class StartError extends Error {
   }
 }
 
+/** The parts of a process, once they know each other. */
+interface Parts {
+  readonly gateway: GatewayConfig;
+  readonly clock: Clock;
+  readonly shm: SharedMemory;
+  readonly limits: LimitRegistry;
+  readonly plan: ListenerPlan;
+  readonly acceptors: Acceptors;
+  readonly fleet: WorkerFleet;
+  readonly publisher: Publisher;
+  readonly reloader: Reloader;
+}
+
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
 const ATTACH_TIMEOUT_MS = 10_000;
-// The task pool's threads (zod, yaml and the compiler: some 30 MB) end when nothing was compiled for so long.
-const TASK_IDLE_MS = 5_000;
 
 /** @throws {StartError} */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const log = options.log ?? logToStderr;
-  const clock = monotonicClock();
-  const nowMs = (): number => clock.nowUs() / 1_000;
-  const tasks = new Piscina({
-    filename: options.taskFile ?? entry('task.worker'),
-    minThreads: 0,
-    maxThreads: 1,
-    idleTimeout: TASK_IDLE_MS,
-    recordTiming: false,
-  });
-  const compile = (epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer> =>
-    tasks.run({ file: options.file, env: { ...process.env }, epoch, recycled } satisfies CompileTask);
+  const tasks = new TaskPool(entry('task.worker'));
+  try {
+    const parts = await wire(options, tasks, log);
+    return await serve(parts, options.file, tasks);
+  } catch (error) {
+    await tasks.close();
+    throw error;
+  }
+}
 
+async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise<Parts> {
+  const clock = monotonicClock();
+  const compile = (epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer> =>
+    tasks.compile({ file: options.file, env: { ...process.env }, epoch, recycled });
   // The first snapshot says how many workers there are, which the shared memory must know.
   let first: CompileAnswer | undefined = await compile(1, undefined);
-  if (!first.ok) {
-    await tasks.destroy();
-    throw new StartError(first.problems);
-  }
+  if (!first.ok) throw new StartError(first.problems);
   const gateway = first.gateway;
   for (const warning of first.warnings) log('warn', warning);
   const workerCount = options.workers ?? (gateway.workers === 0 ? availableParallelism() : gateway.workers);
@@ -86,7 +96,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const limits = new LimitRegistry(shm.limits, clock);
   const plan = new ListenerPlan(gateway, workerCount);
   const acceptors = new Acceptors(plan.uws);
-
   const fleet: WorkerFleet = new WorkerFleet({
     filename: options.workerFile ?? entry('gateway.worker'),
     shm,
@@ -103,7 +112,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const publisher: Publisher = new Publisher({
     shm,
     limits,
-    clock,
     compile: (epoch, recycled) => {
       if (first === undefined) return compile(epoch, recycled);
       const answer = first;
@@ -116,10 +124,58 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
   const reloader = new Reloader(publisher, gateway, log);
+  return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader };
+}
 
-  const view: AdminView = {
+async function serve(parts: Parts, file: string, tasks: TaskPool): Promise<RunningGateway> {
+  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader } = parts;
+  const admin = new AdminServer(adminView(parts));
+  let uwsPorts: readonly number[];
+  let adminPort: number;
+  try {
+    // Clients come when there are workers to take them.
+    const nodePorts = await fleet.start();
+    plan.noteNodePorts(nodePorts[0] ?? []);
+    uwsPorts = acceptors.listen();
+    adminPort = await admin.listen(gateway.admin.host, gateway.admin.port);
+  } catch (error) {
+    await fleet.drain(0);
+    acceptors.close();
+    throw new StartError([error instanceof Error ? error.message : String(error)]);
+  }
+  const sweeper = new LimitSweeper(shm.limits, limits, clock, {
+    workerCount: shm.control.workerCount,
+    turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
+    isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
+  });
+  const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
+  const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`));
+  await watcher.ready;
+
+  return {
+    addresses: gateway.listen.map((listen) => {
+      const at = plan.uws.indexOf(listen);
+      return url(listen.host, at >= 0 ? (uwsPorts[at] as number) : plan.nodePort(plan.node.indexOf(listen)));
+    }),
+    adminAddress: url(gateway.admin.host, adminPort),
+    reload: (why) => reloader.reload(why),
+    async drain() {
+      shm.control.startDraining();
+      acceptors.stopListening();
+      await watcher.close();
+      clearInterval(sweepTimer);
+      await fleet.drain(reloader.gateway.drainTimeoutMs);
+      acceptors.close();
+      admin.close();
+      await tasks.close();
+    },
+  };
+}
+
+function adminView({ shm, clock, publisher, fleet, reloader }: Parts): AdminView {
+  return {
     shm,
-    nowMs,
+    nowMs: () => clock.nowUs() / 1_000,
     series: () => publisher.series(),
     targets: () => publisher.targets(),
     registeredWorkers: () => fleet.registeredCount,
@@ -130,51 +186,6 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     limitOverflows: () => totalOverflows(shm),
     notReady: () => notReady(fleet, shm),
   };
-  const admin = new AdminServer(view);
-  const { uwsPorts, adminPort } = await listenAll();
-  const sweeper = new LimitSweeper(shm.limits, limits, clock, {
-    workerCount,
-    turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
-    isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
-  });
-  const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
-  const watcher = new ConfigWatcher(options.file, () => void reloader.reload(`${options.file} changed`));
-
-  return {
-    addresses: gateway.listen.map((listen) => {
-      const at = plan.uws.indexOf(listen);
-      return url(listen.host, at >= 0 ? (uwsPorts[at] as number) : plan.nodePort(plan.node.indexOf(listen)));
-    }),
-    adminAddress: url(gateway.admin.host, adminPort),
-    reload: (why) => reloader.reload(why),
-    drain,
-  };
-
-  async function listenAll(): Promise<{ uwsPorts: readonly number[]; adminPort: number }> {
-    try {
-      // Clients come when there are workers to take them.
-      const nodePorts = await fleet.start();
-      plan.noteNodePorts(nodePorts[0] ?? []);
-      const uwsPorts = acceptors.listen();
-      return { uwsPorts, adminPort: await admin.listen(gateway.admin.host, gateway.admin.port) };
-    } catch (error) {
-      await fleet.drain(0);
-      acceptors.close();
-      await tasks.destroy();
-      throw new StartError([error instanceof Error ? error.message : String(error)]);
-    }
-  }
-
-  async function drain(): Promise<void> {
-    shm.control.startDraining();
-    acceptors.stopListening();
-    await watcher.close();
-    clearInterval(sweepTimer);
-    await fleet.drain(reloader.gateway.drainTimeoutMs);
-    acceptors.close();
-    admin.close();
-    await tasks.destroy();
-  }
 }
 
 function notReady(fleet: WorkerFleet, shm: SharedMemory): readonly string[] {

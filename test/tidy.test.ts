@@ -28,7 +28,7 @@ function list(folder: string, ending: RegExp): readonly string[] {
 
 /** Comments may mention what code may not. */
 function withoutComments(source: string): string {
-  return source.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$|\s\/\/ .*$/gm, '');
+  return source.replace(/^[ \t]*\/\*[\s\S]*?\*\/|(?:^|\s)\/\/.*$/gm, '');
 }
 
 const product = [...list('src', /\.ts$/), ...list('workers', /\.ts$/), ...list('portal', /\.tsx?$/)];

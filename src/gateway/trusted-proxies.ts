@@ -41,6 +41,9 @@ export class TrustedProxies {
 
 /** '1.2.3.4:5678' and '[::1]:80' without the port; '' for what is no address. */
 function bareAddress(value: string): string {
-  const bare = value.startsWith('[') ? value.slice(1, value.indexOf(']')) : value.replace(/^([\d.]+):\d+$/, '$1');
+  const bare = value.replace(WITH_BRACKETS, '$1').replace(WITH_PORT, '$1');
   return isIP(bare) === 0 ? '' : bare;
 }
+
+const WITH_BRACKETS = /^\[([\dA-Fa-f:.]*:[\dA-Fa-f:.]*)\](?::\d+)?$/;
+const WITH_PORT = /^([\d.]+):\d+$/;

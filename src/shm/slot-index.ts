@@ -25,12 +25,12 @@
 //
 //   charge   find() → exchangeTat(). That is the whole hot path, with a single atomic operation. The other reads are plain:
 //            a stale one makes the exchange fail, or leads to open(), which looks again under the lock.
-//   make     open() locks the bucket, looks again, finds a FREE slot; the caller reads hasOverflowed, the overflow word
+//   make     open() reads the version, looks, locks the bucket, looks again, finds a FREE slot; the caller reads hasOverflowed, the overflow word
 //            and the clock, in this order; publish() writes hash and tat, then meta = LIVE, then unlocks (version + 2).
 //   reuse    sweeper: LIVE → UNLINKING when idle. All have turned. Idle still → DEAD, hash cleared; else → LIVE again.
 //            All have turned. DEAD → FREE.
 //   rescue   a charger that finds its key UNLINKING makes it LIVE first. When that fails, it starts anew.
-//   overflow open() = FULL gives the version at which the key was absent. Charge the overflow word; markOverflowed();
+//   overflow open() = FULL gives a version at which the key was absent and no slot FREE (no lock is needed for that). Charge the overflow word; markOverflowed();
 //            isUnchanged(version), else the charge is void and the key is charged anew.
 //
 // WHY
@@ -153,7 +153,7 @@ export class SlotIndex {
   /**
    * Lock the key's bucket for a new slot. Whoever gets a slot must call publish() or abandon(), and nothing that may throw
    * in between.
-   * @returns a FREE slot, or EXISTS, FULL, BUSY with nothing locked
+   * @returns a FREE slot; or EXISTS, FULL, BUSY, with nothing locked
    */
   open(low: number, high: number, tag: number): number {
     const words = this.#words;
@@ -161,29 +161,34 @@ export class SlotIndex {
     for (let look = 0; look < LOCK_LOOKS_MAX; look++) {
       const version = Atomics.load(words, lock);
       if ((version & 1) !== 0) continue;
-      if (Atomics.compareExchange(words, lock, version, version + 1) !== version) continue;
-      const found = this.#searchLocked(low, high, tag);
-      if (found >= 0) return found;
-      Atomics.store(words, lock, version);
+      // A full bucket needs no lock, or a flood of new keys would wait for it.
+      const seen = this.#search(low, high, tag);
       this.fullVersion = version;
+      if (seen < 0) return seen;
+      if (Atomics.compareExchange(words, lock, version, version + 1) !== version) continue;
+      const found = this.#search(low, high, tag);
+      if (found < 0) Atomics.store(words, lock, version);
       return found;
     }
     return BUSY;
   }
 
-  /** Of a bucket that this thread has locked. @returns the key's slot exists, a FREE slot, or FULL */
-  #searchLocked(low: number, high: number, tag: number): number {
+  /**
+   * The whole bucket, after its version was read or its lock taken: the plain reads come later than that.
+   * @returns EXISTS, a FREE slot, or FULL
+   */
+  #search(low: number, high: number, tag: number): number {
     const words = this.#words;
     const first = (high & this.#bucketMask) * BUCKET_WORDS;
     const start = low >>> 29;
     let free = FULL;
     for (let probe = 0; probe < SLOTS_PER_BUCKET; probe++) {
       const at = first + (((start + probe) & 7) << 2);
-      const meta = Atomics.load(words, at + 2);
+      const meta = words[at + 2] as number;
       if (meta === FREE) {
         if (free === FULL) free = at >> 2;
       } else if (meta === (tag | LIVE) || meta === (tag | UNLINKING)) {
-        if (Atomics.load(words, at) === low && Atomics.load(words, at + 1) === high) return EXISTS;
+        if (words[at] === low && words[at + 1] === high) return EXISTS;
       }
     }
     return free;

@@ -4,11 +4,12 @@
 //   -----------------------------------------------------------------------------------------------------------------
 //   0              u32   magic         -             main, once      0x51C1CE03
 //   64 + 64·t + 0  u32   outUntilMs    ms mod 2³²    any worker      monotonic time until which target t gets no requests
-//   64 + 64·t + 4  u32   failures      count         any worker      connects that failed in a row
+//   64 + 64·t + 4  u32   failures      count         any worker      times in a row that it was put out
 //   64 + 64·t + 8  u32   cursor        count mod 2³² any worker      on an upstream's first target: its round-robin cursor
 //
-// Invariants: a target's line is its own. outUntilMs counts only while failures > 0, so that a wrapped clock puts nobody
-// out. Fields are hints for balancing: two workers that write at once lose at most one step of back-off.
+// Invariants: a target's line is its own. outUntilMs counts only while failures > 0 and for at most the longest back-off,
+// so that a wrapped clock puts nobody out. Connects that fail while a target is out were begun before, and are one failure
+// with the first. Fields are hints for balancing: two workers that write at once are at most one step of back-off apart.
 // Limits: 4,096 targets; they keep their index over reloads.
 
 import { assert } from '../base/assert.ts';
@@ -33,6 +34,7 @@ export const targetTableLayout = {
 // A target that refused connections is tried again after 1 s, 2 s, 4 s, then every 8 s.
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_DOUBLINGS_MAX = 3;
+const BACKOFF_MS_MAX = BACKOFF_MS_MIN << BACKOFF_DOUBLINGS_MAX;
 
 export class TargetTable {
   readonly buffer: SharedArrayBuffer;
@@ -54,7 +56,8 @@ export class TargetTable {
   isOut(target: TargetIndex, nowMs: number): boolean {
     const at = lineAt(target);
     if (this.#words[at + FAILURES] === 0) return false;
-    return (((this.#words[at + OUT_UNTIL_MS] ?? 0) - nowMs) | 0) > 0;
+    const leftMs = ((this.#words[at + OUT_UNTIL_MS] ?? 0) - nowMs) | 0;
+    return leftMs > 0 && leftMs <= BACKOFF_MS_MAX;
   }
 
   /** The next number of the upstream's shared round robin. @hot */
@@ -64,6 +67,7 @@ export class TargetTable {
 
   /** A connect failed: the target is out for a while, for every worker. */
   countFailure(target: TargetIndex, nowMs: number): void {
+    if (this.isOut(target, nowMs)) return;
     const at = lineAt(target);
     const failures = Atomics.add(this.#words, at + FAILURES, 1);
     const backoffMs = BACKOFF_MS_MIN << Math.min(failures, BACKOFF_DOUBLINGS_MAX);

@@ -32,7 +32,7 @@ mirror! {
 
 mirror! {
     /// A node, without the text and the lists of routes that follow it.
-    struct TrieNode: 28 bytes {
+    struct TrieNode: 32 bytes {
         0 => parent: u32,
         4 => text_chars: i32,
         8 => longest_literal: i32,
@@ -40,5 +40,6 @@ mirror! {
         16 => end_mask: u32,
         20 => rest_mask: u32,
         24 => next_trie: u32,
+        28 => param_count: u32,
     }
 }

@@ -33,7 +33,8 @@ export class AdminServer {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ port, host: host === '' ? '::' : host }, () => {
+      // Without a host, node listens on :: where the system has IPv6, else on 0.0.0.0.
+      this.#server.listen({ port, ...(host !== '' && { host }) }, () => {
         this.#server.off('error', reject);
         // Reads the counters often enough for their wrap even when nobody scrapes.
         this.#poller = setInterval(() => renderMetrics(this.#view, this.#counters), POLL_MS).unref();
@@ -50,7 +51,10 @@ export class AdminServer {
 
   #answer(req: IncomingMessage, res: ServerResponse): void {
     const path = (req.url ?? '').split('?')[0];
-    if (req.method !== 'GET' && req.method !== 'HEAD') return send(res, 405, 'text/plain', 'only GET\n');
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      res.setHeader('allow', 'GET, HEAD');
+      return send(res, 405, 'text/plain', 'only GET\n');
+    }
     switch (path) {
       case '/':
         return send(res, 200, 'text/plain', INDEX);

@@ -10,7 +10,7 @@ export function checkGateway(gateway: GatewayConfig, raw: unknown, report: Repor
 }
 
 function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): void {
-  const isList = Array.isArray(valueOf(raw, 'listen'));
+  const isList = Array.isArray(valueAt(raw, 'listen'));
   const taken: AddressConfig[] = [];
   for (const [index, listen] of gateway.listen.entries()) {
     if (taken.some((other) => overlap(listen, other))) {
@@ -19,7 +19,7 @@ function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): v
     taken.push(listen);
   }
   if (taken.some((listen) => overlap(gateway.admin, listen))) {
-    const path = valueOf(raw, 'admin') === undefined ? ['gateway', 'listen'] : ['gateway', 'admin'];
+    const path = valueAt(raw, 'admin') === undefined ? ['gateway', 'listen'] : ['gateway', 'admin'];
     report.add(path, { message: 'gateway.admin and gateway.listen have the same address' });
   }
 }
@@ -27,8 +27,8 @@ function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): v
 /** The uws engine has one timer for a connection. */
 function checkTimers(gateway: GatewayConfig, raw: unknown, report: Report): void {
   const { headerTimeoutMs, idleTimeoutMs } = gateway.limits;
-  const limits = valueOf(raw, 'limits');
-  const areWritten = valueOf(limits, 'headerTimeout') !== undefined && valueOf(limits, 'idleTimeout') !== undefined;
+  const limits = valueAt(raw, 'limits');
+  const areWritten = valueAt(limits, 'headerTimeout') !== undefined && valueAt(limits, 'idleTimeout') !== undefined;
   const hasUws = gateway.listen.some((listen) => listen.engine === 'uws');
   if (!areWritten || !hasUws || headerTimeoutMs === idleTimeoutMs) return;
   const larger = headerTimeoutMs > idleTimeoutMs ? 'headerTimeout' : 'idleTimeout';
@@ -50,6 +50,6 @@ function overlap(one: AddressConfig, other: AddressConfig): boolean {
   return isAnyWildcard || (isV4Wildcard && !hosts.some((host) => host.includes(':')));
 }
 
-function valueOf(raw: unknown, key: string): unknown {
+function valueAt(raw: unknown, key: string): unknown {
   return typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>)[key] : undefined;
 }

@@ -11,8 +11,9 @@ export interface Interpolated {
   readonly hasReference: boolean;
 }
 
-// The last alternative catches a ${ that opens no proper reference.
-const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
+// The last alternative catches a ${ that opens no proper reference. A default holds no ${ itself, which also keeps the
+// search linear: it never looks past the next ${.
+const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^}$]|\$(?!\{))*))?\}|\$\{/g;
 
 export function interpolate(text: string, env: Environment): Interpolated {
   const problems: string[] = [];

@@ -41,6 +41,7 @@ export function parseYaml(text: string): Result<YamlTree, SyntaxIssues> {
   try {
     for (const document of composer.compose(boundedTokens(text, lines, depth), true, text.length)) {
       documents.push(document as Document.Parsed);
+      if (documents.length > 1) break;
     }
   } catch {
     // Not known to happen; a fault of the library must not end the control plane.

@@ -40,6 +40,7 @@ interface Entry {
   /** What it is to become, or to stay. */
   wanted: LimitDefinition;
   isPending: boolean;
+  /** Of its second or a later generation. */
   generationStartUs: number;
 }
 
@@ -89,6 +90,11 @@ export class LimitRegistry {
     let count = 0;
     for (const entry of this.#byId.values()) count += this.#table.busyCount(entry.index);
     return count;
+  }
+
+  /** When the newest record of a limit comes, or came, into force: µs of the monotonic clock. */
+  startUsOf(index: LimitIndex): number | undefined {
+    return this.#entries[index]?.record.t0Us;
   }
 
   nameOf(index: LimitIndex): string | undefined {
@@ -218,7 +224,7 @@ export class LimitRegistry {
       resolved: definition,
       wanted: definition,
       isPending: false,
-      generationStartUs: t0Us,
+      generationStartUs: Number.NEGATIVE_INFINITY,
     };
     this.#table.claim(index, entry.idLow, entry.idHigh);
     this.#table.startOverflow(index, generation, record.v0);

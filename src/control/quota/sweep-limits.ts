@@ -100,9 +100,11 @@ export class LimitSweeper {
     if (this.#pass % 3 === 1) this.#overflowInDebt = false;
   }
 
-  /** When all workers have turned, every list moves on. */
+  /** When all workers have turned since the lists were last moved, every list moves on. */
   #moveLists(nowUs: number): void {
-    if (this.#unlinked.length + this.#waiting.length + this.#dead.length === 0 || !this.#haveAllTurned()) return;
+    // Lists that wait for nobody need no turn.
+    const isPending = this.#waiting.length + this.#dead.length > 0;
+    if (isPending ? !this.#haveAllTurned() : this.#unlinked.length === 0) return;
     const slots = this.#table.slots;
     for (const slot of this.#dead) slots.free(slot);
     this.#freedCount += this.#dead.length;

@@ -6,6 +6,8 @@ import { type FSWatcher, watch } from 'chokidar';
 const SETTLE_MS = 100;
 
 export class ConfigWatcher {
+  /** Changes from here on are seen. */
+  readonly ready: Promise<void>;
   readonly #watcher: FSWatcher;
   #timer: NodeJS.Timeout | undefined;
 
@@ -16,6 +18,7 @@ export class ConfigWatcher {
       this.#timer = setTimeout(onChange, SETTLE_MS);
     };
     this.#watcher.on('add', settle).on('change', settle);
+    this.ready = new Promise((resolve) => this.#watcher.once('ready', resolve));
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,6 @@
 //
 // Until the epoch is raised nothing that a request sees has changed; raising it is one store.
 
-import type { Clock } from '../../base/clock.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { Arena } from '../../shm/arena.ts';
 import { SERIES_COUNT } from '../../shm/series-table.ts';
@@ -37,7 +36,6 @@ export interface PublishedSnapshot {
 export interface PublisherOptions {
   readonly shm: SharedMemory;
   readonly limits: LimitRegistry;
-  readonly clock: Clock;
   /** @param recycled  an arena that may be written into */
   compile(epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer>;
   /** Have every worker hold the snapshot ready; resolves to those that did not. */

@@ -12,14 +12,15 @@ export const CUT = -3;
 export const TARGET_BYTES_MAX = 8 * 1024;
 const HEADER_COUNT_MAX = 90;
 
-// RFC 3986 reg-name or IP literal, with an optional port; no userinfo, nothing percent-encoded.
-const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+// RFC 3986 reg-name or IP literal, with an optional port; no userinfo, nothing percent-encoded, and no comma: the value
+// becomes X-Forwarded-Host, which is a list.
+const HOST = /^(?:[A-Za-z0-9._~!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not pass
 const UNSAFE_VALUE = /[\x00-\x08\x0a-\x1f\x7f\ufffd]/;
 const UNSAFE_QUERY = /[^\x21-\x7e]|[#\\]|%00|%(?![0-9A-Fa-f]{2})/;
 const DIGITS = /^\d{1,15}$/;
 
-/** What the pass over the headers found; reused. */
+/** What the pass over the headers found; reused. `expect` is the last expectation other than 100-continue. */
 const seen = { hosts: 0, lengths: 0, length: '', codings: 0, coding: '', expect: '', bytes: 0, unsafe: false };
 
 /**
@@ -31,7 +32,7 @@ const seen = { hosts: 0, lengths: 0, length: '', codings: 0, coding: '', expect:
  */
 export function inspectRequest(x: Exchange, limits: RequestLimits, needsHost: boolean): Verdict {
   passOverHeaders(x);
-  const framing = inspectFraming(x);
+  const framing = inspectFraming(x, limits, needsHost);
   if (framing !== ADMIT) return framing;
   if (x.rawPath.length + x.query.length > TARGET_BYTES_MAX) return errors.URI_TOO_LONG.id;
   if (seen.bytes > limits.headerBytesMax || x.headers.length > HEADER_COUNT_MAX * 2) return errors.HEADERS_TOO_LARGE.id;
@@ -44,7 +45,7 @@ export function inspectRequest(x: Exchange, limits: RequestLimits, needsHost: bo
   x.host = hostOf(x.authority);
   x.methodIndex = methodIndex(x.method);
   if (x.methodIndex < 0) return errors.METHOD_NOT_IMPLEMENTED.id;
-  if (seen.expect !== '' && seen.expect.toLowerCase() !== '100-continue') return errors.EXPECTATION_FAILED.id;
+  if (seen.expect !== '') return errors.EXPECTATION_FAILED.id;
   if (x.bodyLength < 0 && limits.refuseChunked) return errors.LENGTH_REQUIRED.id;
   return ADMIT;
 }
@@ -72,7 +73,7 @@ function passOverHeaders(x: Exchange): void {
         }
         break;
       case 6:
-        if (name === 'expect') seen.expect = value;
+        if (name === 'expect' && value.toLowerCase() !== '100-continue') seen.expect = value;
         break;
       case 10:
         if (name === 'connection') {
@@ -96,14 +97,18 @@ function passOverHeaders(x: Exchange): void {
   }
 }
 
-function inspectFraming(x: Exchange): Verdict {
+function inspectFraming(x: Exchange, limits: RequestLimits, isHttp11: boolean): Verdict {
   if (seen.codings === 0 && seen.lengths === 0) return ADMIT;
   x.closeAfter = true;
   if (seen.codings > 0) {
     // What else a parser may have taken for chunked has a body whose end nobody knows.
-    if (seen.codings > 1 || seen.coding.toLowerCase() !== 'chunked') return CUT;
+    // HTTP/1.0 knows no codings: a server of that time reads to the end of the connection (RFC 9112 §6.1).
+    if (seen.codings > 1 || seen.coding.toLowerCase() !== 'chunked' || !isHttp11) return CUT;
     if (seen.lengths > 0) return errors.BAD_FRAMING.id;
     x.bodyLength = -1;
+    // Whoever refuses chunks does not trust their reader with the end of one either: nothing is read behind it, whichever
+    // error the request is answered with.
+    if (limits.refuseChunked) return ADMIT;
   } else {
     // An empty one is read as no body, and the body as the next request.
     if (seen.length === '') return CUT;

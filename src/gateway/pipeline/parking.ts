@@ -1,7 +1,7 @@
 // Where exchanges wait for a decision that is not on this thread: a store's grant, an authoriser's answer, a hashed
 // password. Bounded in number and in time; resumed in the order of arrival; an abort takes its exchange out at once.
 
-import { ADMIT, errors, type Verdict, WAIT } from './errors.ts';
+import { errors, type Verdict, WAIT } from './errors.ts';
 import { type Exchange, Phase } from './exchange.ts';
 
 // 1,024 waiting exchanges per worker hold at most 64 MiB of request bodies between them (BUFFERED_BYTES_MAX in body.ts).
@@ -93,7 +93,7 @@ export class Parking {
   /** The exchange waited too long: it goes on with its way out. */
   expire(x: Exchange): void {
     this.leave(x);
-    this.#proceed(x, x.parkVerdict === ADMIT ? ADMIT : x.parkVerdict);
+    this.#proceed(x, x.parkVerdict);
   }
 
   /** Take one out of its queue: it was aborted, or its time is over. */

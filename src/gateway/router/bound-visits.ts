@@ -5,8 +5,7 @@
 // Nobody is asked to believe in an average: a configuration with too bad a worst case is refused.
 
 import { assert } from '../../base/assert.ts';
-import type { HostTrie, TrieBuilder, TrieNode } from './build-trie.ts';
-import type { TrieRoute } from './compile-trie.ts';
+import type { HostTrie, TrieBuilder, TrieNode, TrieRoute } from './build-trie.ts';
 
 /** The tries that a host's requests may go through, first to last, and what they cost together. */
 export interface VisitChain {

@@ -1,9 +1,21 @@
 // The route tries as objects, while they are compiled: one for each host, one for each wildcard, one for any host.
 
 import { ANY_METHOD } from '../../shm/trie-layout.ts';
-import type { TrieRoute } from './compile-trie.ts';
 import { methodIndex } from './methods.ts';
 import type { Segment } from './parse-pattern.ts';
+
+export interface TrieRoute {
+  /** Lower case, without a port; '*.example.com' for one or more labels; empty: any host. */
+  readonly hosts: readonly string[];
+  /** Upper case; 'ANY' for every method. */
+  readonly method: string;
+  /** The whole pattern, the service's prefix included: /shop/v1/orders/{id}, /files/{rest*} */
+  readonly path: string;
+  /** What the matcher answers with. */
+  readonly routeIndex: number;
+  /** For messages: shop.get-order */
+  readonly name: string;
+}
 
 /** Routes of one node by their method's bit. */
 export type RoutesByBit = Map<number, TrieRoute>;

@@ -13,23 +13,12 @@ import { assert } from '../../base/assert.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { TRIE_VISITS_MAX } from '../../shm/trie-layout.ts';
 import { boundVisits, type VisitChain } from './bound-visits.ts';
-import { type Clash, methodBit, TrieBuilder } from './build-trie.ts';
+import { type Clash, methodBit, TrieBuilder, type TrieRoute } from './build-trie.ts';
 import { methods } from './methods.ts';
 import { packTrie } from './pack-trie.ts';
 import { parsePattern, type Segment } from './parse-pattern.ts';
 
-export interface TrieRoute {
-  /** Lower case, without a port; '*.example.com' for one or more labels; empty: any host. */
-  readonly hosts: readonly string[];
-  /** Upper case; 'ANY' for every method. */
-  readonly method: string;
-  /** The whole pattern, the service's prefix included: /shop/v1/orders/{id}, /files/{rest*} */
-  readonly path: string;
-  /** What the matcher answers with. */
-  readonly routeIndex: number;
-  /** For messages: shop.get-order */
-  readonly name: string;
-}
+export type { TrieRoute };
 
 export interface TrieIssue {
   readonly routeIndex: number;
@@ -42,8 +31,9 @@ export interface CompiledTrie {
   readonly maxVisits: number;
 }
 
-// Labels of letters, digits, '-' and '_' (not in the standard, but in use), or an IPv6 address in brackets.
-const HOST = /^(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/;
+// Labels of letters, digits, '-' and '_' (not in the standard, but in use), 253 characters at most as in DNS; or an IPv6
+// address in brackets.
+const HOST = /^(?:(?:\*\.)?(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/;
 
 /** @returns the trie, or every issue at once */
 export function compileTrie(routes: readonly TrieRoute[]): Result<CompiledTrie, TrieIssue[]> {

@@ -154,7 +154,8 @@ export class RouteMatcher {
     }
     const charsMax = this.#wildcardCharsMax;
     if (charsMax === 0) return this.#anyHostTrie;
-    // From the longest suffix that can be one. Together they have charsMax² / 4 characters at most, and a host has 253.
+    // From the longest suffix that can be one. A label and its dot are two characters at least, so that they are read
+    // charsMax² / 4 times together: 225 times, or 1 µs, at a charsMax of 30.
     let dot = host.indexOf('.', Math.max(1, host.length - charsMax - 1));
     while (dot > 0) {
       const wildcard = this.#findRoot(WILDCARD_HOSTS, host, dot + 1, charsMax);

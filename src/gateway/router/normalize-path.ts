@@ -43,6 +43,7 @@ const SLASH = 0x2f;
 const PERCENT = 0x25;
 const DOT = 0x2e;
 const SEMICOLON = 0x3b;
+const BACKSLASH = 0x5c;
 const HEX_DIGITS = '0123456789ABCDEF';
 
 // What a character that stands for itself means, by its code.
@@ -158,9 +159,12 @@ function hidesDotSegment(bytes: Buffer, start: number, end: number): boolean {
   let isDots = true;
   let isCut = false;
   for (let at = start; at < end; at++) {
-    const code = bytes[at] === PERCENT ? hexValue(bytes[at + 1] as number) * 16 + hexValue(bytes[at + 2] as number) : bytes[at];
-    if (bytes[at] === PERCENT) at += 2;
-    if (code === SLASH || code === 0x5c) {
+    let code = bytes[at] as number;
+    if (code === PERCENT) {
+      code = hexValue(bytes[at + 1] as number) * 16 + hexValue(bytes[at + 2] as number);
+      at += 2;
+    }
+    if (code === SLASH || code === BACKSLASH) {
       if (isDots && (partChars === 1 || partChars === 2)) return true;
       partChars = 0;
       isDots = true;

@@ -70,23 +70,44 @@ export class LiveUpstream {
 // has at most so many turns.
 const TURNS_MAX = 4_096;
 
-/** Smooth weighted round robin (nginx): a target of weight 3 among 1s gets every other turn, never three in a row. */
+/**
+ * Smooth weighted round robin (nginx), with one thing more: no target gets two turns in a row, from the last of a round to
+ * the first of the next included, unless its weight is more than all others' together.
+ */
 function smoothTurns(targets: readonly LiveTarget[]): readonly LiveTarget[] {
-  const divisor = targets.reduce((gcd, target) => greatestCommonDivisor(gcd, target.plan.weight), 0) || 1;
-  const total = targets.reduce((sum, target) => sum + target.plan.weight / divisor, 0);
-  const shrink = Math.max(1, total / TURNS_MAX);
-  const weights = targets.map((target) => Math.max(1, Math.round(target.plan.weight / divisor / shrink)));
+  const weights = turnsOfRound(targets.map((target) => target.plan.weight));
   const sum = weights.reduce((a, b) => a + b, 0);
-  const current = weights.map(() => 0);
-  return Array.from({ length: sum }, () => {
-    let best = 0;
+  const left = [...weights];
+  const credit = weights.map(() => 0);
+  const turns: number[] = [];
+  for (let free = sum; free > 0; free--) {
+    let best = -1;
+    let bestCredit = Number.NEGATIVE_INFINITY;
     weights.forEach((weight, i) => {
-      current[i] = (current[i] as number) + weight;
-      if ((current[i] as number) > (current[best] as number)) best = i;
+      credit[i] = (credit[i] as number) + weight;
+      if (left[i] === 0) return;
+      const isHeavy = weight * 2 > sum;
+      if (!isHeavy && i === turns.at(-1)) return;
+      // Without this turn, its others would not fit into the free ones without touching each other (or the first).
+      const isUrgent = !isHeavy && (left[i] as number) > Math.floor((i === turns[0] ? free - 1 : free) / 2);
+      const rank = isUrgent ? Number.POSITIVE_INFINITY : (credit[i] as number);
+      if (rank <= bestCredit) return;
+      best = i;
+      bestCredit = rank;
     });
-    current[best] = (current[best] as number) - sum;
-    return targets[best] as LiveTarget;
-  });
+    credit[best] = (credit[best] as number) - sum;
+    left[best] = (left[best] as number) - 1;
+    turns.push(best);
+  }
+  return turns.map((i) => targets[i] as LiveTarget);
+}
+
+/** How many turns of a round each weight stands for. */
+function turnsOfRound(weights: readonly number[]): readonly number[] {
+  const divisor = weights.reduce(greatestCommonDivisor, 0) || 1;
+  const total = weights.reduce((sum, weight) => sum + weight / divisor, 0);
+  const shrink = Math.max(1, total / TURNS_MAX);
+  return weights.map((weight) => Math.max(1, Math.round(weight / divisor / shrink)));
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -2,7 +2,7 @@
 // It listens in the worker itself, since a node:http server cannot be handed connections by another thread.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { DataPlane } from '../../data-plane.ts';
 import { type ErrorCode, errors } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
@@ -16,11 +16,24 @@ import { peerAddress } from '../peer-address.ts';
 import { NodeStream } from './node-stream.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+// How long a connection that was answered with an error may stay for its client to read the answer.
+const LINGER_MS = 1_000;
+
+/** What is known of a connection. */
+interface Connection {
+  /** Answers that are not out. */
+  readonly open: Set<ServerResponse>;
+  /** The latest request. */
+  req: IncomingMessage | undefined;
+  res: ServerResponse | undefined;
+  exchange: Exchange | undefined;
+}
 
 export class NodeListener {
   readonly #plane: DataPlane;
   readonly #options: NodeListenerOptions;
   readonly #server: Server;
+  readonly #connections = new WeakMap<Socket, Connection>();
 
   constructor(plane: DataPlane, options: NodeListenerOptions) {
     this.#plane = plane;
@@ -35,14 +48,18 @@ export class NodeListener {
         connectionsCheckingInterval: 1_000,
         keepAliveTimeout: options.idleTimeoutMs,
         noDelay: true,
+        // Whatever the process was started with (--insecure-http-parser).
+        insecureHTTPParser: false,
+        // The guards look at the host, and their refusals are recorded.
+        requireHostHeader: false,
       },
       (req, res) => this.#onRequest(req, res),
     );
     this.#server.maxConnections = options.connectionsMax;
     this.#server.on('checkExpectation', (req, res) => this.#onRequest(req, res));
-    this.#server.on('connect', (_req, socket: Socket) => answerRaw(socket, 'METHOD_NOT_IMPLEMENTED'));
+    this.#server.on('connect', (_req, socket: Socket) => this.#endWith(socket, 'METHOD_NOT_IMPLEMENTED'));
     this.#server.on('clientError', (error: Error & { code?: string }, socket) =>
-      answerRaw(socket as Socket, codeOf(error)),
+      this.#endWith(socket as Socket, codeOf(error)),
     );
   }
 
@@ -58,10 +75,12 @@ export class NodeListener {
     });
   }
 
-  /** Stop accepting, and close connections that have no request under way. */
+  /**
+   * Stop accepting. Connections stay: http.Server's own close() would cut the idle ones, and a request that is on its way
+   * on one of them would be lost. Each gets Connection: close with its next answer; close() ends the rest.
+   */
   drain(): void {
-    this.#server.close();
-    this.#server.closeIdleConnections();
+    NetServer.prototype.close.call(this.#server);
   }
 
   close(): void {
@@ -70,17 +89,60 @@ export class NodeListener {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connectionOf(req.socket);
+    // llhttp goes on to what came in the same read, though the connection ends with the answer before: that request's end
+    // is in doubt, or nobody would get the answer.
+    if (connection.exchange?.closeAfter || connection.res?.shouldKeepAlive === false) return;
     let x: Exchange | undefined;
     const stream = new NodeStream(req, res, this.#plane, () => x?.call?.resumeAnswer());
     x = this.#plane.open(stream);
     const exchange = x;
-    res.on('close', () => onClientGone(exchange));
+    connection.req = req;
+    connection.res = res;
+    connection.exchange = exchange;
+    connection.open.add(res);
+    res.on('close', () => {
+      connection.open.delete(res);
+      onClientGone(exchange);
+    });
     readHead(exchange, req);
-    const target = takeAbsoluteForm(exchange);
+    const target = inspectLine(exchange, req.httpVersion);
     const verdict = target !== 0 ? target : inspectRequest(exchange, this.#options, req.httpVersionMinor > 0);
     if (verdict === CUT) return cut(exchange);
     if (exchange.bodyLength !== 0) listenForBody(exchange, req);
     handle(exchange, verdict);
+  }
+
+  #connectionOf(socket: Socket): Connection {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const connection: Connection = { open: new Set(), req: undefined, res: undefined, exchange: undefined };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      // An answer that waits behind another has no socket yet, and is never told that there will be none.
+      for (const res of connection.open) if (res.socket === null) res.emit('close');
+    });
+    return connection;
+  }
+
+  /** The parser has given up on a connection: answer where that cannot be taken for the answer to another request. */
+  #endWith(socket: Socket, code: ErrorCode): void {
+    const { req, res, exchange, open } = this.#connectionOf(socket);
+    if (req === undefined || res === undefined || exchange === undefined || open.size === 0) {
+      return answerRaw(socket, code);
+    }
+    if (req.complete) {
+      // What is wrong came behind whole requests: their answers go out, and the connection ends.
+      if (!res.shouldKeepAlive) return;
+      res.shouldKeepAlive = false;
+      res.once('finish', () => socket.destroySoon());
+    } else if (open.size === 1 && !res.headersSent) {
+      // It is the body of the only request.
+      onClientGone(exchange);
+      answerRaw(socket, code);
+    } else {
+      socket.destroy();
+    }
   }
 }
 
@@ -105,9 +167,15 @@ function listenForBody(x: Exchange, req: IncomingMessage): void {
 
 /**
  * http://host/path: allowed where the authority is the Host's, and read as /path (RFC 9112 §3.2.2).
+ * @param version  llhttp also takes 0.9 (no version at all) and 2.0 for one
  * @returns 0, or an error's id
  */
-function takeAbsoluteForm(x: Exchange): number {
+function inspectLine(x: Exchange, version: string): number {
+  if (version !== '1.1' && version !== '1.0') {
+    x.closeAfter = true;
+    x.detail = 'the version is neither HTTP/1.1 nor HTTP/1.0';
+    return errors.BAD_REQUEST.id;
+  }
   if (x.rawPath.startsWith('/')) return 0;
   const form = /^https?:\/\/([^/]+)(\/.*)?$/i.exec(x.rawPath);
   if (form === null) {
@@ -136,4 +204,6 @@ function answerRaw(socket: Socket, code: ErrorCode): void {
     `HTTP/1.1 ${statusLine(spec.status)}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  // No timer of node:http's looks after a connection whose parser has failed.
+  socket.setTimeout(LINGER_MS, () => socket.destroy());
 }

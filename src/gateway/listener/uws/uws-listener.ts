@@ -2,7 +2,8 @@
 
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { DataPlane } from '../../data-plane.ts';
-import type { Exchange, HeaderList } from '../../pipeline/exchange.ts';
+import type { Verdict } from '../../pipeline/errors.ts';
+import { type Exchange, type HeaderList, Phase } from '../../pipeline/exchange.ts';
 import { handle } from '../../pipeline/handle.ts';
 import { receiveBody } from '../../pipeline/receive-body.ts';
 import { cut, onClientGone } from '../../pipeline/respond.ts';
@@ -64,14 +65,16 @@ export class UwsListener {
     const verdict = inspectRequest(x, this.#options, true);
     if (verdict === CUT) return cut(x);
     if (x.bodyLength !== 0) this.#listenForBody(x, res);
-    handle(x, verdict);
+    if (x.closeAfter) refuseNextTurn(x, verdict);
+    else handle(x, verdict);
   }
 
   #readHead(x: Exchange, res: HttpResponse, req: HttpRequest): void {
     x.method = req.getCaseSensitiveMethod();
     x.rawPath = req.getUrl();
-    const query = req.getQuery();
-    if (query !== '') x.query = `?${query}`;
+    // Undefined where the target has no '?', whatever the package's types say; '' where nothing follows it.
+    const query = req.getQuery() as string | undefined;
+    if (query !== undefined) x.query = `?${query}`;
     this.#headers = x.headers;
     req.forEach(this.#collect);
     for (let i = 1; i < x.headers.length; i += 2) {
@@ -90,6 +93,14 @@ export class UwsListener {
       receiveBody(x, Buffer.from(new Uint8Array(bytes)), last);
       });
   }
+}
+
+// Where the body's end is in doubt, what follows it in the same read may be a smuggled request. An answer given at once,
+// closing or not, lets the addon go on to it; while one is owed, the addon closes the connection instead.
+function refuseNextTurn(x: Exchange, verdict: Verdict): void {
+  setImmediate(() => {
+    if (x.phase !== Phase.DONE) handle(x, verdict);
+  });
 }
 
 // Strings of the addon are decoded UTF-8.

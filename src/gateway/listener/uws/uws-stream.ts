@@ -58,11 +58,15 @@ export class UwsStream implements ClientStream, LoneHead {
     this.#gone = true;
     res.cork(() => {
       this.#writeHead(status, headers);
-      if (bodyless) {
-        res.writeHeader('content-length', String(Buffer.byteLength(body)));
-        res.endWithoutBody(undefined, close);
-      } else {
+      if (!bodyless) {
         res.end(body, close);
+      } else if (close) {
+        // endWithoutBody cannot close (see #finish), and this answer may stand before bytes that must not be read as a
+        // request: without a body it is, at the price of its length.
+        res.end('', true);
+      } else {
+        res.writeHeader('content-length', String(Buffer.byteLength(body)));
+        res.endWithoutBody();
       }
     });
   }
@@ -192,7 +196,9 @@ export class UwsStream implements ClientStream, LoneHead {
       if (head !== undefined) this.#flushHead(false);
       if (this.#bodyless) {
         if (this.#length >= 0) res.writeHeader('content-length', String(this.#length));
-        res.endWithoutBody(undefined, close);
+        // With a second argument the first is written as a Content-Length, undefined as 2⁶³: the client is asked to close.
+        if (close) res.writeHeader('connection', 'close');
+        res.endWithoutBody();
       } else if (this.#length > 0) {
         // Fewer bytes than announced (the transport says so before it comes to this): never a clean end.
         res.close();

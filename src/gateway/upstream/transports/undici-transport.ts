@@ -1,7 +1,7 @@
 // A transport over undici's Pool. Its own timers are off except the one for connecting: deadlines are the exchange's.
 
 import { Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { HeaderList } from '../../pipeline/exchange.ts';
 import type {
   AnswerHandler,
@@ -21,6 +21,7 @@ const KEEP_ALIVE_MS = 4_000;
 export class UndiciTransport implements Transport {
   readonly #pool: Pool;
   readonly #inFlightMax: number;
+  readonly #resets = new SocketResets();
   #inFlight = 0;
 
   constructor(options: TransportOptions) {
@@ -30,7 +31,7 @@ export class UndiciTransport implements Transport {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: options.connectTimeoutMs },
+      connect: this.#resets.watch(buildConnector({ timeout: options.connectTimeoutMs })),
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: HEAD_BYTES_MAX,
@@ -38,11 +39,11 @@ export class UndiciTransport implements Transport {
   }
 
   send(request: UpstreamRequest, handler: AnswerHandler): TransportCall {
-    const call = new UndiciCall(handler, request.bodyLength, () => {
+    const call = new UndiciCall(handler, request.bodyLength, this.#resets, () => {
       this.#inFlight--;
     });
     if (this.#inFlight++ >= this.#inFlightMax) {
-      call.fail('busy');
+      call.drop('busy');
       return call;
     }
     try {
@@ -57,7 +58,7 @@ export class UndiciTransport implements Transport {
       );
     } catch {
       // A closed pool, or a request that undici refuses to write; the guards let none through that we know of.
-      call.fail('invalid');
+      call.drop('invalid');
     }
     return call;
   }
@@ -74,16 +75,20 @@ export class UndiciTransport implements Transport {
 class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
   readonly body: RequestBody | null;
   readonly #handler: AnswerHandler;
-  readonly #onSettled: () => void;
+  readonly #resets: SocketResets;
+  readonly #onDropped: () => void;
   #controller: Dispatcher.DispatchController | undefined;
   #paused = false;
-  #cancelled = false;
+  /** Nothing more is told. */
   #settled = false;
-  #hasHead = false;
+  #isDropped = false;
+  #hasBytes = false;
 
-  constructor(handler: AnswerHandler, bodyLength: number, onSettled: () => void) {
+  /** @param onDropped  undici holds nothing of the request any more */
+  constructor(handler: AnswerHandler, bodyLength: number, resets: SocketResets, onDropped: () => void) {
     this.#handler = handler;
-    this.#onSettled = onSettled;
+    this.#resets = resets;
+    this.#onDropped = onDropped;
     this.body = bodyLength === 0 ? null : new RequestBody(() => handler.onBodyWanted());
   }
 
@@ -106,27 +111,38 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
 
   cancel(): void {
     if (this.#settled) return;
-    this.#cancelled = true;
+    this.#settled = true;
     this.body?.destroy();
+    // One that still waits for a connection stays in undici's queue, and counts, until its turn comes.
     this.#controller?.abort(new Error('cancelled'));
-    this.#settle();
   }
 
-  fail(failure: TransportFailure): void {
+  /** undici has no part in it any more. */
+  drop(failure: TransportFailure | undefined): void {
+    if (!this.#isDropped) {
+      this.#isDropped = true;
+      this.#onDropped();
+    }
     if (this.#settled) return;
-    this.#settle();
+    this.#settled = true;
+    // An answer that came before the whole request was sent: undici drops the connection, the body goes nowhere.
     this.body?.destroy();
-    if (!this.#cancelled) this.#handler.onFailure(failure);
+    if (failure === undefined) this.#handler.onEnd();
+    else this.#handler.onFailure(failure);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#cancelled) controller.abort(new Error('cancelled'));
+    if (this.#settled) controller.abort(new Error('cancelled'));
+  }
+
+  /** The first byte of an answer, 1xx included. */
+  onResponseStarted(): void {
+    this.#hasBytes = true;
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200 || this.#settled) return;
-    this.#hasHead = true;
     this.#handler.onHead(status, flatHeaders(controller.rawHeaders as Buffer[]));
     if (this.#paused) controller.pause();
   }
@@ -138,20 +154,30 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#settled) return;
-    this.#settle();
-    // An answer that came before the whole request was sent: undici drops the connection, the body goes nowhere.
-    this.body?.destroy();
-    this.#handler.onEnd();
+    this.drop(this.#resets.isUnderWay ? 'invalid' : undefined);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(failureOf(error, this.#hasHead));
+    this.drop(failureOf(error, this.#hasBytes));
   }
+}
 
-  #settle(): void {
-    this.#settled = true;
-    this.#onSettled();
+// undici takes a reset for the end of an answer that ends with its connection (onHttpSocketError): a truncated answer
+// would look complete. It tells of the end while the socket tells of its error, to us first.
+class SocketResets {
+  isUnderWay = false;
+
+  watch(connect: buildConnector.connector): buildConnector.connector {
+    return (options, callback) =>
+      connect(options, (...result) => {
+        result[1]?.on('error', () => {
+          this.isUnderWay = true;
+          queueMicrotask(() => {
+            this.isUnderWay = false;
+          });
+        });
+        callback(...result);
+      });
   }
 }
 
@@ -205,13 +231,13 @@ const CONNECT_CODES = new Set([
   'UND_ERR_CONNECT',
 ]);
 
-function failureOf(error: Error & { code?: string; syscall?: string }, hasHead: boolean): TransportFailure {
+function failureOf(error: Error & { code?: string; syscall?: string }, hasBytes: boolean): TransportFailure {
   const code = error.code ?? '';
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connect-timeout';
   if (error instanceof AggregateError || error.syscall === 'connect' || error.syscall === 'getaddrinfo') {
     return code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
   }
   if (CONNECT_CODES.has(code)) return 'unreachable';
-  if (!hasHead && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE')) return 'reset';
+  if (!hasBytes && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE')) return 'reset';
   return 'invalid';
 }

@@ -1,0 +1,3 @@
+import { headersSuite } from './headers.suite.ts';
+
+await headersSuite('uws');

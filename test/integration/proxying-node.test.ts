@@ -1,0 +1,3 @@
+import { proxyingSuite } from './proxying.suite.ts';
+
+await proxyingSuite('node');

@@ -1,0 +1,39 @@
+// sluice.yaml for tests: one service `shop` in front of one upstream, on free ports.
+
+export interface TestConfig {
+  readonly upstream: string;
+  readonly engine?: 'uws' | 'node';
+  readonly workers?: number;
+  /** Routes, in YAML flow or block style, six spaces deep. */
+  readonly routes: string;
+  /** More lines of the section gateway, two spaces deep. */
+  readonly gateway?: string;
+  /** More top-level sections. */
+  readonly more?: string;
+}
+
+export function testConfig({ upstream, engine = 'uws', workers = 2, routes, gateway = '', more = '' }: TestConfig): string {
+  return `version: 1
+gateway:
+  listen: { address: "127.0.0.1:0", engine: ${engine} }
+  admin: "127.0.0.1:0"
+  workers: ${workers}
+${gateway}
+upstreams:
+  main: { targets: ["${upstream}"] }
+${more}
+services:
+  shop:
+    upstream: main
+    routes:
+${routes}
+`;
+}
+
+/** The value of a metric's sample on a /metrics page; 0 when it is not printed. */
+export function sample(page: string, name: string, labels: string): number {
+  for (const line of page.split('\n')) {
+    if (line.startsWith(`${name}{`) && line.includes(labels)) return Number(line.split(' ').at(-1));
+  }
+  return 0;
+}
