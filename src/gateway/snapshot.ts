@@ -43,6 +43,8 @@ export interface RoutePlan {
   /** Characters of the normalised path to drop before it is forwarded (stripPath). */
   readonly stripChars: number;
   readonly preserveHost: boolean;
+  /** Answers carry Server-Timing. */
+  readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
   readonly bodyBytesMax: number;

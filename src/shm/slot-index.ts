@@ -25,13 +25,14 @@
 //
 //   charge   find() → exchangeTat(). That is the whole hot path, with a single atomic operation. The other reads are plain:
 //            a stale one makes the exchange fail, or leads to open(), which looks again under the lock.
-//   make     open() reads the version, looks, locks the bucket, looks again, finds a FREE slot; the caller reads hasOverflowed, the overflow word
-//            and the clock, in this order; publish() writes hash and tat, then meta = LIVE, then unlocks (version + 2).
+//   make     open() reads the version, looks, locks the bucket, looks again, finds a FREE slot; the caller reads hasOverflowed,
+//            the overflow word and the clock, in this order; publish() writes hash and tat, then meta = LIVE, then unlocks
+//            (version + 2).
 //   reuse    sweeper: LIVE → UNLINKING when idle. All have turned. Idle still → DEAD, hash cleared; else → LIVE again.
 //            All have turned. DEAD → FREE.
 //   rescue   a charger that finds its key UNLINKING makes it LIVE first. When that fails, it starts anew.
-//   overflow open() = FULL gives a version at which the key was absent and no slot FREE (no lock is needed for that). Charge the overflow word; markOverflowed();
-//            isUnchanged(version), else the charge is void and the key is charged anew.
+//   overflow open() = FULL gives a version at which the key was absent and no slot FREE (no lock is needed for that). Charge
+//            the overflow word; markOverflowed(); isUnchanged(version), else the charge is void and the key is charged anew.
 //
 // WHY
 //  1. Slots are made under the lock only, after a look at all 8 under it; the sweeper never makes one.

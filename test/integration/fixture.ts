@@ -27,6 +27,8 @@ export interface Upstream<Handler> {
   readonly sockets: ReadonlySet<Socket>;
   /** Answer requests for this path (without the query). */
   on(path: string, handler: Handler): void;
+  /** Before the test's end. */
+  close(): Promise<void>;
 }
 
 export interface Answer {
@@ -197,15 +199,14 @@ async function listen(t: Teardown, server: ReturnType<typeof createRawServer>) {
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  t.teardown(
-    () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  );
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, port, sockets };
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      for (const socket of sockets) socket.destroy();
+    });
+  t.teardown(close);
+  return { url: `http://127.0.0.1:${port}`, port, sockets, close };
 }
 
 /** Resolves once it holds, looking whenever the client has received something; rejects when it closes without. */

@@ -61,6 +61,7 @@ export function buildService(name: string, parts: Partial<ServiceConfig> & Pick<
     upstream: 'main',
     stripPath: false,
     preserveHost: false,
+    serverTiming: false,
     allowEncodedSlashes: false,
     allowSemicolons: false,
     policies: [],

@@ -46,9 +46,13 @@ export async function startGatewayProcess(yaml: string, options: GatewayProcessO
     ['--enable-source-maps', options.script ?? cli, 'run', '-c', file, ...(options.args ?? [])],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
   );
+  // A test that dies without its teardown takes its gateway with it.
+  const killLeftover = (): void => void child.kill('SIGKILL');
+  process.once('exit', killLeftover);
   const output = collectOutput(child);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => {
+      process.off('exit', killLeftover);
       resolve({ code, signal });
       void rm(folder, { recursive: true, force: true });
     });

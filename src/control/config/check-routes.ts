@@ -19,7 +19,7 @@ export function checkRoutes(
   const trie = compileTrie(entries);
   if (trie.ok) return;
   // The messages quote hosts and paths, those of other routes too.
-  const isHidden = report.isFilledIn(isPartOfMatch);
+  const isHidden = report.isAnyFilledIn(isPartOfMatch);
   for (const { routeIndex, message } of trie.error) {
     const name = entries[routeIndex]?.name ?? '';
     const told = isHidden ? `${name} cannot be told from another route, or its path cannot be used` : message;

@@ -81,6 +81,8 @@ export interface ServiceConfig {
   readonly upstream: string;
   readonly stripPath: boolean;
   readonly preserveHost: boolean;
+  /** Answers carry Server-Timing. */
+  readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
   readonly policies: readonly PolicyUse[];

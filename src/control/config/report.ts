@@ -55,9 +55,9 @@ export class Report {
     this.#push(this.#source.positionAt(offset), path, { message }, undefined);
   }
 
-  /** Whether a value at one of these places came from the environment, so that no message may quote it. */
-  isFilledIn(isAt: (path: Path) => boolean): boolean {
-    return this.#source.isFilledIn(isAt);
+  /** Whether the value at any such place came from the environment, so that no message may quote it. */
+  isAnyFilledIn(isAt: (path: Path) => boolean): boolean {
+    return this.#source.isAnyFilledIn(isAt);
   }
 
   /** A name that is not among the known ones: a key, or a value that stands for one. */
@@ -119,8 +119,7 @@ export class Report {
   }
 
   #addProblem(path: Path, problem: Problem, value: unknown): void {
-    const text = printPath(path);
-    const isHidden = problem.quotes === true && this.isFilledIn((filled) => printPath(filled) === text);
+    const isHidden = problem.quotes === true && this.#source.isFilledIn(path);
     if (problem.message !== undefined && !isHidden) {
       this.add(path, { message: problem.message });
       return;

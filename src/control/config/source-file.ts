@@ -7,8 +7,8 @@ import { keyOf, type Path, type ReadValue } from './read-value.ts';
 const SHOWN_CHARS_MAX = 40;
 // Everything below it may be a secret, or a secret at the wrong place.
 const SECRET_SECTION = 'consumers';
-// A user name and password in a URL.
-const USER_INFO = /\/\/[^/?#]*@/g;
+// A user name and password in a URL; a password may hold a slash where it should not.
+const USER_INFO = /\/\/.*@/s;
 
 export interface Position {
   readonly line: number;
@@ -25,6 +25,7 @@ export class SourceFile {
   readonly #read: ReadValue;
   /** Entries by key, made for the maps that messages speak of. */
   readonly #entries = new WeakMap<Node, ReadonlyMap<string, Entry>>();
+  #filledIn: ReadonlySet<string> | undefined;
 
   constructor(tree: YamlTree, read: ReadValue) {
     this.#tree = tree;
@@ -74,8 +75,14 @@ export class SourceFile {
     return isScalar(node) && typeof node.value === 'string' ? shorten(node.value) : 'this';
   }
 
-  /** Whether a value at one of these places came from the environment, in part or whole. */
-  isFilledIn(isAt: (path: Path) => boolean): boolean {
+  /** Whether the value there came from the environment, in part or whole. */
+  isFilledIn(path: Path): boolean {
+    this.#filledIn ??= new Set(this.#read.filledIn.map((filled) => JSON.stringify(filled)));
+    return this.#filledIn.has(JSON.stringify(path));
+  }
+
+  /** Whether the value at any such place came from the environment. */
+  isAnyFilledIn(isAt: (path: Path) => boolean): boolean {
     return this.#read.filledIn.some(isAt);
   }
 

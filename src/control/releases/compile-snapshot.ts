@@ -143,6 +143,7 @@ function routePlan(
     upstream,
     stripChars: service.stripPath ? service.path.length : 0,
     preserveHost: service.preserveHost,
+    serverTiming: service.serverTiming,
     allowEncodedSlashes: route.allowEncodedSlashes,
     allowSemicolons: route.allowSemicolons,
     bodyBytesMax: config.gateway.limits.bodyBytes,

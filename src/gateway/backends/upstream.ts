@@ -39,6 +39,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   #transportCall: TransportCall | undefined;
   #sending = false;
   #retried = false;
+  #sentUs = 0;
   #answerPaused = false;
   #ended = false;
 
@@ -56,6 +57,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const { stripChars } = (x.route as NonNullable<typeof x.route>).plan;
     const path = stripChars === 0 ? x.path : x.path.slice(stripChars) || '/';
     this.#sending = true;
+    this.#sentUs = x.plane.clock.nowUs();
     this.#arm(this.#upstream.plan.responseTimeoutMs);
     const call = transport.send(
       {
@@ -113,12 +115,13 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     this.#upstream.countSuccess(this.#target);
     const headers = commonHeaders(x);
     if (!relayAnswerHeaders(received, headers, relayed)) return refuse(x, errors.BAD_GATEWAY.id);
+    if (x.route?.plan.serverTiming === true) headers.push('server-timing', this.#timing());
     const bodyless = x.method === 'HEAD' || status === 204 || status === 304;
     x.status = status;
     x.headSent = true;
     this.#arm(this.#upstream.plan.idleTimeoutMs);
     // An answer that overtakes its request's body ends the connection: what is left of the body would be read as a request.
-    const close = x.plane.isDraining() || x.closeAfter;
+    const close = x.plane.isDraining() || x.closeAfter || !x.bodyEnded;
     x.stream.writeHead(status, headers, status === 204 ? -1 : relayed.length, bodyless, close);
   }
 
@@ -161,6 +164,13 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     if (this.#ended || !x.bodyPaused || x.bodyEnded) return;
     x.bodyPaused = false;
     x.stream.resumeBody();
+  }
+
+  /** gateway: from the request's head to its being sent upstream; upstream: from there to the answer's head. */
+  #timing(): string {
+    const gatewayMs = (this.#sentUs - this.#x.startUs) / 1_000;
+    const upstreamMs = (this.#x.plane.clock.nowUs() - this.#sentUs) / 1_000;
+    return `gateway;dur=${gatewayMs.toFixed(3)}, upstream;dur=${upstreamMs.toFixed(3)}`;
   }
 
   // A kept connection may be closed by the upstream at the very moment it is used again; where repeating is safe, a fresh

@@ -13,6 +13,12 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
   if (x.phase === Phase.DONE) return;
   x.bodyEnded = last;
   x.bodyBytes += chunk.length;
+  if (last && x.bodyPaused) {
+    // Bytes that were read already come although the body is paused. A connection left so would neither read its next
+    // request nor notice that its client has gone.
+    x.bodyPaused = false;
+    x.stream.resumeBody();
+  }
   if (x.phase === Phase.DISCARDING) {
     if (last) sendAnswer(x, false);
     else if (x.bodyBytes > DISCARDED_BYTES_MAX) sendAnswer(x, true);

@@ -54,7 +54,7 @@ services:
   t.same(config.consumers, [
     {
       name: 'alice',
-      keys: [{ id: 'alice-1', sha256: '19867e4d78e0d42cb4cd70f92bd18e92c1e92f5eb35fc7ad5ba95b56a84bac4a' }],
+      keys: [{ id: 'alice-1', sha256: '0c848abb03307b06cf70cd4e29c157dc81af5e94ab3eb1d0c59a120269572376' }],
     },
   ]);
   t.same(config.services, [
@@ -65,6 +65,7 @@ services:
       upstream: 'orders',
       stripPath: false,
       preserveHost: false,
+      serverTiming: false,
       allowEncodedSlashes: false,
       allowSemicolons: true,
       policies: [{ policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } }],
@@ -128,7 +129,7 @@ services:
 t.test('an unknown key is told with the known ones and the nearest', async (t) => {
   t.same(issuesOf(shop('    upstrem: main')), [
     '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, stripPath, preserveHost, ' +
-      'allowEncodedSlashes, allowSemicolons, policies, routes; did you mean upstream?',
+      'allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
   ]);
 });
 

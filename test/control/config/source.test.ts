@@ -49,7 +49,7 @@ t.test('no issue tells a secret, a password in a URL, or a value of the environm
     'version: "${V}"',
     'version: 1\ngateway: { listen: "${V}", admin: "${V}:x", workers: "${V}", trustedProxies: ["${V}"] }',
     'version: 1\ngateway: { limits: { bodyBytes: "${V}" }, drainTimeout: "${V}" }',
-    'version: 1\nupstreams: { a: { targets: ["ftp://${V}", "http://user:hush-hush@host"], connections: "${V}" } }',
+    'version: 1\nupstreams: { a: { targets: ["ftp://${V}", "http://user:hush-hush@host", "http://user:a/hush-hush@host"], connections: "${V}" } }',
     'version: 1\nconsumers: { a: { keys: [{ id: "hush-hush !", secret: "hush-hush\\t" }, hush-hush] } }',
     'version: 1\nconsumers: { a: { keys: hush-hush }, b: hush-hush, c: { keys: [{ id: c, secret: hushh }] } }',
     'version: 1\nconsumers: { a: { keys: [{ id: c, secret: { x: hush-hush } }] } }',
@@ -106,8 +106,7 @@ t.test('aliases that multiply are bounded', async (t) => {
 
 t.test('nesting without end is an issue, not the end of the process', async (t) => {
   for (const open of ['[', '{a: ', '- ', '? ']) {
-    t.match(issuesOf(open.repeat(100_000)), ['1:'.concat(issuesOf(open.repeat(100_000))[0]?.slice(2) ?? '')]);
-    t.match(issuesOf(open.repeat(100_000))[0], /nested too deeply/);
+    t.match(issuesOf(open.repeat(100_000)), [/^1:\d+: maps and lists are nested too deeply$/]);
   }
 });
 
@@ -155,7 +154,7 @@ t.test('any text reads, or yields issues with places', async () => {
   const yamlish = fc
     .array(fc.constantFrom(...'{}[]:-?,#&*!|>%@`"\'\n\t $ax1'), { maxLength: 60 })
     .map((parts) => parts.join(''));
-  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), yamlish), isRead), { numRuns: 1_000 });
+  fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), yamlish), isRead), { numRuns: 500 });
 });
 
 t.test('any change of a valid file reads, or yields issues with places', async (t) => {
@@ -171,7 +170,7 @@ t.test('any change of a valid file reads, or yields issues with places', async (
     .map((changes) =>
       changes.reduce((text, [start, cut, put]) => text.slice(0, start) + put + text.slice(start + cut), valid),
     );
-  fc.assert(fc.property(changed, isRead), { numRuns: 2_000 });
+  fc.assert(fc.property(changed, isRead), { numRuns: 500 });
 });
 
 t.test('any value in the place of another reads, or yields issues with places', async () => {
@@ -181,5 +180,5 @@ t.test('any value in the place of another reads, or yields issues with places', 
     const line = (lines[index] ?? '').replace(/(:|-) .*$/, (_, sign: string) => `${sign} ${json}`);
     return isRead(lines.with(index, line).join('\n'));
   });
-  fc.assert(property, { numRuns: 1_000 });
+  fc.assert(property, { numRuns: 500 });
 });

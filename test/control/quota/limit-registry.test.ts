@@ -169,6 +169,6 @@ t.test('10,000 unchanged limits are resolved within one slice of the main thread
     registry.commit();
     t.ok(resolved.ok);
   }
-  // 1.5 ms on a machine at rest; this is a test for the order of growth.
-  t.ok(Math.min(...times) < 10, `${Math.min(...times).toFixed(1)} ms`);
+  // Some 2 ms of CPU once compiled; a busy machine takes longer. This is a test for the order of growth.
+  t.ok(Math.min(...times) < 20, `${Math.min(...times).toFixed(1)} ms`);
 });

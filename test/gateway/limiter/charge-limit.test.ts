@@ -118,6 +118,31 @@ for (const { name, rate, bursts } of rates) {
     }
   });
 
+  t.test(`at ${name} the shortest gap that flooring and rounding allow is still a token’s time`, async (t) => {
+    // One request at the very end of a unit of virtual time, the next at the earliest moment that admits it: here a cost of
+    // 2ᵏ would be one unit short. Early in a record's life, and when its doubles are as coarse as they may get.
+    const longestUs = 2 ** 38 / new Rig(rate, 1).limit.unitsPerUs;
+    for (const ageUs of [0, 1_000_003, longestUs / 1_000, longestUs / 3, longestUs]) {
+      const rig = new Rig(rate, 1);
+      const { clock, limit } = rig;
+      clock.us += Math.min(ageUs, 2 ** 52 - clock.us);
+      for (let n = 0; n < 50; n++) {
+        const now = limit.virtualTime(clock.us);
+        clock.us = earliest(clock.us, 2 * tokenUs, (us) => ((limit.virtualTime(us) - now) | 0) >= 1 + (n % 3)).before;
+        rig.try();
+        const admittedAt = limit.virtualTime(clock.us);
+        const next = earliest(clock.us, 2 * tokenUs, (us) => ((limit.virtualTime(us) - admittedAt) | 0) >= limit.cost);
+        clock.us = next.before;
+        if (rig.try()) t.fail('not a moment earlier');
+        clock.us = next.at;
+        if (!rig.try()) t.fail('but then');
+        clock.us += 3 * tokenUs;
+      }
+      t.equal(rig.admitted.length, 100);
+      t.ok(excess(rig.admitted, rate, 1) <= 0, `after ${ageUs} µs`);
+    }
+  });
+
   t.test(`at ${name} a key at rest has its whole burst again, however often virtual time has wrapped`, async (t) => {
     const burst = bursts[1] as number;
     const rig = new Rig(rate, burst);
@@ -297,6 +322,18 @@ t.test('a changed limit', async (t) => {
     }
   });
 });
+
+/** The two neighbouring doubles between which a condition comes true. */
+function earliest(fromUs: number, withinUs: number, holds: (us: number) => boolean): { before: number; at: number } {
+  let before = fromUs;
+  let at = fromUs + withinUs;
+  for (;;) {
+    const middle = before + (at - before) / 2;
+    if (middle === before || middle === at) return { before, at };
+    if (holds(middle)) at = middle;
+    else before = middle;
+  }
+}
 
 /** Excess of windows that begin before a change and end after it. */
 function spanningExcess(

@@ -60,8 +60,10 @@ function hammer(job: Job): Hammered {
       const key = (random >>> 8) % job.keyCount;
       hash.hash(1, 2, `key ${key}`);
       tries++;
-      if (chargeLimit(limit, table, hash.low, hash.high, clock, out) !== 0) {
-        lastRefusalUs = clock.lastUs;
+      const shortfall = chargeLimit(limit, table, hash.low, hash.high, clock, out);
+      if (shortfall !== 0) {
+        // A shortfall of 1 may only mean that another thread was making the key.
+        if (shortfall > 1) lastRefusalUs = clock.lastUs;
         continue;
       }
       log[2 * count] = key;

@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { DataPlane } from '../../data-plane.ts';
-import { type ErrorCode, errors } from '../../pipeline/errors.ts';
+import { ADMIT, type ErrorCode, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import { handle } from '../../pipeline/handle.ts';
 import { problemBody } from '../../pipeline/problem.ts';
@@ -21,12 +21,12 @@ const LINGER_MS = 1_000;
 
 /** What is known of a connection. */
 interface Connection {
-  /** Answers that are not out. */
-  readonly open: Set<ServerResponse>;
+  /** Requests whose answers are not out, in order. */
+  readonly open: Map<ServerResponse, Exchange>;
   /** The latest request. */
-  req: IncomingMessage | undefined;
-  res: ServerResponse | undefined;
-  exchange: Exchange | undefined;
+  latest: IncomingMessage | undefined;
+  /** No request is taken any more. */
+  ended: boolean;
 }
 
 export class NodeListener {
@@ -92,22 +92,22 @@ export class NodeListener {
     const connection = this.#connectionOf(req.socket);
     // llhttp goes on to what came in the same read, though the connection ends with the answer before: that request's end
     // is in doubt, or nobody would get the answer.
-    if (connection.exchange?.closeAfter || connection.res?.shouldKeepAlive === false) return;
+    for (const [before, { closeAfter }] of connection.open) if (closeAfter || !before.shouldKeepAlive) return;
+    if (connection.ended) return;
     let x: Exchange | undefined;
     const stream = new NodeStream(req, res, this.#plane, () => x?.call?.resumeAnswer());
     x = this.#plane.open(stream);
     const exchange = x;
-    connection.req = req;
-    connection.res = res;
-    connection.exchange = exchange;
-    connection.open.add(res);
+    connection.latest = req;
+    connection.open.set(res, exchange);
     res.on('close', () => {
       connection.open.delete(res);
+      connection.ended ||= exchange.closeAfter || !res.shouldKeepAlive;
       onClientGone(exchange);
     });
     readHead(exchange, req);
-    const target = inspectLine(exchange, req.httpVersion);
-    const verdict = target !== 0 ? target : inspectRequest(exchange, this.#options, req.httpVersionMinor > 0);
+    let verdict = inspectRequest(exchange, this.#options, req.httpVersion !== '1.0');
+    if (verdict === ADMIT) verdict = inspectLine(exchange, req.httpVersion);
     if (verdict === CUT) return cut(exchange);
     if (exchange.bodyLength !== 0) listenForBody(exchange, req);
     handle(exchange, verdict);
@@ -116,33 +116,30 @@ export class NodeListener {
   #connectionOf(socket: Socket): Connection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
-    const connection: Connection = { open: new Set(), req: undefined, res: undefined, exchange: undefined };
+    const connection: Connection = { open: new Map(), latest: undefined, ended: false };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       // An answer that waits behind another has no socket yet, and is never told that there will be none.
-      for (const res of connection.open) if (res.socket === null) res.emit('close');
+      for (const res of connection.open.keys()) if (res.socket === null) res.emit('close');
     });
     return connection;
   }
 
   /** The parser has given up on a connection: answer where that cannot be taken for the answer to another request. */
   #endWith(socket: Socket, code: ErrorCode): void {
-    const { req, res, exchange, open } = this.#connectionOf(socket);
-    if (req === undefined || res === undefined || exchange === undefined || open.size === 0) {
-      return answerRaw(socket, code);
-    }
-    if (req.complete) {
-      // What is wrong came behind whole requests: their answers go out, and the connection ends.
+    const { open, latest } = this.#connectionOf(socket);
+    const [res, exchange] = [...open].at(-1) ?? [];
+    if (latest !== undefined && !latest.complete) {
+      // It is the latest request's body.
+      if (open.size !== 1 || res === undefined || exchange === undefined || res.headersSent) return void socket.destroy();
+      onClientGone(exchange);
+    } else if (res !== undefined) {
+      // It came behind whole requests: their answers go out, and the connection ends.
       if (!res.shouldKeepAlive) return;
       res.shouldKeepAlive = false;
-      res.once('finish', () => socket.destroySoon());
-    } else if (open.size === 1 && !res.headersSent) {
-      // It is the body of the only request.
-      onClientGone(exchange);
-      answerRaw(socket, code);
-    } else {
-      socket.destroy();
+      return void res.once('finish', () => socket.destroySoon());
     }
+    answerRaw(socket, code);
   }
 }
 
@@ -168,15 +165,15 @@ function listenForBody(x: Exchange, req: IncomingMessage): void {
 /**
  * http://host/path: allowed where the authority is the Host's, and read as /path (RFC 9112 §3.2.2).
  * @param version  llhttp also takes 0.9 (no version at all) and 2.0 for one
- * @returns 0, or an error's id
+ * @returns ADMIT, or an error's id
  */
-function inspectLine(x: Exchange, version: string): number {
+function inspectLine(x: Exchange, version: string): Verdict {
   if (version !== '1.1' && version !== '1.0') {
     x.closeAfter = true;
     x.detail = 'the version is neither HTTP/1.1 nor HTTP/1.0';
     return errors.BAD_REQUEST.id;
   }
-  if (x.rawPath.startsWith('/')) return 0;
+  if (x.rawPath.startsWith('/')) return ADMIT;
   const form = /^https?:\/\/([^/]+)(\/.*)?$/i.exec(x.rawPath);
   if (form === null) {
     x.detail = 'the request target must start with a slash';
@@ -187,7 +184,7 @@ function inspectLine(x: Exchange, version: string): number {
     return errors.BAD_HOST.id;
   }
   x.rawPath = form[2] ?? '/';
-  return 0;
+  return ADMIT;
 }
 
 function codeOf(error: Error & { code?: string }): ErrorCode {

@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DataPlane } from '../../data-plane.ts';
 import type { ClientStream, HeaderList } from '../../pipeline/exchange.ts';
 
+const NO_BYTES = Buffer.alloc(0);
+
 export class NodeStream implements ClientStream {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
@@ -31,7 +33,8 @@ export class NodeStream implements ClientStream {
   writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void {
     this.#bodyless = bodyless;
     this.#writeHead(status, length >= 0 ? [...headers, 'content-length', String(length)] : headers, close);
-    this.#res.flushHeaders();
+    // Sends the head. flushHeaders() would send it as UTF-8, and values are latin1, byte for byte.
+    this.#res.write(NO_BYTES);
   }
 
   write(chunk: Uint8Array): boolean {

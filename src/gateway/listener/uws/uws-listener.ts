@@ -64,9 +64,9 @@ export class UwsListener {
     this.#readHead(x, res, req);
     const verdict = inspectRequest(x, this.#options, true);
     if (verdict === CUT) return cut(x);
+    if (x.closeAfter) return refuseNextTurn(x, verdict);
     if (x.bodyLength !== 0) this.#listenForBody(x, res);
-    if (x.closeAfter) refuseNextTurn(x, verdict);
-    else handle(x, verdict);
+    handle(x, verdict);
   }
 
   #readHead(x: Exchange, res: HttpResponse, req: HttpRequest): void {

@@ -37,6 +37,7 @@ export class UwsStream implements ClientStream, LoneHead {
   #closing = false;
   #gone = false;
   #listensWritable = false;
+  #bodyPaused = false;
 
   constructor(res: HttpResponse, plane: DataPlane, heads: HeadFlusher, onDrain: () => void) {
     this.#onDrain = onDrain;
@@ -55,6 +56,7 @@ export class UwsStream implements ClientStream, LoneHead {
   respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void {
     if (this.#gone) return;
     const res = this.#res;
+    this.#unpause();
     this.#gone = true;
     res.cork(() => {
       this.#writeHead(status, headers);
@@ -111,11 +113,13 @@ export class UwsStream implements ClientStream, LoneHead {
   }
 
   pauseBody(): void {
-    if (!this.#gone) this.#res.pause();
+    if (this.#gone) return;
+    this.#bodyPaused = true;
+    this.#res.pause();
   }
 
   resumeBody(): void {
-    if (!this.#gone) this.#res.resume();
+    if (!this.#gone) this.#unpause();
   }
 
   /** The turn is over and no byte of the body came with the head: let the client have the head. */
@@ -141,6 +145,7 @@ export class UwsStream implements ClientStream, LoneHead {
     res.cork(() => {
       this.#flushHead();
       before = res.getWriteOffset();
+      if (before + chunk.length >= this.#length) this.#unpause();
       [taken, complete] = res.tryEnd(chunk, this.#length);
     });
     if (complete) {
@@ -164,6 +169,7 @@ export class UwsStream implements ClientStream, LoneHead {
     if (this.#gone || !this.#blocked) return true;
     if (this.#rest.length > 0) {
       const before = this.#res.getWriteOffset();
+      if (before + this.#rest.length >= this.#length) this.#unpause();
       const [taken, complete] = this.#res.tryEnd(this.#rest, this.#length);
       if (complete) {
         this.markGone();
@@ -189,6 +195,7 @@ export class UwsStream implements ClientStream, LoneHead {
   #finish(): void {
     const res = this.#res;
     const head = this.#head;
+    this.#unpause();
     this.#gone = true;
     const close = this.#closing || this.#closes;
     res.cork(() => {
@@ -206,6 +213,14 @@ export class UwsStream implements ClientStream, LoneHead {
         res.end('', close);
       }
     });
+  }
+
+  // An answer may overtake its request's body. To be done before its last byte, after which the connection is out of reach
+  // and, left paused, would never read again; what is left of the body is dropped as it comes.
+  #unpause(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    this.#res.resume();
   }
 
   #flushHead(writesClose = true): void {

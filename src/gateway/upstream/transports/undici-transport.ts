@@ -83,6 +83,8 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
   #settled = false;
   #isDropped = false;
   #hasBytes = false;
+  /** The answer has no body, whatever length it tells. */
+  #isBodyless = false;
 
   /** @param onDropped  undici holds nothing of the request any more */
   constructor(handler: AnswerHandler, bodyLength: number, resets: SocketResets, onDropped: () => void) {
@@ -117,7 +119,7 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('cancelled'));
   }
 
-  /** undici has no part in it any more. */
+  /** undici holds nothing of it any more. @param failure  undefined: it ended well */
   drop(failure: TransportFailure | undefined): void {
     if (!this.#isDropped) {
       this.#isDropped = true;
@@ -132,8 +134,9 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown, it is dropped; abort() would take the idle connection with it.
+    if (this.#settled) throw new Error('cancelled while it waited for a connection');
     this.#controller = controller;
-    if (this.#settled) controller.abort(new Error('cancelled'));
   }
 
   /** The first byte of an answer, 1xx included. */
@@ -143,6 +146,7 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200 || this.#settled) return;
+    this.#isBodyless = status === 204 || status === 304;
     this.#handler.onHead(status, flatHeaders(controller.rawHeaders as Buffer[]));
     if (this.#paused) controller.pause();
   }
@@ -157,26 +161,29 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
     this.drop(this.#resets.isUnderWay ? 'invalid' : undefined);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.drop(failureOf(error, this.#hasBytes));
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error & { code?: string }): void {
+    // undici misses the body that a 304's Content-Length tells of (RFC 9110 §8.6), and closes the connection.
+    const isWhole = this.#isBodyless && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
+    this.drop(isWhole ? undefined : failureOf(error, this.#hasBytes));
   }
 }
 
 // undici takes a reset for the end of an answer that ends with its connection (onHttpSocketError): a truncated answer
-// would look complete. It tells of the end while the socket tells of its error, to us first.
+// would look complete. It tells of that end while the socket emits its error, so that this one listens before and after it.
 class SocketResets {
   isUnderWay = false;
 
   watch(connect: buildConnector.connector): buildConnector.connector {
     return (options, callback) =>
       connect(options, (...result) => {
-        result[1]?.on('error', () => {
+        const socket = result[1];
+        socket?.on('error', () => {
           this.isUnderWay = true;
-          queueMicrotask(() => {
-            this.isUnderWay = false;
-          });
         });
         callback(...result);
+        socket?.on('error', () => {
+          this.isUnderWay = false;
+        });
       });
   }
 }
@@ -201,9 +208,15 @@ function flatHeaders(raw: readonly Buffer[]): HeaderList {
   const headers: HeaderList = new Array<string>(raw.length);
   for (let i = 0; i < raw.length; i += 2) {
     headers[i] = lowerCaseName((raw[i] as Buffer).toString('latin1'));
-    headers[i + 1] = (raw[i + 1] as Buffer).toString('latin1');
+    headers[i + 1] = withoutTrailingSpace((raw[i + 1] as Buffer).toString('latin1'));
   }
   return headers;
+}
+
+// llhttp leaves a tab behind a value where it is.
+function withoutTrailingSpace(value: string): string {
+  const last = value.charCodeAt(value.length - 1);
+  return last === 0x20 || last === 0x09 ? value.replace(/[ \t]+$/, '') : value;
 }
 
 // Upstreams send the same few names over and over; the cache is bounded because they choose them.

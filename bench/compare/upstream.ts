@@ -1,0 +1,18 @@
+// The upstream of a comparison: uWebSockets.js answering an 860-byte JSON body at once, so that it is never what is measured.
+
+import { loadUws } from '../../src/gateway/listener/load-uws.ts';
+
+const BODY_BYTES = 860;
+const body = JSON.stringify({ id: 7, text: 'x'.repeat(BODY_BYTES - JSON.stringify({ id: 7, text: '' }).length) });
+
+const uws = loadUws();
+const app = uws.App();
+app.any('/*', (res) => {
+  res.writeHeader('content-type', 'application/json');
+  res.writeHeader('cache-control', 'max-age=0');
+  res.end(body);
+});
+app.listen('127.0.0.1', Number(process.argv[2] ?? 0), (socket) => {
+  if (socket === false) throw new Error('the upstream cannot listen');
+  process.stdout.write(`port ${uws.us_socket_local_port(socket)}\n`);
+});

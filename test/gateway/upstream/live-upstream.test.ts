@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { TargetIndex } from '../../../src/base/ids.ts';
+import type { UpstreamPlan } from '../../../src/gateway/snapshot.ts';
+import { type LiveTarget, LiveUpstream } from '../../../src/gateway/upstream/live-upstream.ts';
+import { TransportPools } from '../../../src/gateway/upstream/transport-pools.ts';
+import { TargetTable } from '../../../src/shm/target-table.ts';
+import { ToldTransport } from '../../support/plane.ts';
+
+/** An upstream with a target for each weight; its targets are named by their place. */
+function rig(weights: readonly number[], table = TargetTable.create()) {
+  const transports: ToldTransport[] = [];
+  const pools = new TransportPools((options) => {
+    const transport = new ToldTransport(options);
+    transports.push(transport);
+    return transport;
+  });
+  const plan: UpstreamPlan = {
+    name: 'main',
+    targets: weights.map((weight, i) => ({ origin: `http://t${i}`, authority: `t${i}`, basePath: '', weight })),
+    connectTimeoutMs: 1,
+    responseTimeoutMs: 1,
+    idleTimeoutMs: 1,
+    totalTimeoutMs: 0,
+    connectionsMax: 1,
+  };
+  const upstream = new LiveUpstream(plan, weights.map((_, i) => (i + 7) as TargetIndex), table, pools);
+  const pick = (nowMs = 0): number => numberOf(upstream.pick(nowMs));
+  const picks = (count: number, nowMs = 0): readonly number[] => Array.from({ length: count }, () => pick(nowMs));
+  return { upstream, pools, transports, table, pick, picks };
+}
+
+function numberOf(target: LiveTarget): number {
+  return Number(target.plan.authority.slice(1));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+function countsOf(picked: readonly number[], targetCount: number): readonly number[] {
+  return Array.from({ length: targetCount }, (_, i) => picked.filter((one) => one === i).length);
+}
+
+const weights = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
+
+t.test('over a round every target gets exactly as many turns as its weight says', async (t) => {
+  const law = fc.property(weights, fc.integer({ min: 1, max: 5 }), (weights, factor) => {
+    const { picks } = rig(weights.map((weight) => weight * factor));
+    const round = sum(weights);
+    for (let i = 0; i < 3; i++) {
+      if (countsOf(picks(round), weights.length).join() !== weights.join()) return false;
+    }
+    return true;
+  });
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
+});
+
+t.test('no target gets two turns in a row, rounds following each other, unless it outweighs all others', async (t) => {
+  const law = fc.property(weights, (weights) => {
+    const total = sum(weights);
+    const picked = rig(weights).picks(total * 2);
+    return picked.every((one, i) => i === 0 || one !== picked[i - 1] || (weights[one] as number) * 2 > total);
+  });
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 1_000 }));
+  t.same(rig([3, 1, 1, 1]).picks(7).filter((one) => one === 0).length, 4, 'every other turn');
+});
+
+t.test('turns are spread: within any stretch of a round a target is close to its share', async (t) => {
+  const law = fc.property(weights, (weights) => {
+    const total = sum(weights);
+    const picked = rig(weights).picks(total * 2);
+    return weights.every((weight, i) => {
+      let seen = 0;
+      return picked.every((one, at) => {
+        if (one === i) seen++;
+        return Math.abs(seen - ((at + 1) * weight) / total) < weights.length;
+      });
+    });
+  });
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
+});
+
+t.test('weights too large for one round are rounded, and every target still gets its turns', async (t) => {
+  const { picks } = rig([1_000_003, 500_001, 1]);
+  const [a = 0, b = 0, c = 0] = countsOf(picks(4_096), 3);
+  t.ok(Math.abs(a / b - 2) < 0.01, `${a} to ${b}`);
+  t.ok(c >= 1);
+});
+
+t.test('one target gets every request, out or not', async (t) => {
+  const { upstream, picks } = rig([5]);
+  upstream.countFailure(upstream.pick(0), 0);
+  t.same(picks(3, 10), [0, 0, 0]);
+});
+
+t.test('a target that is out is passed over until its time is over, and one success brings it back for good', async (t) => {
+  const { upstream, picks, pick, table } = rig([1, 1, 1]);
+  let target = upstream.pick(0);
+  while (numberOf(target) !== 1) target = upstream.pick(0);
+  upstream.countFailure(target, 0);
+  t.notOk(picks(30, 999).includes(1));
+  t.ok(picks(3, 1_000).includes(1), 'it is tried again');
+  upstream.countFailure(target, 1_000);
+  t.notOk(picks(30, 2_999).includes(1), 'twice as long the second time');
+  upstream.countSuccess(target);
+  t.ok(picks(3, 2_999).includes(1));
+  upstream.countFailure(target, 3_000);
+  t.notOk(table.isOut(target.index, 4_000), 'it starts over with the shortest time');
+  t.type(pick(), 'number');
+});
+
+t.test('whichever targets are out, one that is in is picked, and when all are out still some are', async (t) => {
+  const law = fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.boolean()), { minLength: 2 }), (targets) => {
+    const { upstream, picks, table } = rig(targets.map(([weight]) => weight));
+    targets.forEach(([, isOut], i) => {
+      if (isOut) table.countFailure((i + 7) as TargetIndex, 0);
+    });
+    const picked = picks(sum(targets.map(([weight]) => weight)), 500);
+    if (targets.every(([, isOut]) => isOut)) return new Set(picked).size === targets.length;
+    return picked.every((one) => targets[one]?.[1] === false) && upstream.pick(500) !== undefined;
+  });
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
+});
+
+t.test('workers take turns from one cursor: together they are as even as one', async (t) => {
+  const table = TargetTable.create();
+  const workers = [rig([2, 1, 1], table), rig([2, 1, 1], table)];
+  const picked = Array.from({ length: 400 }, (_, i) => (workers[i % 3 === 0 ? 1 : 0] as (typeof workers)[0]).pick());
+  t.same(countsOf(picked, 3), [200, 100, 100]);
+});
+
+t.test('an upstream gives back the transports of all its targets', async (t) => {
+  const { upstream, pools, transports } = rig([1, 2, 3]);
+  t.equal(transports.length, 3);
+  upstream.release(pools);
+  t.ok(transports.every(({ closed }) => closed));
+});

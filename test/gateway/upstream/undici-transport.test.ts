@@ -1,0 +1,27 @@
+import t from 'tap';
+import { UndiciTransport } from '../../../src/gateway/upstream/transports/undici-transport.ts';
+import { RawUpstream } from '../../support/raw-upstream.ts';
+import { ask } from './told-answer.ts';
+import { testTransportContract } from './transport-contract.ts';
+
+// undici closes the connection on 100 Continue (onHeadersComplete in client-h1.js), and offers no way around it.
+testTransportContract(t, { create: (options) => new UndiciTransport(options), refusesContinue: true });
+
+t.test('requests that were cancelled while they waited count until undici has let go of them', async (t) => {
+  const upstream = await RawUpstream.listen(() => {});
+  const transport = new UndiciTransport({ origin: upstream.origin, connectTimeoutMs: 5_000, connectionsMax: 1 });
+  t.teardown(async () => {
+    await transport.destroy();
+    await upstream.close();
+  });
+  const first = ask(transport);
+  // A client that asks and leaves, over and over, while the upstream is silent.
+  const outcomes = Array.from({ length: 100 }, () => {
+    const told = ask(transport);
+    told.cancel();
+    return told.outcome;
+  });
+  t.equal(outcomes.filter((outcome) => outcome === '').length, 4, 'four may wait for one connection');
+  t.equal(outcomes.at(-1), 'busy');
+  first.cancel();
+});

@@ -1,0 +1,3 @@
+import { failuresSuite } from './failures.suite.ts';
+
+await failuresSuite('uws');
