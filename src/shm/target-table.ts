@@ -8,7 +8,7 @@
 //   64 + 64·t + 8  u32   cursor        count mod 2³² any worker      on an upstream's first target: its round-robin cursor
 //
 // Invariants: a target's line is its own. outUntilMs counts only while failures > 0 and for at most the longest back-off,
-// so that a wrapped clock puts nobody out. Connects that fail while a target is out were begun before, and are one failure
+// so that a wrapped clock puts nobody out for longer. Connects that fail while a target is out were begun before, and are one failure
 // with the first. Fields are hints for balancing: two workers that write at once are at most one step of back-off apart.
 // Limits: 4,096 targets; they keep their index over reloads.
 

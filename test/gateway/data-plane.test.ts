@@ -25,7 +25,10 @@ t.test('a snapshot that is attached serves nobody until its epoch is raised, and
   rig.request('GET /orders');
   rig.shm.control.raiseEpoch(2);
   rig.request('GET /orders');
-  t.same(rig.sent.map(({ origin }) => origin), ['http://v1:80', 'http://v1:80', 'http://v2:80']);
+  t.same(
+    rig.sent.map(({ origin }) => origin),
+    ['http://v1:80', 'http://v1:80', 'http://v2:80'],
+  );
   t.equal(rig.shm.control.read(WORKER, 'epoch'), 2);
 });
 
@@ -80,7 +83,10 @@ t.test('a snapshot that was passed over is let go of', async (t) => {
   rig.attach(configOf(2), 2);
   rig.publish(configOf(3), 3);
   rig.pass(10);
-  t.same([1, 2, 3].map((arena) => rig.shm.control.isPinned(arena)), [false, false, true]);
+  t.same(
+    [1, 2, 3].map((arena) => rig.shm.control.isPinned(arena)),
+    [false, false, true],
+  );
 });
 
 t.test('attaching a snapshot twice is attaching it once', async (t) => {
@@ -194,7 +200,11 @@ function waiting(timeoutMs = 50): PolicyRun {
 const waitingConfig = buildConfig({
   services: [
     buildService('shop', {
-      routes: [buildRoute('orders', 'ANY /orders', [{ policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } }])],
+      routes: [
+        buildRoute('orders', 'ANY /orders', [
+          { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } },
+        ]),
+      ],
     }),
   ],
 });

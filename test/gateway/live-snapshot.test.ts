@@ -1,7 +1,14 @@
 import t from 'tap';
 import type { RouteIndex } from '../../src/base/ids.ts';
 import { LiveSnapshot } from '../../src/gateway/live-snapshot.ts';
-import { buildConfig, buildConsumer, buildGateway, buildRoute, buildService, buildUpstream } from '../support/build-config.ts';
+import {
+  buildConfig,
+  buildConsumer,
+  buildGateway,
+  buildRoute,
+  buildService,
+  buildUpstream,
+} from '../support/build-config.ts';
 import { compile, TestPlane } from '../support/plane.ts';
 
 const auth = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
@@ -11,8 +18,15 @@ const config = buildConfig({
   upstreams: [buildUpstream('main', 'a:80', 'b:80'), buildUpstream('other', 'c:80')],
   consumers: [buildConsumer('alice', 'key')],
   services: [
-    buildService('shop', { routes: [buildRoute('orders', 'GET /orders'), buildRoute('order', 'GET /orders/{id}', [auth])] }),
-    buildService('blog', { path: '/blog', stripPath: true, upstream: 'other', routes: [buildRoute('post', 'GET /{post}')] }),
+    buildService('shop', {
+      routes: [buildRoute('orders', 'GET /orders'), buildRoute('order', 'GET /orders/{id}', [auth])],
+    }),
+    buildService('blog', {
+      path: '/blog',
+      stripPath: true,
+      upstream: 'other',
+      routes: [buildRoute('post', 'GET /{post}')],
+    }),
   ],
 });
 
@@ -43,7 +57,10 @@ t.test('a route is made ready once, by its index: plan, series and policies', as
 
 t.test('every target has a transport from the start, which the snapshot gives back with its release', async (t) => {
   const { plane, snapshot } = rig();
-  t.same(plane.transports.map(({ options }) => options.origin), ['http://a:80', 'http://b:80', 'http://c:80']);
+  t.same(
+    plane.transports.map(({ options }) => options.origin),
+    ['http://a:80', 'http://b:80', 'http://c:80'],
+  );
   snapshot.release();
   t.ok(plane.transports.every(({ closed }) => closed));
 });
@@ -57,7 +74,10 @@ t.test('targets keep the places in shared memory that the main thread gave them'
   plane.plane.attach(0, arena.buffer);
   plane.shm.control.raiseEpoch(1);
   for (let i = 0; i < 4; i++) plane.request('GET /orders');
-  t.same(plane.sent.map(({ origin }) => origin), Array(4).fill('http://a:80'));
+  t.same(
+    plane.sent.map(({ origin }) => origin),
+    Array(4).fill('http://a:80'),
+  );
 });
 
 t.test('a policy that the worker does not have ends the worker, not a request without its policy', async (t) => {

@@ -9,7 +9,17 @@ t.test('addresses and blocks of both families are trusted, and nothing beside th
   for (const address of ['10.0.0.0', '10.255.255.255', '192.0.2.7', '2001:db8::', '2001:db8:ffff::1', 'fd00::1']) {
     t.ok(proxies.trusts(address), address);
   }
-  for (const address of ['9.255.255.255', '11.0.0.0', '192.0.2.8', '2001:db9::', 'fd00::2', '::1', '', 'localhost', '10.0.0.']) {
+  for (const address of [
+    '9.255.255.255',
+    '11.0.0.0',
+    '192.0.2.8',
+    '2001:db9::',
+    'fd00::2',
+    '::1',
+    '',
+    'localhost',
+    '10.0.0.',
+  ]) {
     t.notOk(proxies.trusts(address), address);
   }
 });
@@ -46,7 +56,20 @@ t.test('the client is the last address of the chain that is no trusted proxy', a
 
 t.test('what is no address ends the chain: the client is who stands behind it', async (t) => {
   const proxies = new TrustedProxies(PROXIES);
-  const odd = ['unknown', '', '_hidden', '1.2.3', '1.2.3.4.5', '[::1', '::1]', '[]', '[1.2.3.4]', '[::1]x', '1.2.3.4:x', '"1.2.3.4"'];
+  const odd = [
+    'unknown',
+    '',
+    '_hidden',
+    '1.2.3',
+    '1.2.3.4.5',
+    '[::1',
+    '::1]',
+    '[]',
+    '[1.2.3.4]',
+    '[::1]x',
+    '1.2.3.4:x',
+    '"1.2.3.4"',
+  ];
   for (const value of odd) {
     t.equal(proxies.clientOf('10.0.0.1', `203.0.113.1, ${value}`), '10.0.0.1', value);
     t.equal(proxies.clientOf('10.0.0.1', `${value}, 10.3.3.3`), '10.3.3.3', value);

@@ -4,7 +4,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
-import { type Engine, type Fixture, sendRequest, signal, startFixture, startRawUpstream, tell } from './fixture.ts';
+import {
+  type Engine,
+  type Fixture,
+  sendRequest,
+  signal,
+  startFixture,
+  startRawUpstream,
+  tell,
+  until,
+} from './fixture.ts';
 
 const config = (web: string, raw: string) => `
 upstreams:
@@ -56,7 +65,8 @@ function beforeTheHead(f: Fixture): void {
     'another version': `HTTP/3.7 200 OK\r\n${OK}`,
     'two different lengths': `HTTP/1.1 200 OK\r\ncontent-length: 3\r\n${OK}`,
     'the same length twice': `HTTP/1.1 200 OK\r\ncontent-length: 2\r\n${OK}`,
-    'a length and chunks': 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    'a length and chunks':
+      'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
     'a length that is no number': 'HTTP/1.1 200 OK\r\ncontent-length: 2x\r\n\r\nok',
     'a negative length': 'HTTP/1.1 200 OK\r\ncontent-length: -2\r\n\r\nok',
     'a control character in a value': `HTTP/1.1 200 OK\r\nx-a: b\x01c\r\n${OK}`,
@@ -67,7 +77,8 @@ function beforeTheHead(f: Fixture): void {
     'an empty name': `HTTP/1.1 200 OK\r\n: b\r\n${OK}`,
     'a space before the colon': `HTTP/1.1 200 OK\r\ncontent-length : 2\r\n\r\nok`,
     'a head of more than 64 KiB': `HTTP/1.1 200 OK\r\n${`x-a: ${'b'.repeat(1_000)}\r\n`.repeat(70)}${OK}`,
-    'an upgrade that nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n',
+    'an upgrade that nobody asked for':
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n',
   };
   for (const [what, bytes] of Object.entries(garbage)) {
     t.test(`${what} gives 502`, async (t) => {
@@ -127,15 +138,19 @@ function afterTheHead(f: Fixture): void {
           socket.resolve(upstream);
         });
         const client = await f.open();
-        client.send('GET /raw/cut HTTP/1.1\r\nhost: a\r\n\r\n');
+        client.send('POST /raw/cut HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n');
         const upstream = await socket.promise;
-        if (bytes.includes('part')) await Promise.race([client.waitFor('part'), client.waitForClose()]);
+        // Some of these are seen through at once.
+        if (bytes.includes('part')) await until(client, () => client.closed || client.received.includes('part'));
         if (way === 'closed') upstream.end();
         else upstream.resetAndDestroy();
-        const received = await client.waitForClose();
-        t.notOk(received.endsWith('0\r\n\r\n'), 'no last chunk');
+        await until(client, () => client.closed || client.received.includes('BAD_GATEWAY'));
+        const { received } = client;
+        t.notOk(received.endsWith('\r\n0\r\n\r\n'), 'no last chunk');
         t.notMatch(received.slice(10), 'HTTP/1.1', 'no second answer behind the first');
         const [head = '', body = ''] = received.split('\r\n\r\n');
+        // The reset may have come before the head was read.
+        if (head.startsWith('HTTP/1.1 502') && !bytes.includes('part')) return;
         if (head !== '') t.match(head, /^HTTP\/1\.1 200 OK\r\n/);
         if (/content-length/i.test(head)) t.match(head, /content-length: 100/i);
         t.ok(body.length < 100);
@@ -157,7 +172,9 @@ function afterTheHead(f: Fixture): void {
   });
 
   t.test('a body longer than announced is cut at its length', async (t) => {
-    f.raw.on('/raw/long', (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\n\r\nevil'));
+    f.raw.on('/raw/long', (socket) =>
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\n\r\nevil'),
+    );
     t.match(await f.send('/raw/long'), { status: 200, text: 'body', isCut: false });
     f.raw.on('/raw/fine', (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
     t.match(await f.send('/raw/fine'), { status: 200, text: 'ok' }, 'what came too much answers nobody');
@@ -219,7 +236,7 @@ function timeouts(f: Fixture): void {
       const client = await f.open();
       client.send(`POST /hasty/upload HTTP/1.1\r\nhost: a\r\n${start}`);
       const answer = await client.waitForClose();
-      t.match(answer, /^HTTP\/1\.1 408 [^]*"code":"REQUEST_TIMEOUT"/);
+      t.match(answer, /^HTTP\/1\.1 408 [\s\S]*"code":"REQUEST_TIMEOUT"/);
       t.match(answer, /\r\nconnection: close\r\n/i);
     }
     await closed.promise;
@@ -282,7 +299,7 @@ function interim(f: Fixture): void {
     const client = await f.open();
     client.send('GET /hints HTTP/1.1\r\nhost: a\r\n\r\n');
     const answer = await client.answer();
-    t.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok$/);
+    t.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nok$/);
     t.notMatch(answer, 'preload');
   });
 }

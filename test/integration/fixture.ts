@@ -1,7 +1,14 @@
 // What the suites of this folder stand on: a gateway process, two upstreams whose behaviour each test sets by path, and
 // clients. Everything is started for one test file and ended with it.
 
-import { createServer as createHttpServer, type IncomingMessage, type OutgoingHttpHeaders, request, type ServerResponse } from 'node:http';
+import {
+  type ClientRequest,
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, createServer as createRawServer, type Socket } from 'node:net';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -39,7 +46,7 @@ export interface Answer {
   /** The body was cut off. */
   readonly isCut: boolean;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+
   readonly json: any;
 }
 
@@ -227,5 +234,26 @@ export function until(client: RawClient, holds: () => boolean): Promise<void> {
     client.socket.on('data', look);
     client.socket.on('close', onClose);
     look();
+  });
+}
+
+/** So many requests, one after the other: whatever the gateway could do meanwhile, it has done. */
+export async function barrier(f: Fixture, count: number): Promise<void> {
+  f.web.on('/ping', (_req, res) => void res.end());
+  for (let n = 0; n < count; n++) await f.send('/ping');
+}
+
+/** A request that a test goes on with by itself: to be ended, or aborted, by the caller. */
+export function start(f: Fixture, path: string, options: Omit<RequestOptions, 'body'> = {}): ClientRequest {
+  const req = request({ host: '127.0.0.1', port: f.gateway.port, path, agent: false, ...options });
+  // Told by response(); a test that aborts it knows.
+  req.on('error', () => {});
+  return req;
+}
+
+export function response(req: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    req.once('response', resolve);
+    req.once('error', reject);
   });
 }

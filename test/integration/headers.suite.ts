@@ -1,8 +1,8 @@
 // Headers, both ways: what passes byte for byte, what never passes, and what the gateway adds.
 
+import { request } from 'node:http';
 import t from 'tap';
 import { type Engine, type Fixture, readAnswer, startFixture, tell, until } from './fixture.ts';
-import { request } from 'node:http';
 
 const config = (web: string, raw: string) => `
 upstreams:
@@ -66,7 +66,7 @@ function values(f: Fixture): void {
     t.test('values that are no UTF-8, which the parser would garble, are refused', async (t) => {
       const client = await f.open();
       client.send('GET /raw/latin1 HTTP/1.1\r\nhost: a\r\nx-name: caf\xe9 noir\r\n\r\n');
-      t.match(await client.answer(), /^HTTP\/1\.1 400 [^]*"code":"BAD_REQUEST"/);
+      t.match(await client.answer(), /^HTTP\/1\.1 400 [\s\S]*"code":"BAD_REQUEST"/);
     });
   }
 
@@ -75,7 +75,10 @@ function values(f: Fixture): void {
     const utf8 = Buffer.from('é 日本 🙂').toString('latin1');
     for (const framing of ['content-length: 2\r\n\r\nok', 'transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n']) {
       f.raw.on('/raw/values', (socket) =>
-        socket.write(`HTTP/1.1 200 OK\r\nx-a: b${latin1}c\r\nX-B: ${utf8}\r\nx-tab: a\tb\r\nx-empty:\r\n${framing}`, 'latin1'),
+        socket.write(
+          `HTTP/1.1 200 OK\r\nx-a: b${latin1}c\r\nX-B: ${utf8}\r\nx-tab: a\tb\r\nx-empty:\r\n${framing}`,
+          'latin1',
+        ),
       );
       const client = await f.open();
       client.send('GET /raw/values HTTP/1.1\r\nhost: a\r\n\r\n');
@@ -100,7 +103,9 @@ function values(f: Fixture): void {
   });
 
   t.test("the answer has one Date, and the upstream's framing is not repeated", async (t) => {
-    f.web.on('/date', (_req, res) => res.writeHead(200, { date: 'Thu, 01 Jan 1970 00:00:00 GMT', 'content-length': 2 }).end('ok'));
+    f.web.on('/date', (_req, res) =>
+      res.writeHead(200, { date: 'Thu, 01 Jan 1970 00:00:00 GMT', 'content-length': 2 }).end('ok'),
+    );
     const { rawHeaders } = await f.send('/date');
     for (const name of ['date', 'content-length', 'x-request-id']) {
       t.equal(rawHeaders.filter((raw) => raw.toLowerCase() === name).length, 1, name);
@@ -139,7 +144,11 @@ function hopByHop(f: Fixture): void {
   });
 
   t.test('Connection cannot name away what the gateway itself says', async (t) => {
-    const head = await forwarded(f, '/raw/named', 'connection: host, x-forwarded-for, x-forwarded-host, x-request-id\r\n');
+    const head = await forwarded(
+      f,
+      '/raw/named',
+      'connection: host, x-forwarded-for, x-forwarded-host, x-request-id\r\n',
+    );
     t.match(head, `\r\nhost: 127.0.0.1:${f.raw.port}\r\n`);
     t.match(head, '\r\nx-forwarded-for: 127.0.0.1\r\n');
     t.match(head, '\r\nx-forwarded-host: a.example:81\r\n');
@@ -156,7 +165,8 @@ function hopByHop(f: Fixture): void {
     const { headers, text } = await f.send('/raw/answer');
     t.equal(text, 'ok');
     t.equal(headers['x-kept'], '1');
-    for (const name of ['x-private', 'x-also', 'proxy-authenticate', 'trailer', 'upgrade']) t.notOk(name in headers, name);
+    for (const name of ['x-private', 'x-also', 'proxy-authenticate', 'trailer', 'upgrade'])
+      t.notOk(name in headers, name);
     t.not(headers['keep-alive'], 'timeout=99');
   });
 }
@@ -179,18 +189,21 @@ function clientAddress(f: Fixture, behindProxy: Fixture): void {
     t.equal(head.match(/^x-forwarded-for: 127\.0\.0\.1\r$/gim)?.length, 1);
   });
 
-  t.test('claims of a trusted proxy are passed on, with the proxy itself; who the consumer is they cannot say', async (t) => {
-    const head = await forwarded(behindProxy, '/raw/trusted', `${spoofed}x-forwarded-for: 10.1.2.3\r\n`);
-    t.match(head, '\r\nx-forwarded-for: 6.6.6.6, 10.1.2.3, 127.0.0.1\r\n');
-    t.match(head, '\r\nx-forwarded-proto: https\r\n');
-    t.match(head, '\r\nx-forwarded-host: evil\r\n');
-    t.match(head, '\r\nforwarded: for=6.6.6.6\r\n');
-    t.match(head, '\r\nx-real-ip: 6.6.6.6\r\n');
-    t.notMatch(head, /x-consumer-id/i);
-    for (const name of ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host']) {
-      t.equal(head.match(new RegExp(`^${name}:`, 'gim'))?.length, 1, name);
-    }
-  });
+  t.test(
+    'claims of a trusted proxy are passed on, with the proxy itself; who the consumer is they cannot say',
+    async (t) => {
+      const head = await forwarded(behindProxy, '/raw/trusted', `${spoofed}x-forwarded-for: 10.1.2.3\r\n`);
+      t.match(head, '\r\nx-forwarded-for: 6.6.6.6, 10.1.2.3, 127.0.0.1\r\n');
+      t.match(head, '\r\nx-forwarded-proto: https\r\n');
+      t.match(head, '\r\nx-forwarded-host: evil\r\n');
+      t.match(head, '\r\nforwarded: for=6.6.6.6\r\n');
+      t.match(head, '\r\nx-real-ip: 6.6.6.6\r\n');
+      t.notMatch(head, /x-consumer-id/i);
+      for (const name of ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host']) {
+        t.equal(head.match(new RegExp(`^${name}:`, 'gim'))?.length, 1, name);
+      }
+    },
+  );
 }
 
 function requestIds(f: Fixture): void {
@@ -274,6 +287,6 @@ function expectations(f: Fixture): void {
   t.test('any other expectation is answered 417', async (t) => {
     const client = await f.open();
     client.send('POST /expect HTTP/1.1\r\nhost: a\r\nexpect: a-miracle\r\ncontent-length: 2\r\n\r\nok');
-    t.match(await client.answer(), /^HTTP\/1\.1 417 [^]*"code":"EXPECTATION_FAILED"/);
+    t.match(await client.answer(), /^HTTP\/1\.1 417 [\s\S]*"code":"EXPECTATION_FAILED"/);
   });
 }

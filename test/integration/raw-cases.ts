@@ -2,7 +2,16 @@
 // docs/http.md has the same rows for the reader, and raw-differences.test.ts keeps the two together.
 
 import type { Test } from 'tap';
-import { comparable, type Engine, engines, type Outcome, type PlayOptions, play, type RawGateway, verdictOf } from './raw-harness.ts';
+import {
+  comparable,
+  type Engine,
+  engines,
+  type Outcome,
+  type PlayOptions,
+  play,
+  type RawGateway,
+  verdictOf,
+} from './raw-harness.ts';
 import { lawsBroken } from './raw-laws.ts';
 
 /** Row ids of the table of differences, and why each is allowed. */
@@ -13,11 +22,13 @@ export const differences = {
   'unknown-method': 'llhttp refuses methods that it does not know by itself: refused by both',
   'extra-spaces': 'llhttp takes several spaces for one; the forwarded line is written anew',
   'leading-crlf': 'llhttp skips empty lines before a request (RFC 9112 §2.2), uWebSockets.js waits or closes',
-  'unknown-end': 'uws must close without an answer where the end of the body is unknown, llhttp refuses before it reads on',
+  'unknown-end':
+    'uws must close without an answer where the end of the body is unknown, llhttp refuses before it reads on',
   'long-target': 'node:http bounds target and headers together, before the guards can see which is too long',
   'empty-name': 'uWebSockets.js hides the headers behind an empty name from everybody, framing included',
   'value-edges': 'uWebSockets.js cuts bytes from 0x80 off both ends of a value',
-  'trailing-tab': 'llhttp refuses a tab behind the value of Content-Length or Transfer-Encoding, uWebSockets.js cuts it off',
+  'trailing-tab':
+    'llhttp refuses a tab behind the value of Content-Length or Transfer-Encoding, uWebSockets.js cuts it off',
   'not-utf8': 'uWebSockets.js reads values as UTF-8: what is none is lost, and refused',
   'bare-cr': 'uWebSockets.js waits for more after a CR in a value',
   'chunk-syntax': 'uWebSockets.js reads chunk sizes leniently and does not check the line break after chunk data',
@@ -26,6 +37,8 @@ export const differences = {
   pipelining: 'uWebSockets.js closes when a request comes while the one before is pending',
   'pipelined-garbage': 'uWebSockets.js answers what cannot be read at once, in place of the pending answer',
   'early-answer': 'uWebSockets.js goes on to the next request in the same read, and closes behind it',
+  'expect-case':
+    'uWebSockets.js sends 100 Continue for `100-continue` in lower case only; others wait for their own timer',
   'connection-list': 'uWebSockets.js takes `keep-alive, close` for keep-alive',
   'body-cut-short': 'uWebSockets.js closes at once when the client ends its side',
   'slow-head': 'uWebSockets.js has one timer, and closes without an answer',

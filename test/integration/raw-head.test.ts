@@ -16,8 +16,22 @@ const headers = (list: readonly string[], rest: Omit<RawCase, 'name' | 'send'>):
   list.map((header) => ({ name: shown(header), send: get('/x', `${HOST}${header}\r\n`), ...rest }));
 
 t.test('a request line that is none is refused by both, and the connection closed', async (t) => {
-  const bad = ['GET\t/x HTTP/1.1', 'GET /x\tHTTP/1.1', ' GET /x HTTP/1.1', '\tGET /x HTTP/1.1', 'GET /x HTTP/1.1 ', 'GET /x '];
-  bad.push('GET /x HTTP/1.', 'GET /x HTTP/1.11', 'GET /x HTTP/01.1', 'GET /x http/1.1', 'GET /x HTTP/1,1', 'GET /x HTTP/1.1\rX');
+  const bad = [
+    'GET\t/x HTTP/1.1',
+    'GET /x\tHTTP/1.1',
+    ' GET /x HTTP/1.1',
+    '\tGET /x HTTP/1.1',
+    'GET /x HTTP/1.1 ',
+    'GET /x ',
+  ];
+  bad.push(
+    'GET /x HTTP/1.',
+    'GET /x HTTP/1.11',
+    'GET /x HTTP/01.1',
+    'GET /x http/1.1',
+    'GET /x HTTP/1,1',
+    'GET /x HTTP/1.1\rX',
+  );
   bad.push('GET\x00 /x HTTP/1.1', 'GET /x\x00 HTTP/1.1', '\x16\x03\x01\x02\x00\x01\x00', 'GET /x HTTP/1.1 HTTP/1.1');
   const differs = { uws: ['505', '400', 'closed'], node: '400', row: 'request-line' } as const;
   await runCases(t, gateway, lines(bad, { expect: differs, closes: true }));
@@ -32,12 +46,23 @@ t.test('versions other than HTTP/1.1 and 1.0 are refused', async (t) => {
     expect: differs,
     closes: true,
   }));
-  cases.push({ name: 'the preface of HTTP/2', send: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', expect: differs, closes: true });
+  cases.push({
+    name: 'the preface of HTTP/2',
+    send: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    expect: differs,
+    closes: true,
+  });
   cases.push({ name: 'HTTP/0.9 without a version', send: 'GET /x\r\n\r\n', expect: differs, closes: true });
   const send = request('GET /x');
   const waiting = { uws: ['closed', '505'], node: '400', row: 'request-line' } as const;
   cases.push({ name: 'no version', send, options: { waits: 'uws' }, expect: waiting, closes: true });
-  cases.push({ name: 'a method alone', send: request('GET'), options: { waits: 'uws' }, expect: waiting, closes: true });
+  cases.push({
+    name: 'a method alone',
+    send: request('GET'),
+    options: { waits: 'uws' },
+    expect: waiting,
+    closes: true,
+  });
   await runCases(t, gateway, cases);
 });
 
@@ -73,14 +98,35 @@ t.test('HTTP/1.0 is served by the node engine, without Transfer-Encoding, and re
 });
 
 t.test('methods are case-sensitive, and those that are not routed are 501', async (t) => {
-  const known = ['TRACE', 'M-SEARCH', 'QUERY', 'PURGE', 'LINK', 'ACL', 'NOTIFY'].map((method) => `${method} /x HTTP/1.1`);
+  const known = ['TRACE', 'M-SEARCH', 'QUERY', 'PURGE', 'LINK', 'ACL', 'NOTIFY'].map(
+    (method) => `${method} /x HTTP/1.1`,
+  );
   await runCases(t, gateway, lines(known, { expect: '501' }));
-  const unknown = ['get', 'Get', 'FOO', 'G(T', 'GETT', 'POSTGET', 'X'.repeat(300)].map((method) => `${method} /x HTTP/1.1`);
+  const unknown = ['get', 'Get', 'FOO', 'G(T', 'GETT', 'POSTGET', 'X'.repeat(300)].map(
+    (method) => `${method} /x HTTP/1.1`,
+  );
   await runCases(t, gateway, lines(unknown, { expect: { uws: ['501', '505'], node: '400', row: 'unknown-method' } }));
   await runCases(t, gateway, lines(['CONNECT /x HTTP/1.1'], { expect: '501' }));
   const differs = { uws: '505', node: '501', row: 'request-line' } as const;
-  await runCases(t, gateway, lines(['CONNECT a.example:443 HTTP/1.1', 'SOURCE /x ICE/1.0'], { expect: differs, closes: true }));
-  const served = ['HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK'];
+  await runCases(
+    t,
+    gateway,
+    lines(['CONNECT a.example:443 HTTP/1.1', 'SOURCE /x ICE/1.0'], { expect: differs, closes: true }),
+  );
+  const served = [
+    'HEAD',
+    'PUT',
+    'PATCH',
+    'DELETE',
+    'OPTIONS',
+    'PROPFIND',
+    'PROPPATCH',
+    'MKCOL',
+    'COPY',
+    'MOVE',
+    'LOCK',
+    'UNLOCK',
+  ];
   await runCases(
     t,
     gateway,
@@ -111,13 +157,39 @@ t.test('white space and line breaks that are not HTTP are refused, or read by th
 
 t.test('exactly one well-formed Host is wanted', async (t) => {
   const good = ['a', 'A.Example', 'a.', 'a_b', 'a:80', 'a:', '127.0.0.1:8080', '[::1]', '[::1]:80', 'xn--e1afmkfd'];
-  const bad = ['', ' ', 'u@a', 'u:p@a', 'a/x', '/x', 'a b', 'a\tb', '::1', '[::1', '[::1]x', 'a:80:80', 'a:x', 'a:999999', 'a,b'];
+  const bad = [
+    '',
+    ' ',
+    'u@a',
+    'u:p@a',
+    'a/x',
+    '/x',
+    'a b',
+    'a\tb',
+    '::1',
+    '[::1',
+    '[::1]x',
+    'a:80:80',
+    'a:x',
+    'a:999999',
+    'a,b',
+  ];
   bad.push('a?b', 'a#b', 'a\\b', 'a%41', 'http://a', ':80', '"a"', 'a<b>', '[]', 'a\xe9b');
-  const cases: RawCase[] = good.map((host) => ({ name: host, send: get('/x', `Host: ${host}\r\n`), expect: 'forwarded' }));
+  const cases: RawCase[] = good.map((host) => ({
+    name: host,
+    send: get('/x', `Host: ${host}\r\n`),
+    expect: 'forwarded',
+  }));
   for (const host of bad) {
     cases.push({ name: shown(host), send: get('/x', `Host: ${host}\r\n`), expect: '400' });
   }
-  for (const list of ['', 'X: y\r\n', `${HOST}${HOST}`, `${HOST}Host: b.example\r\n`, `${HOST}X: y\r\nhost: a.example\r\n`]) {
+  for (const list of [
+    '',
+    'X: y\r\n',
+    `${HOST}${HOST}`,
+    `${HOST}Host: b.example\r\n`,
+    `${HOST}X: y\r\nhost: a.example\r\n`,
+  ]) {
     cases.push({ name: `headers ${shown(list)}`, send: get('/x', list), expect: '400' });
   }
   for (const list of ['Host : a\r\n', ' Host: a\r\n', 'Host: a\r\n b\r\n', `Host\t: a\r\n`, `${HOST}Host : b\r\n`]) {
@@ -127,8 +199,26 @@ t.test('exactly one well-formed Host is wanted', async (t) => {
 });
 
 t.test('obs-fold, space before the colon and names that are no tokens are refused', async (t) => {
-  const bad = ['X: a\r\n b', 'X: a\r\n\tb', ' X: a', '\tX: a', 'X : a', 'X\t: a', 'X y: a', 'X', 'X\r\nY: b', '"X": a', 'X\x00: a'];
-  bad.push(...[...'(),/:;<=>?@[\\]{}'].filter((c) => c !== ':').map((c) => `X${c}Y: a`), 'X\x7f: a', 'X\x01: a', 'X\xe9: a', '\xe9X: a');
+  const bad = [
+    'X: a\r\n b',
+    'X: a\r\n\tb',
+    ' X: a',
+    '\tX: a',
+    'X : a',
+    'X\t: a',
+    'X y: a',
+    'X',
+    'X\r\nY: b',
+    '"X": a',
+    'X\x00: a',
+  ];
+  bad.push(
+    ...[...'(),/:;<=>?@[\\]{}'].filter((c) => c !== ':').map((c) => `X${c}Y: a`),
+    'X\x7f: a',
+    'X\x01: a',
+    'X\xe9: a',
+    '\xe9X: a',
+  );
   await runCases(t, gateway, headers(bad, { expect: '400', closes: true }));
   const odd = ["!#$%&'*+-.^_`|~9: a", 'a_b.c: a', '9: a', '-: a', 'X-Y_Z.: a'];
   await runCases(t, gateway, headers(odd, { expect: 'forwarded' }));

@@ -1,9 +1,9 @@
 // A head that does not come to its end. A gateway of its own, since its timer is short.
 
 import t from 'tap';
+import { RawClient } from '../support/raw-client.ts';
 import { get, HOST } from './raw-cases.ts';
 import { engines, play, type RawGateway, startRawGateway, verdictOf } from './raw-harness.ts';
-import { RawClient } from '../support/raw-client.ts';
 
 let gateway: RawGateway;
 t.before(async () => {

@@ -18,14 +18,23 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     admin: { host: '127.0.0.1', port: 0 },
     workers: 2,
     trustedProxies: [],
-    limits: { headerBytes: 16_384, bodyBytes: 1_000_000, headerTimeoutMs: 10_000, idleTimeoutMs: 60_000, connections: 20_000 },
+    limits: {
+      headerBytes: 16_384,
+      bodyBytes: 1_000_000,
+      headerTimeoutMs: 10_000,
+      idleTimeoutMs: 60_000,
+      connections: 20_000,
+    },
     drainTimeoutMs: 30_000,
     ...parts,
   };
 }
 
 /** @param targets  host:port, or host:port with a weight */
-export function buildUpstream(name: string, ...targets: readonly (string | readonly [string, number])[]): UpstreamConfig {
+export function buildUpstream(
+  name: string,
+  ...targets: readonly (string | readonly [string, number])[]
+): UpstreamConfig {
   return {
     name,
     targets: targets.map((target) => {
@@ -53,7 +62,10 @@ export function buildRoute(name: string, match: string, policies: readonly Polic
   return { name, method, path, allowEncodedSlashes: false, allowSemicolons: false, policies };
 }
 
-export function buildService(name: string, parts: Partial<ServiceConfig> & Pick<ServiceConfig, 'routes'>): ServiceConfig {
+export function buildService(
+  name: string,
+  parts: Partial<ServiceConfig> & Pick<ServiceConfig, 'routes'>,
+): ServiceConfig {
   return {
     name,
     hosts: [],

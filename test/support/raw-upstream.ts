@@ -1,8 +1,8 @@
 // An upstream of raw bytes: what each connection does is the test's. It knows when things happened, so that no test waits
 // for time to pass.
 
-import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 export class RawConnection {
   readonly socket: Socket;

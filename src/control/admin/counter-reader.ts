@@ -12,6 +12,8 @@ export class CounterReader {
   readonly #lastRejections: Uint32Array[];
   readonly #series = new Float64Array(SERIES_COUNT * SERIES_WORDS);
   readonly #rejections = new Float64Array(ERROR_ID_COUNT);
+  /** Whose totals a series' are. */
+  readonly #names: (string | undefined)[] = [];
 
   constructor(table: SeriesTable) {
     this.#table = table;
@@ -20,8 +22,24 @@ export class CounterReader {
     this.#lastRejections = perWorker(ERROR_ID_COUNT);
   }
 
-  /** @param seriesCount  how many series are in use: the others are zero */
-  poll(seriesCount: number): void {
+  /**
+   * @param series  names with their indexes; all other series but `other` are zero. One whose index was another name's
+   *   starts at zero: what was counted until now is the other's.
+   */
+  poll(series: Iterable<readonly [name: string, index: number]>): void {
+    let seriesCount = 1;
+    const restarted: number[] = [];
+    for (const [name, index] of series) {
+      seriesCount = Math.max(seriesCount, index + 1);
+      const owner = this.#names[index];
+      if (owner !== undefined && owner !== name) restarted.push(index * SERIES_WORDS);
+      this.#names[index] = name;
+    }
+    this.#pollWorkers(seriesCount);
+    for (const at of restarted) this.#series.fill(0, at, at + SERIES_WORDS);
+  }
+
+  #pollWorkers(seriesCount: number): void {
     for (let worker = 0; worker < this.#table.workerCount; worker++) {
       this.#pollSeries(worker as WorkerIndex, seriesCount);
       const last = this.#lastRejections[worker] as Uint32Array;

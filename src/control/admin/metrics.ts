@@ -4,8 +4,8 @@ import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import { ERROR_ID_COUNT, errorCodes } from '../../gateway/pipeline/errors.ts';
 import { STATUS_CLASSES } from '../../shm/series-table.ts';
-import type { CounterReader } from './counter-reader.ts';
 import type { AdminView } from './admin-view.ts';
+import type { CounterReader } from './counter-reader.ts';
 
 /** @returns the whole page */
 export function renderMetrics(view: AdminView, counters: CounterReader): string {
@@ -31,8 +31,9 @@ export function renderMetrics(view: AdminView, counters: CounterReader): string 
 }
 
 function renderRequests(page: Page, view: AdminView, counters: CounterReader): void {
-  const names = [...view.series()].map(([name, index]) => [name.split('\n'), index] as const);
-  counters.poll(Math.max(0, ...names.map(([, index]) => index)) + 1);
+  const series = [...view.series()];
+  counters.poll(series);
+  const names = series.map(([name, index]) => [name.split('\n'), index] as const);
   const samples: Sample[] = [];
   for (const [[service = '', route = ''], index] of [[['', ''], 0] as const, ...names]) {
     STATUS_CLASSES.forEach((status_class, statusClass) => {
@@ -53,13 +54,31 @@ function renderRequests(page: Page, view: AdminView, counters: CounterReader): v
 function renderWorkers(page: Page, view: AdminView): void {
   const control = view.shm.control;
   const perWorker = (read: (worker: WorkerIndex) => number): Sample[] =>
-    Array.from({ length: control.workerCount }, (_, worker) => [{ worker: String(worker) }, read(worker as WorkerIndex)]);
+    Array.from({ length: control.workerCount }, (_, worker) => [
+      { worker: String(worker) },
+      read(worker as WorkerIndex),
+    ]);
   page.add('sluice_snapshot_epoch', 'gauge', 'Number of the snapshot that a worker uses.', [
     ...perWorker((worker) => control.read(worker, 'epoch')),
   ]);
-  page.add('sluice_requests_in_flight', 'gauge', 'Requests under way.', perWorker((w) => control.read(w, 'inFlight')));
-  page.add('sluice_requests_parked', 'gauge', 'Requests waiting for a decision.', perWorker((w) => control.read(w, 'parked')));
-  page.add('sluice_connections', 'gauge', 'Open client connections.', perWorker((w) => control.read(w, 'connections')));
+  page.add(
+    'sluice_requests_in_flight',
+    'gauge',
+    'Requests under way.',
+    perWorker((w) => control.read(w, 'inFlight')),
+  );
+  page.add(
+    'sluice_requests_parked',
+    'gauge',
+    'Requests waiting for a decision.',
+    perWorker((w) => control.read(w, 'parked')),
+  );
+  page.add(
+    'sluice_connections',
+    'gauge',
+    'Open client connections.',
+    perWorker((w) => control.read(w, 'connections')),
+  );
   page.add(
     'sluice_event_loop_delay_seconds',
     'gauge',

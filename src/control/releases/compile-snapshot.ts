@@ -4,10 +4,17 @@
 import { Packr } from 'msgpackr';
 import { err, ok, type Result } from '../../base/result.ts';
 import { stageRank } from '../../gateway/pipeline/stages.ts';
-import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
+import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
-import type { ConsumerPlan, GatewayPlan, LimitDefinition, PolicyPlan, RoutePlan, UpstreamPlan } from '../../gateway/snapshot.ts';
+import type {
+  ConsumerPlan,
+  GatewayPlan,
+  LimitDefinition,
+  PolicyPlan,
+  RoutePlan,
+  UpstreamPlan,
+} from '../../gateway/snapshot.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
 import type { Config, PolicyUse, RouteConfig, ServiceConfig, UpstreamConfig } from '../config/config.ts';
 
@@ -71,7 +78,9 @@ export function compileSnapshot(
     arena,
     summary: {
       epoch,
-      routeNames: config.services.flatMap((service) => service.routes.map((route) => [service.name, route.name] as const)),
+      routeNames: config.services.flatMap((service) =>
+        service.routes.map((route) => [service.name, route.name] as const),
+      ),
       limits: limits.definitions,
       targetNames,
       serviceCount: config.services.length,

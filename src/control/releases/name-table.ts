@@ -22,16 +22,16 @@ export class NameTable {
 
   /**
    * Indexes for a snapshot's names. Names that are not among them keep theirs while there is room.
+   * @param inUse  names that keep theirs whether there is room or not; asked when there is none
    * @returns in the order of names
    */
-  resolve(names: readonly string[]): Int32Array {
-    const wanted = new Set(names);
+  resolve(names: readonly string[], inUse: () => readonly string[] = () => []): Int32Array {
     let unused: number[] | undefined;
     return Int32Array.from(names, (name) => {
       const known = this.#indexes.get(name);
       if (known !== undefined) return known;
       if (this.#used < this.#names.length) return this.#give(name, this.#used++);
-      unused ??= this.#unused(wanted);
+      unused ??= this.#unused(new Set([...names, ...inUse()]));
       const index = unused.pop();
       if (index === undefined) return this.#fallback;
       this.#indexes.delete(this.#names[index] as string);

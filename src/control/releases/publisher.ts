@@ -4,12 +4,12 @@
 //
 // Until the epoch is raised nothing that a request sees has changed; raising it is one store.
 
+import type { TargetIndex } from '../../base/ids.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { Arena } from '../../shm/arena.ts';
 import { SERIES_COUNT } from '../../shm/series-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { TARGET_COUNT } from '../../shm/target-table.ts';
-import type { TargetIndex } from '../../base/ids.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { LimitRegistry } from '../quota/limit-registry.ts';
 import { type ArenaSlot, Arenas } from './arenas.ts';
@@ -95,9 +95,10 @@ export class Publisher {
     return this.#series.entries();
   }
 
-  /** 'upstream\norigin' of every target with its index. */
-  targets(): IterableIterator<[string, number]> {
-    return this.#targets.entries();
+  /** 'upstream\norigin' of every target that requests may meet, with its index. */
+  targets(): readonly [string, number][] {
+    const names = new Set(this.#current?.summary.targetNames.map(joinName));
+    return [...this.#targets.entries()].filter(([name]) => names.has(name));
   }
 
   /**
@@ -121,7 +122,7 @@ export class Publisher {
     mayPublish: (gateway: GatewayConfig) => readonly string[],
   ): Promise<Result<Publication, readonly string[]>> {
     const epoch = ++this.#epoch;
-    const answer = await this.#options.compile(epoch, slot.buffer);
+    const answer = await this.#options.compile(epoch, slot.buffer).catch(compilerFailed);
     if (!answer.ok) return err(answer.problems);
     slot.buffer = answer.buffer;
     const problems = mayPublish(answer.gateway);
@@ -130,8 +131,15 @@ export class Publisher {
     const limits = this.#options.limits.resolve(answer.summary.limits);
     if (!limits.ok) return err([limits.error]);
     arena.writeIndexes('limitsAt', limits.value);
-    arena.writeIndexes('seriesAt', this.#series.resolve(answer.summary.routeNames.map(joinName)));
-    arena.writeIndexes('targetsAt', this.#targets.resolve(answer.summary.targetNames.map(joinName)));
+    const { routeNames, targetNames } = answer.summary;
+    arena.writeIndexes(
+      'seriesAt',
+      this.#series.resolve(routeNames.map(joinName), () => this.#namesInUse('routeNames')),
+    );
+    arena.writeIndexes(
+      'targetsAt',
+      this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames')),
+    );
     const snapshot = { epoch, arena: slot.index, buffer: answer.buffer };
     this.#pending = snapshot;
     const late = await this.#options.attach(snapshot);
@@ -139,10 +147,18 @@ export class Publisher {
     if (late.length > 0) {
       this.#options.discard(epoch);
       this.#options.limits.release(limits.value);
+      // The late ones have yet to attach these bytes, before they are told to discard them: they must not change.
+      slot.buffer = undefined;
       return err([`worker ${late.join(', ')} did not take the new snapshot in time`]);
     }
     this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value });
     return ok({ epoch, gateway: answer.gateway, summary: answer.summary, warnings: answer.warnings });
+  }
+
+  /** Of the snapshot that goes on if this publication fails, and of those that exchanges still use. */
+  #namesInUse(kind: 'routeNames' | 'targetNames'): readonly string[] {
+    const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
+    return held.flatMap(({ summary }) => summary[kind].map(joinName));
   }
 
   #raise(snapshot: HeldSnapshot): void {
@@ -165,4 +181,8 @@ export class Publisher {
 
 function joinName(name: readonly [string, string]): string {
   return name.join(NAME_SEPARATOR);
+}
+
+function compilerFailed(error: unknown): CompileAnswer {
+  return { ok: false, problems: [`the configuration could not be compiled: ${String(error)}`] };
 }

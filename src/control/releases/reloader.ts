@@ -44,7 +44,10 @@ export class Reloader {
         this.published++;
         this.#gateway = result.value.gateway;
         for (const warning of result.value.warnings) this.#log('warn', warning);
-        this.#log('info', `${why}: published snapshot ${result.value.epoch} (${result.value.summary.routeNames.length} routes)`);
+        this.#log(
+          'info',
+          `${why}: published snapshot ${result.value.epoch} (${result.value.summary.routeNames.length} routes)`,
+        );
       } else {
         this.refused++;
         this.#log('error', `${why}: refused, snapshot ${this.#publisher.epoch} goes on`);

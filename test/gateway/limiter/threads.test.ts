@@ -1,4 +1,4 @@
-// Real threads, the real clock: what they admit, by the clock readings that decided it. Each case hammers for about a second.
+// Real threads, the real clock: what they admit, by the clock readings that decided it. Each case hammers for up to a second.
 // This file starts itself as the hammering worker.
 
 import { once } from 'node:events';
@@ -81,6 +81,8 @@ else await runTests();
 
 async function runTests(): Promise<void> {
   const { default: t } = await import('tap');
+  // Other test files may have the cores for most of the time.
+  t.setTimeout(120_000);
   const clock = monotonicClock();
 
   /** Hammer a limit from several threads while this one sweeps, and does whatever else. */
@@ -157,11 +159,14 @@ async function runTests(): Promise<void> {
   ] as const) {
     t.test(`${threads} threads on one key at ${name}: no window over, 99 % used`, async (t) => {
       const rate = { tokens, seconds: 1 };
-      const done = await run({ rate, burst, threads, keyCount: 1, slotCount: 64, ms: 1_000, sweepsPerRound: 8 });
+      const done = await run({ rate, burst, threads, keyCount: 1, slotCount: 64, ms: 800, sweepsPerRound: 8 });
       const times = (done.byKey.get(0) ?? []).sort((a, b) => a - b);
       t.ok(excess(times, rate, burst) <= 0, `no window is over (${times.length} admitted of ${done.tries})`);
       const spent = times.filter((us) => us <= done.lastRefusalUs).length;
-      const due = burst + ((done.lastRefusalUs - (times[0] as number)) * tokens) / 1_000_000;
+      // When no thread ran for longer than the burst takes to come back, what came on top of it was lost.
+      const gaps = times.slice(1).map((us, index) => ((us - (times[index] as number)) * tokens) / 1_000_000);
+      const lastGap = ((done.lastRefusalUs - (times[spent - 1] as number)) * tokens) / 1_000_000;
+      const due = [...gaps.slice(0, spent - 1), lastGap].reduce((sum, gap) => sum + Math.min(gap, burst), burst);
       // A request that was refused, and no later one, may have been a hair early; so 7/s is counted exactly.
       t.ok(spent >= (tokens === 7 ? Math.floor(due - 0.001) : 0.99 * due - 1), `${spent} admitted, ${due} were due`);
     });
@@ -169,7 +174,7 @@ async function runTests(): Promise<void> {
 
   t.test('a flood of more keys than slots: no key is over, and the sharing is counted', async (t) => {
     const rate = { tokens: 200, seconds: 1 };
-    const options = { rate, burst: 4, threads: 2, keyCount: 300, slotCount: 64, ms: 1_500, sweepsPerRound: 64 };
+    const options = { rate, burst: 4, threads: 2, keyCount: 300, slotCount: 64, ms: 700, sweepsPerRound: 64 };
     const done = await run(options);
     const worst = Math.max(...[...done.byKey.values()].map((times) => excess(times, rate, options.burst)));
     t.ok(worst <= 0, `no key is over (${done.tries} tries, ${done.byKey.size} keys)`);
@@ -179,7 +184,7 @@ async function runTests(): Promise<void> {
 
   t.test('keys come and go as fast as the sweeper can unlink them: no key is over', async (t) => {
     const rate = { tokens: 500, seconds: 1 };
-    const options = { rate, burst: 3, threads: 3, keyCount: 3_000, slotCount: 2_048, ms: 1_500, sweepsPerRound: 128 };
+    const options = { rate, burst: 3, threads: 3, keyCount: 3_000, slotCount: 2_048, ms: 1_000, sweepsPerRound: 128 };
     const done = await run(options);
     const worst = Math.max(...[...done.byKey.values()].map((times) => excess(times, rate, options.burst)));
     t.ok(worst <= 0, `no key is over (${done.tries} tries, ${done.byKey.size} keys)`);
@@ -198,10 +203,10 @@ async function runTests(): Promise<void> {
       threads: 2,
       keyCount: 1,
       slotCount: 64,
-      ms: 1_500,
+      ms: 1_200,
       sweepsPerRound: 4,
       during: (registry, elapsedMs) => {
-        if (changes >= sequence.length || elapsedMs < 200 * (changes + 1)) return;
+        if (changes >= sequence.length || elapsedMs < 150 * (changes + 1)) return;
         const tokens = sequence[changes++] as number;
         registry.resolve([definition(1, { tokens, seconds: 1 }, burst)]);
         registry.commit();

@@ -15,7 +15,10 @@ t.test('an IPv4 address stays as it is, and loses its IPv6 form', async (t) => {
 });
 
 t.test('both engines give one form of an IPv6 address, the one of RFC 5952', async (t) => {
-  const groups = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff })), { minLength: 8, maxLength: 8 });
+  const groups = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff })), {
+    minLength: 8,
+    maxLength: 8,
+  });
   const law = fc.property(groups, (groups) => {
     fc.pre(!inFull(groups).startsWith('0000:0000:0000:0000:0000:ffff:'));
     // The URL standard writes addresses in the same way.

@@ -45,7 +45,11 @@ t.test('a wake resumes everybody who waits for the key, in the order of arrival,
   for (const name of ['a', 'b', 'c']) park(name);
   park('other', 'another key');
   t.equal(parking.wake('key', ADMIT), 3);
-  t.same(log, [['a', ADMIT], ['b', ADMIT], ['c', ADMIT]]);
+  t.same(log, [
+    ['a', ADMIT],
+    ['b', ADMIT],
+    ['c', ADMIT],
+  ]);
   t.equal(parking.count, 1);
   t.equal(parking.wake('key', ADMIT), 0, 'nobody is left');
   t.equal(parking.wake('another key', REFUSED), 1);
@@ -65,7 +69,10 @@ t.test('those who have to wait again after a RERUN stand before whoever arrives 
   r.onProceed = () => {};
   r.log.length = 0;
   r.parking.wake('key', ADMIT);
-  t.same(r.log.map(([name]) => name), ['b', 'c', 'd', 'e']);
+  t.same(
+    r.log.map(([name]) => name),
+    ['b', 'c', 'd', 'e'],
+  );
 });
 
 t.test('parking arms the deadline that it was told, and says WAIT', async (t) => {
@@ -103,11 +110,17 @@ t.test('whoever waited too long takes its stated way out, and leaves the others 
   const d = park('d', 'key', ADMIT);
   parking.expire(b);
   parking.expire(d);
-  t.same(log, [['b', WAY_OUT], ['d', ADMIT]]);
+  t.same(log, [
+    ['b', WAY_OUT],
+    ['d', ADMIT],
+  ]);
   t.equal(b.phase, Phase.DECIDING);
   t.equal(parking.count, 2);
   parking.wake('key', ADMIT);
-  t.same(log.slice(2), [['a', ADMIT], ['c', ADMIT]]);
+  t.same(log.slice(2), [
+    ['a', ADMIT],
+    ['c', ADMIT],
+  ]);
 });
 
 t.test('an abort takes out the first, one in the middle, the last and the only one', async (t) => {
@@ -119,7 +132,10 @@ t.test('an abort takes out the first, one in the middle, the last and the only o
     const left = ['a', 'b', 'c', 'd'].filter((name) => !gone.includes(name));
     t.equal(parking.count, left.length);
     t.equal(parking.wake('key', ADMIT), left.length);
-    t.same(log.map(([name]) => name), left);
+    t.same(
+      log.map(([name]) => name),
+      left,
+    );
     t.equal(parking.count, 0);
   }
 });
@@ -133,7 +149,10 @@ t.test('a resumed exchange that brings down others takes them out of the wake un
     r.parking.leave(d as Exchange);
   };
   t.equal(r.parking.wake('key', ADMIT), 3);
-  t.same(r.log.map(([name]) => name), ['a', 'b', 'e']);
+  t.same(
+    r.log.map(([name]) => name),
+    ['a', 'b', 'e'],
+  );
   t.equal(r.parking.count, 0);
 });
 
@@ -205,7 +224,11 @@ class RealWaiting implements Waiting {
   readonly #parking: Parking;
 
   constructor(proceed: Proceed) {
-    this.#parking = new Parking((x, verdict) => proceed(this.#exchanges.indexOf(x), verdict), () => {}, COUNT_MAX);
+    this.#parking = new Parking(
+      (x, verdict) => proceed(this.#exchanges.indexOf(x), verdict),
+      () => {},
+      COUNT_MAX,
+    );
   }
 
   get count(): number {
@@ -270,17 +293,25 @@ t.test('parking does what a plain list does, wakes within wakes and aborts withi
     { weight: 4, arbitrary: fc.record({ do: fc.constant('park' as const), who, key }) },
     {
       weight: 2,
-      arbitrary: fc.record({ do: fc.constant('wake' as const), key, verdict: fc.constantFrom<Verdict>(RERUN, ADMIT, REFUSED) }),
+      arbitrary: fc.record({
+        do: fc.constant('wake' as const),
+        key,
+        verdict: fc.constantFrom<Verdict>(RERUN, ADMIT, REFUSED),
+      }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('expire' as const, 'leave' as const), who }) },
   );
-  const reactions = fc.array(fc.array(deed, { maxLength: 3 }), { minLength: EXCHANGE_COUNT, maxLength: EXCHANGE_COUNT });
+  const reactions = fc.array(fc.array(deed, { maxLength: 3 }), {
+    minLength: EXCHANGE_COUNT,
+    maxLength: EXCHANGE_COUNT,
+  });
   const law = fc.property(fc.array(deed, { maxLength: 40 }), reactions, (story, reactions) => {
     const real = tell((proceed) => new RealWaiting(proceed), story, reactions);
     const listed = tell((proceed) => new ListWaiting(proceed), story, reactions);
     if (JSON.stringify(real) !== JSON.stringify(listed)) throw new Error(JSON.stringify({ real, listed }));
     for (const one of real) {
-      if (Array.isArray(one) && one[0] === 'count' && one[1] !== one[2]) throw new Error(`counts ${one[1]} for ${one[2]}`);
+      if (Array.isArray(one) && one[0] === 'count' && one[1] !== one[2])
+        throw new Error(`counts ${one[1]} for ${one[2]}`);
     }
   });
   t.doesNotThrow(() => fc.assert(law, { numRuns: 3_000 }));

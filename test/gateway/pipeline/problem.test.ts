@@ -22,14 +22,19 @@ t.test('a problem without a detail or a readable request has neither', async (t)
 
 t.test('every problem is JSON with a URI of its own, whatever stands in it', async (t) => {
   t.equal(new Set(codes.map((code) => JSON.parse(problemBody(code)).type)).size, codes.length);
-  const law = fc.property(fc.constantFrom(...codes), fc.string({ unit: 'binary' }), fc.string(), (code, detail, requestId) => {
-    const body = problemBody(code, detail, requestId);
-    const problem = JSON.parse(body) as Record<string, unknown>;
-    const isRead = problem['detail'] === (detail || undefined) && problem['requestId'] === (requestId || undefined);
-    const { status, title } = errors[code];
-    // No line of it can be taken for another header or event.
-    return isRead && problem['status'] === status && problem['title'] === title && !/[\r\n]/.test(body);
-  });
+  const law = fc.property(
+    fc.constantFrom(...codes),
+    fc.string({ unit: 'binary' }),
+    fc.string(),
+    (code, detail, requestId) => {
+      const body = problemBody(code, detail, requestId);
+      const problem = JSON.parse(body) as Record<string, unknown>;
+      const isRead = problem['detail'] === (detail || undefined) && problem['requestId'] === (requestId || undefined);
+      const { status, title } = errors[code];
+      // No line of it can be taken for another header or event.
+      return isRead && problem['status'] === status && problem['title'] === title && !/[\r\n]/.test(body);
+    },
+  );
   t.doesNotThrow(() => fc.assert(law));
 });
 

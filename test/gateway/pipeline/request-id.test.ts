@@ -12,7 +12,11 @@ t.test("a client's sane id is kept as it is", async (t) => {
 t.test('an id with any other character, an empty or a long one is replaced by one that is sane', async (t) => {
   const insane = fc.oneof(
     fc
-      .tuple(fc.string({ maxLength: 20 }), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }), fc.string({ maxLength: 20 }))
+      .tuple(
+        fc.string({ maxLength: 20 }),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+        fc.string({ maxLength: 20 }),
+      )
       .filter(([, odd]) => !SANE_CHARACTERS.includes(odd))
       .map((parts) => parts.join('')),
     fc.constantFrom('', 'a'.repeat(129), 'a\n', 'a\r\nset-cookie: b', 'a b', '"', 'é'),

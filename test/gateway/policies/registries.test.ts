@@ -4,7 +4,9 @@ import { configRegistry, findPolicyConfig, laterPolicies } from '../../../src/ga
 import { policyRuns } from '../../../src/gateway/policies/run-registry.ts';
 
 const folder = new URL('../../../../src/gateway/policies/', import.meta.url);
-const folders = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+const folders = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [entry.name] : [],
+);
 const configured = configRegistry.map(({ name }) => name);
 
 t.test('the two registries name the same policies, each once', async (t) => {
@@ -26,6 +28,9 @@ t.test('a policy is found by its name, and only by that', async (t) => {
 });
 
 t.test('no policy of a later version is one of this', async (t) => {
-  t.same(laterPolicies.filter((name) => configured.includes(name)), []);
+  t.same(
+    laterPolicies.filter((name) => configured.includes(name)),
+    [],
+  );
   t.same([...laterPolicies], [...new Set(laterPolicies)].sort(), 'sorted, each once');
 });

@@ -24,7 +24,12 @@ function rig(weights: readonly number[], table = TargetTable.create()) {
     totalTimeoutMs: 0,
     connectionsMax: 1,
   };
-  const upstream = new LiveUpstream(plan, weights.map((_, i) => (i + 7) as TargetIndex), table, pools);
+  const upstream = new LiveUpstream(
+    plan,
+    weights.map((_, i) => (i + 7) as TargetIndex),
+    table,
+    pools,
+  );
   const pick = (nowMs = 0): number => numberOf(upstream.pick(nowMs));
   const picks = (count: number, nowMs = 0): readonly number[] => Array.from({ length: count }, () => pick(nowMs));
   return { upstream, pools, transports, table, pick, picks };
@@ -63,7 +68,13 @@ t.test('no target gets two turns in a row, rounds following each other, unless i
     return picked.every((one, i) => i === 0 || one !== picked[i - 1] || (weights[one] as number) * 2 > total);
   });
   t.doesNotThrow(() => fc.assert(law, { numRuns: 1_000 }));
-  t.same(rig([3, 1, 1, 1]).picks(7).filter((one) => one === 0).length, 4, 'every other turn');
+  t.same(
+    rig([3, 1, 1, 1])
+      .picks(7)
+      .filter((one) => one === 0).length,
+    4,
+    'every other turn',
+  );
 });
 
 t.test('turns are spread: within any stretch of a round a target is close to its share', async (t) => {
@@ -94,32 +105,38 @@ t.test('one target gets every request, out or not', async (t) => {
   t.same(picks(3, 10), [0, 0, 0]);
 });
 
-t.test('a target that is out is passed over until its time is over, and one success brings it back for good', async (t) => {
-  const { upstream, picks, pick, table } = rig([1, 1, 1]);
-  let target = upstream.pick(0);
-  while (numberOf(target) !== 1) target = upstream.pick(0);
-  upstream.countFailure(target, 0);
-  t.notOk(picks(30, 999).includes(1));
-  t.ok(picks(3, 1_000).includes(1), 'it is tried again');
-  upstream.countFailure(target, 1_000);
-  t.notOk(picks(30, 2_999).includes(1), 'twice as long the second time');
-  upstream.countSuccess(target);
-  t.ok(picks(3, 2_999).includes(1));
-  upstream.countFailure(target, 3_000);
-  t.notOk(table.isOut(target.index, 4_000), 'it starts over with the shortest time');
-  t.type(pick(), 'number');
-});
+t.test(
+  'a target that is out is passed over until its time is over, and one success brings it back for good',
+  async (t) => {
+    const { upstream, picks, pick, table } = rig([1, 1, 1]);
+    let target = upstream.pick(0);
+    while (numberOf(target) !== 1) target = upstream.pick(0);
+    upstream.countFailure(target, 0);
+    t.notOk(picks(30, 999).includes(1));
+    t.ok(picks(3, 1_000).includes(1), 'it is tried again');
+    upstream.countFailure(target, 1_000);
+    t.notOk(picks(30, 2_999).includes(1), 'twice as long the second time');
+    upstream.countSuccess(target);
+    t.ok(picks(3, 2_999).includes(1));
+    upstream.countFailure(target, 3_000);
+    t.notOk(table.isOut(target.index, 4_000), 'it starts over with the shortest time');
+    t.type(pick(), 'number');
+  },
+);
 
 t.test('whichever targets are out, one that is in is picked, and when all are out still some are', async (t) => {
-  const law = fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.boolean()), { minLength: 2 }), (targets) => {
-    const { upstream, picks, table } = rig(targets.map(([weight]) => weight));
-    targets.forEach(([, isOut], i) => {
-      if (isOut) table.countFailure((i + 7) as TargetIndex, 0);
-    });
-    const picked = picks(sum(targets.map(([weight]) => weight)), 500);
-    if (targets.every(([, isOut]) => isOut)) return new Set(picked).size === targets.length;
-    return picked.every((one) => targets[one]?.[1] === false) && upstream.pick(500) !== undefined;
-  });
+  const law = fc.property(
+    fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.boolean()), { minLength: 2 }),
+    (targets) => {
+      const { upstream, picks, table } = rig(targets.map(([weight]) => weight));
+      targets.forEach(([, isOut], i) => {
+        if (isOut) table.countFailure((i + 7) as TargetIndex, 0);
+      });
+      const picked = picks(sum(targets.map(([weight]) => weight)), 500);
+      if (targets.every(([, isOut]) => isOut)) return new Set(picked).size === targets.length;
+      return picked.every((one) => targets[one]?.[1] === false) && upstream.pick(500) !== undefined;
+    },
+  );
   t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
 });
 

@@ -20,20 +20,36 @@ const HOP_BY_HOP = [
 const CLAIMS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'x-real-ip'];
 const CREDENTIALS = ['x-api-key'];
 const OWN = ['host', 'content-length', 'x-request-id', 'x-consumer-id'];
-const ORDINARY = ['accept', 'cookie', 'content-type', 'x-a', 'x-b', 'via', 'x-forwarded', 'connection-id', 'range', 'date'];
+const ORDINARY = [
+  'accept',
+  'cookie',
+  'content-type',
+  'x-a',
+  'x-b',
+  'via',
+  'x-forwarded',
+  'connection-id',
+  'range',
+  'date',
+];
 
 type Field = readonly [name: string, value: string];
 
 const name = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...ORDINARY) },
-  { weight: 1, arbitrary: fc.constantFrom(...HOP_BY_HOP, ...CLAIMS, ...CREDENTIALS, ...OWN, 'expect', 'http2-settings') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(...HOP_BY_HOP, ...CLAIMS, ...CREDENTIALS, ...OWN, 'expect', 'http2-settings'),
+  },
   { weight: 1, arbitrary: fc.stringMatching(/^[a-z0-9!#$%&'*+.^_`|~-]{1,12}$/) },
 );
 /** Latin1 without control characters. */
 const value = fc.stringMatching(/^[\x21-\x7e\x80-\xff]([\x20-\x7e\x80-\xff]{0,14}[\x21-\x7e\x80-\xff])?$/);
 const fields = fc.array(fc.tuple(name, value), { maxLength: 14 });
 /** What Connection names: ordinary headers above all, in any case and with any space. */
-const named = fc.array(fc.constantFrom(...ORDINARY, 'keep-alive', 'close', 'x-request-id', 'host', 'X-A', ''), { maxLength: 4 });
+const named = fc.array(fc.constantFrom(...ORDINARY, 'keep-alive', 'close', 'x-request-id', 'host', 'X-A', ''), {
+  maxLength: 4,
+});
 
 /** As the listener leaves it: with the Connection header apart. */
 function withConnection(fields: readonly Field[], names: readonly string[]): readonly Field[] {
@@ -67,7 +83,12 @@ function valuesOf(list: HeaderList, name: string): readonly string[] {
 function namedBy(list: readonly Field[]): readonly string[] {
   return list
     .filter(([name]) => name === 'connection')
-    .flatMap(([, value]) => value.toLowerCase().split(',').map((token) => token.trim()));
+    .flatMap(([, value]) =>
+      value
+        .toLowerCase()
+        .split(',')
+        .map((token) => token.trim()),
+    );
 }
 
 t.test('no hop-by-hop header, nothing that Connection names, no credential and no Expect goes upstream', async (t) => {
@@ -130,41 +151,54 @@ t.test('a trusted proxy is believed, and the peer added to its chain', async (t)
 
 t.test('a request has one host and one id, and a length when it has a body of known length', async (t) => {
   const bodyLength = fc.constantFrom(-1, 0, 1, 12_345);
-  const law = fc.property(fields, named, fc.boolean(), fc.boolean(), bodyLength, (fields, names, peerTrusted, keep, length) => {
-    const list = withConnection(fields, names);
-    const x = exchange(list, { peerTrusted, bodyLength: length }, { preserveHost: keep });
-    const relayed = relayRequestHeaders(x, 'up:80');
-    const host = keep && x.authority !== '' ? x.authority : 'up:80';
-    return (
-      valuesOf(relayed, 'host').join() === host &&
-      valuesOf(relayed, 'x-request-id').join() === 'id-1' &&
-      valuesOf(relayed, 'content-length').join() === (length > 0 ? String(length) : '') &&
-      valuesOf(relayed, 'x-consumer-id').length === 0 &&
-      relayed.length % 2 === 0
-    );
-  });
+  const law = fc.property(
+    fields,
+    named,
+    fc.boolean(),
+    fc.boolean(),
+    bodyLength,
+    (fields, names, peerTrusted, keep, length) => {
+      const list = withConnection(fields, names);
+      const x = exchange(list, { peerTrusted, bodyLength: length }, { preserveHost: keep });
+      const relayed = relayRequestHeaders(x, 'up:80');
+      const host = keep && x.authority !== '' ? x.authority : 'up:80';
+      return (
+        valuesOf(relayed, 'host').join() === host &&
+        valuesOf(relayed, 'x-request-id').join() === 'id-1' &&
+        valuesOf(relayed, 'content-length').join() === (length > 0 ? String(length) : '') &&
+        valuesOf(relayed, 'x-consumer-id').length === 0 &&
+        relayed.length % 2 === 0
+      );
+    },
+  );
   t.doesNotThrow(() => fc.assert(law, { numRuns: 1_000 }));
 });
 
-t.test("only the gateway says who the consumer is, and only once it knows", async (t) => {
-  const list: readonly Field[] = [['x-consumer-id', 'root'], ['x-consumer-id', 'admin']];
+t.test('only the gateway says who the consumer is, and only once it knows', async (t) => {
+  const list: readonly Field[] = [
+    ['x-consumer-id', 'root'],
+    ['x-consumer-id', 'admin'],
+  ];
   t.same(valuesOf(relayRequestHeaders(exchange(list), 'up:80'), 'x-consumer-id'), []);
   const x = exchange(list, { consumer: { name: 'alice' } });
   t.same(valuesOf(relayRequestHeaders(x, 'up:80'), 'x-consumer-id'), ['alice']);
 });
 
-t.test('an answer keeps its headers in order, with duplicates and values, but for what is between two hops', async (t) => {
-  const gateway = ['x-request-id', 'date', 'ratelimit', 'ratelimit-policy', 'content-length'];
-  const law = fc.property(fields, named, (fields, names) => {
-    const list = withConnection(fields, names);
-    const into: HeaderList = ['x-request-id', 'id-1'];
-    const passes = relayAnswerHeaders(list.flat(), into, { length: -1 });
-    const dropped = [...HOP_BY_HOP, ...gateway, ...namedBy(list)];
-    const expected = [['x-request-id', 'id-1'], ...list.filter(([name]) => !dropped.includes(name))];
-    return passes && JSON.stringify(pairs(into)) === JSON.stringify(expected);
-  });
-  t.doesNotThrow(() => fc.assert(law, { numRuns: 1_000 }));
-});
+t.test(
+  'an answer keeps its headers in order, with duplicates and values, but for what is between two hops',
+  async (t) => {
+    const gateway = ['x-request-id', 'date', 'ratelimit', 'ratelimit-policy', 'content-length'];
+    const law = fc.property(fields, named, (fields, names) => {
+      const list = withConnection(fields, names);
+      const into: HeaderList = ['x-request-id', 'id-1'];
+      const passes = relayAnswerHeaders(list.flat(), into, { length: -1 });
+      const dropped = [...HOP_BY_HOP, ...gateway, ...namedBy(list)];
+      const expected = [['x-request-id', 'id-1'], ...list.filter(([name]) => !dropped.includes(name))];
+      return passes && JSON.stringify(pairs(into)) === JSON.stringify(expected);
+    });
+    t.doesNotThrow(() => fc.assert(law, { numRuns: 1_000 }));
+  },
+);
 
 t.test("an answer's length is told apart, -1 when the upstream did not say", async (t) => {
   const answer = { length: 5 };

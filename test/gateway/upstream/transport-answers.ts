@@ -25,7 +25,8 @@ const answers: readonly Answer[] = [
   },
   {
     name: 'with headers that repeat, are empty and lie in white space',
-    bytes: 'HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie:\t b=2 \t\r\nX-Empty:\r\nSET-COOKIE: a=3\r\nContent-Length: 0\r\n\r\n',
+    bytes:
+      'HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie:\t b=2 \t\r\nX-Empty:\r\nSET-COOKIE: a=3\r\nContent-Length: 0\r\n\r\n',
     headers: ['set-cookie', 'a=1', 'set-cookie', 'b=2', 'x-empty', '', 'set-cookie', 'a=3', 'content-length', '0'],
     body: '',
   },

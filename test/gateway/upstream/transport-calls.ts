@@ -54,18 +54,21 @@ export function testCalls(t: Test, connect: Connect): void {
 
   testCancel(t, connect);
 
-  t.test('more requests than the transport may hold are busy; the others get their answers, and then there is room', async (t) => {
-    const { transport } = await connect(t, serveForever, { connectionsMax: 2 });
-    const told: ToldAnswer[] = [];
-    while (told.at(-1)?.outcome !== 'busy' && told.length < 1_000) told.push(ask(transport));
-    const refused = told.pop();
-    t.match(refused, { outcome: 'busy', status: 0, faults: [] });
-    t.ok(told.length >= 2, 'each connection has one at least');
-    t.equal(ask(transport).outcome, 'busy', 'and again');
-    await Promise.all(told.map(({ settled }) => settled));
-    for (const one of told) t.match(one, { outcome: 'end', body: 'fine', faults: [] });
-    t.equal((await askAndWait(transport)).outcome, 'end');
-  });
+  t.test(
+    'more requests than the transport may hold are busy; the others get their answers, and then there is room',
+    async (t) => {
+      const { transport } = await connect(t, serveForever, { connectionsMax: 2 });
+      const told: ToldAnswer[] = [];
+      while (told.at(-1)?.outcome !== 'busy' && told.length < 1_000) told.push(ask(transport));
+      const refused = told.pop();
+      t.match(refused, { outcome: 'busy', status: 0, faults: [] });
+      t.ok(told.length >= 2, 'each connection has one at least');
+      t.equal(ask(transport).outcome, 'busy', 'and again');
+      await Promise.all(told.map(({ settled }) => settled));
+      for (const one of told) t.match(one, { outcome: 'end', body: 'fine', faults: [] });
+      t.equal((await askAndWait(transport)).outcome, 'end');
+    },
+  );
 
   t.test('no more connections are opened than were allowed', async (t) => {
     const { transport, upstream } = await connect(t, serveForever, { connectionsMax: 3 });

@@ -1,10 +1,10 @@
 // The contract's part about answers that are none: what failed decides whether a request may be sent again.
 
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import type { Test } from 'tap';
-import { serveForever } from './transport-answers.ts';
 import { askAndWait } from './told-answer.ts';
+import { serveForever } from './transport-answers.ts';
 import type { Connect } from './transport-contract.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\n';

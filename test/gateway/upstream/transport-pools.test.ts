@@ -76,7 +76,8 @@ t.test('whatever is acquired and released, a transport is open exactly while it 
     }
     return [...users].every(
       ([origin, count]) =>
-        made.filter((transport) => transport.options.origin === origin && !transport.closed).length === (count > 0 ? 1 : 0),
+        made.filter((transport) => transport.options.origin === origin && !transport.closed).length ===
+        (count > 0 ? 1 : 0),
     );
   });
   t.doesNotThrow(() => fc.assert(law));

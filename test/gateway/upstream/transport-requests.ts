@@ -8,29 +8,46 @@ import type { Connect } from './transport-contract.ts';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 export function testRequests(t: Test, connect: Connect): void {
-  t.test('a request reaches the upstream with its method, path, host and headers, in order and in latin1', async (t) => {
-    const heads: string[] = [];
-    const { transport } = await connect(t, async (connection) => {
-      for (;;) {
-        const head = await connection.take();
-        if (head === '') return;
-        heads.push(head);
-        connection.send(OK);
+  t.test(
+    'a request reaches the upstream with its method, path, host and headers, in order and in latin1',
+    async (t) => {
+      const heads: string[] = [];
+      const { transport } = await connect(t, async (connection) => {
+        for (;;) {
+          const head = await connection.take();
+          if (head === '') return;
+          heads.push(head);
+          connection.send(OK);
+        }
+      });
+      const headers = [
+        'host',
+        'shop.example:8080',
+        'cookie',
+        'a=1',
+        'x-up',
+        '\xe9\xff',
+        'cookie',
+        'b=2',
+        'x-empty',
+        '',
+      ];
+      for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PROPFIND', 'SEARCH', 'REPORT']) {
+        const path = "/a%2Fb;c/%F0/~!$&'()*+,=:@?x=%00&y=[1]";
+        t.match(await askAndWait(transport, { method, path, headers }), { outcome: 'end', faults: [] }, method);
+        const [line, ...fields] = (heads.at(-1) ?? '').split('\r\n');
+        t.equal(line, `${method} ${path} HTTP/1.1`);
+        const own = fields.filter((field) => /^(?:cookie|x-)/.test(field));
+        t.same(own, ['cookie: a=1', 'x-up: \xe9\xff', 'cookie: b=2', 'x-empty: ']);
+        t.same(
+          fields.filter((field) => /^host:/i.test(field)),
+          ['host: shop.example:8080'],
+        );
+        t.notMatch(fields.join('\n'), /^transfer-encoding|^expect|^content-length: [^0]/im, 'no body is announced');
+        t.notMatch(fields.join('\n'), /^(?:user-agent|accept|accept-encoding):/im, 'nothing is added');
       }
-    });
-    const headers = ['host', 'shop.example:8080', 'cookie', 'a=1', 'x-up', '\xe9\xff', 'cookie', 'b=2', 'x-empty', ''];
-    for (const method of ['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PROPFIND', 'SEARCH', 'REPORT']) {
-      const path = "/a%2Fb;c/%F0/~!$&'()*+,=:@?x=%00&y=[1]";
-      t.match(await askAndWait(transport, { method, path, headers }), { outcome: 'end', faults: [] }, method);
-      const [line, ...fields] = (heads.at(-1) ?? '').split('\r\n');
-      t.equal(line, `${method} ${path} HTTP/1.1`);
-      const own = fields.filter((field) => /^(?:cookie|x-)/.test(field));
-      t.same(own, ['cookie: a=1', 'x-up: \xe9\xff', 'cookie: b=2', 'x-empty: ']);
-      t.same(fields.filter((field) => /^host:/i.test(field)), ['host: shop.example:8080']);
-      t.notMatch(fields.join('\n'), /^transfer-encoding|^expect|^content-length: [^0]/im, 'no body is announced');
-      t.notMatch(fields.join('\n'), /^(?:user-agent|accept|accept-encoding):/im, 'nothing is added');
-    }
-  });
+    },
+  );
 
   t.test('a body of known length reaches the upstream whole, in whatever pieces it came', async (t) => {
     const bodies: string[] = [];

@@ -68,10 +68,13 @@ export class NodeListener {
     const { host, port, reusePort } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ port, host: host === '' ? '::' : host, backlog: 511, ...(reusePort && { reusePort }) }, () => {
-        this.#server.off('error', reject);
-        resolve((this.#server.address() as AddressInfo).port);
-      });
+      this.#server.listen(
+        { port, host: host === '' ? '::' : host, backlog: 511, ...(reusePort && { reusePort }) },
+        () => {
+          this.#server.off('error', reject);
+          resolve((this.#server.address() as AddressInfo).port);
+        },
+      );
     });
   }
 
@@ -131,9 +134,12 @@ export class NodeListener {
     const [res, exchange] = [...open].at(-1) ?? [];
     if (latest !== undefined && !latest.complete) {
       // It is the latest request's body.
-      if (open.size !== 1 || res === undefined || exchange === undefined || res.headersSent) return void socket.destroy();
+      if (open.size !== 1 || res === undefined || exchange === undefined || res.headersSent)
+        return void socket.destroy();
       onClientGone(exchange);
-    } else if (res !== undefined) {
+      return answerRaw(socket, 'BODY_INCOMPLETE');
+    }
+    if (res !== undefined) {
       // It came behind whole requests: their answers go out, and the connection ends.
       if (!res.shouldKeepAlive) return;
       res.shouldKeepAlive = false;

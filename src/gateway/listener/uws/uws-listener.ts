@@ -91,7 +91,7 @@ export class UwsListener {
     res.onData((bytes, last) => {
       // The addon takes its buffer back when this returns.
       receiveBody(x, Buffer.from(new Uint8Array(bytes)), last);
-      });
+    });
   }
 }
 
@@ -104,4 +104,4 @@ function refuseNextTurn(x: Exchange, verdict: Verdict): void {
 }
 
 // Strings of the addon are decoded UTF-8.
-const NOT_ASCII = /[^\x00-\x7f]/;
+const NOT_ASCII = /[\x80-\uffff]/;

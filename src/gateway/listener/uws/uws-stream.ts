@@ -13,7 +13,7 @@ import type { HeadFlusher, LoneHead } from './head-flusher.ts';
 const NO_BYTES = new Uint8Array(0);
 // A comment in an event stream, ignored by its reader. uWebSockets.js sends a head of unknown length only with the first
 // byte behind it, and a client of server-sent events waits for the head, maybe for minutes.
-const EVENT_STREAM_COMMENT = ':\n\n';
+const EVENT_STREAM_COMMENT = Buffer.from(':\n\n');
 
 interface PendingHead {
   readonly status: number;
@@ -122,22 +122,22 @@ export class UwsStream implements ClientStream, LoneHead {
     if (!this.#gone) this.#unpause();
   }
 
-  /** The turn is over and no byte of the body came with the head: let the client have the head. */
+  /**
+   * The turn is over and no byte of the body came with the head. Only an event stream's can go ahead of its body:
+   * uWebSockets.js has no call for that, and takes tryEnd without bytes for the whole answer, whatever its length.
+   */
   flushLoneHead(): void {
     const head = this.#head;
-    if (head === undefined || this.#gone || this.#bodyless) return;
-    const res = this.#res;
-    if (this.#length > 0) {
-      res.cork(() => {
-        this.#flushHead();
-        res.tryEnd('', this.#length);
-      });
-    } else if (this.#length < 0 && isEventStream(head.headers)) {
-      this.write(Buffer.from(EVENT_STREAM_COMMENT));
-    }
+    if (head === undefined || this.#gone || this.#bodyless || this.#length >= 0) return;
+    if (isPlainEventStream(head.headers)) this.write(EVENT_STREAM_COMMENT);
   }
 
   #tryEnd(chunk: Uint8Array): boolean {
+    if (this.#blocked) {
+      // One that was under way when its sender was paused: behind the rest, never before it.
+      this.#rest = Buffer.concat([this.#rest, chunk]);
+      return false;
+    }
     const res = this.#res;
     let taken = true;
     let complete = false;
@@ -210,7 +210,8 @@ export class UwsStream implements ClientStream, LoneHead {
         // Fewer bytes than announced (the transport says so before it comes to this): never a clean end.
         res.close();
       } else {
-        res.end('', close);
+        // Once chunks are out, end would write its Connection header among them; the head has told the client to close.
+        res.end('', close && head !== undefined);
       }
     });
   }
@@ -244,9 +245,13 @@ export class UwsStream implements ClientStream, LoneHead {
 // Strings are written as UTF-8; values are latin1, byte for byte.
 const NOT_ASCII = /[^\x20-\x7e]/;
 
-function isEventStream(headers: HeaderList): boolean {
+function isPlainEventStream(headers: HeaderList): boolean {
+  let isStream = false;
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] === 'content-type') return (headers[i + 1] as string).startsWith('text/event-stream');
+    // In an encoded stream a comment would be garbage.
+    if (headers[i] === 'content-encoding') return false;
+    if (headers[i] === 'content-type')
+      isStream = (headers[i + 1] as string).toLowerCase().startsWith('text/event-stream');
   }
-  return false;
+  return isStream;
 }

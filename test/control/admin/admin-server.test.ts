@@ -1,0 +1,93 @@
+import { connect } from 'node:net';
+import t, { type Test } from 'tap';
+import { AdminServer } from '../../../src/control/admin/admin-server.ts';
+import type { AdminView } from '../../../src/control/admin/admin-view.ts';
+import { buildView } from '../../support/admin-view.ts';
+import { parsePrometheus } from '../../support/prometheus.ts';
+
+async function start(t: Test, parts: Partial<AdminView> = {}, host = '127.0.0.1') {
+  const view = buildView(parts);
+  const server = new AdminServer(view);
+  const port = await server.listen(host, 0);
+  t.teardown(() => server.close());
+  return {
+    view,
+    server,
+    port,
+    ask: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init),
+  };
+}
+
+t.test('/healthz says that the process is alive, ready or not', async (t) => {
+  const { ask } = await start(t, { notReady: () => ['no worker is registered'] });
+  const response = await ask('/healthz');
+  t.equal(response.status, 200);
+  t.match(response.headers.get('content-type'), 'application/json');
+  t.same(await response.json(), { status: 'ok' });
+});
+
+t.test('/readyz says why the gateway should get no traffic, or which snapshot it serves', async (t) => {
+  let reasons = ['the gateway is draining', 'no worker is registered'];
+  const { ask, view } = await start(t, { notReady: () => reasons });
+  const notReady = await ask('/readyz');
+  t.equal(notReady.status, 503);
+  t.same(await notReady.json(), { status: 'not ready', reasons });
+  reasons = [];
+  view.shm.control.raiseEpoch(12);
+  const ready = await ask('/readyz?verbose');
+  t.equal(ready.status, 200);
+  t.same(await ready.json(), { status: 'ready', epoch: 12 });
+});
+
+t.test('/metrics is a page of Prometheus text that nobody may cache', async (t) => {
+  const { ask } = await start(t);
+  const response = await ask('/metrics');
+  t.equal(response.status, 200);
+  t.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  t.equal(response.headers.get('cache-control'), 'no-store');
+  t.ok(parsePrometheus(await response.text()).has('sluice_requests_total'));
+});
+
+t.test('/ lists what is there, and anything else is 404', async (t) => {
+  const { ask } = await start(t);
+  const index = await ask('/');
+  t.equal(index.status, 200);
+  const text = await index.text();
+  for (const path of ['/healthz', '/readyz', '/metrics']) t.match(text, path);
+  for (const path of ['/metrics/', '/api', '//metrics', '/HEALTHZ']) t.equal((await ask(path)).status, 404, path);
+});
+
+t.test('only GET and HEAD are allowed, and the answer says so', async (t) => {
+  const { ask } = await start(t);
+  for (const method of ['POST', 'PUT', 'DELETE']) {
+    const response = await ask('/metrics', { method, body: 'x' });
+    t.equal(response.status, 405, method);
+    t.equal(response.headers.get('allow'), 'GET, HEAD');
+  }
+  const head = await ask('/healthz', { method: 'HEAD' });
+  t.equal(head.status, 200);
+  t.equal(head.headers.get('content-length'), '16');
+  t.equal(await head.text(), '');
+});
+
+t.test('an address that is taken is an error, with its code', async (t) => {
+  const { port } = await start(t);
+  const other = new AdminServer(buildView());
+  await t.rejects(other.listen('127.0.0.1', port), { code: 'EADDRINUSE' });
+});
+
+t.test('without a host it listens on every address that the system has', async (t) => {
+  const { ask } = await start(t, {}, '');
+  t.equal((await ask('/healthz')).status, 200);
+});
+
+t.test('closing it ends connections that are open', async (t) => {
+  const { server, port } = await start(t);
+  const socket = connect(port, '127.0.0.1');
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+  await new Promise((resolve) => socket.once('data', resolve));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  server.close();
+  await t.resolves(closed);
+});

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { SeriesIndex, TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
+import { CounterReader } from '../../../src/control/admin/counter-reader.ts';
+import { renderMetrics } from '../../../src/control/admin/metrics.ts';
+import { errors } from '../../../src/gateway/pipeline/errors.ts';
+import { buildView } from '../../support/admin-view.ts';
+import { type Family, parsePrometheus } from '../../support/prometheus.ts';
+
+const WORKER = 1 as WorkerIndex;
+
+function render(view = buildView()): ReadonlyMap<string, Family> {
+  return parsePrometheus(renderMetrics(view, new CounterReader(view.shm.series)));
+}
+
+t.test('the page is Prometheus text, with one family for each of what it measures', async (t) => {
+  const page = render();
+  for (const [name, family] of page) {
+    t.ok(family.help.endsWith('.'), name);
+    t.equal(family.type === 'counter', name.endsWith('_total'), name);
+  }
+  const valuesIn = (name: string) => page.get(name)?.samples.map(({ value }) => value);
+  t.same(valuesIn('sluice_worker_restarts_total'), [3]);
+  t.same(valuesIn('sluice_reloads_total'), [4, 5]);
+  t.same(valuesIn('sluice_snapshot_bytes'), [65_536]);
+  t.same(valuesIn('sluice_limit_overflow_total'), [6]);
+  t.same(valuesIn('sluice_workers_registered'), [2]);
+  for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds']) {
+    t.ok((valuesIn(name)?.[0] ?? 0) > 0, name);
+  }
+});
+
+t.test(
+  'a route that nobody has called prints nothing; one that was called prints the classes that it had',
+  async (t) => {
+    const view = buildView({
+      series: () => [
+        ['shop\norders', 1],
+        ['shop\nidle', 2],
+      ],
+    });
+    t.same(render(view).get('sluice_requests_total')?.samples, []);
+    view.shm.series.countExchange(WORKER, 1 as SeriesIndex, 2);
+    view.shm.series.countExchange(WORKER, 1 as SeriesIndex, 0);
+    view.shm.series.countExchange(WORKER, 0 as SeriesIndex, 4);
+    view.shm.series.countRejection(WORKER, errors.NO_ROUTE.id);
+    const page = render(view);
+    t.same(page.get('sluice_requests_total')?.samples, [
+      { labels: { service: '', route: '', status_class: '4xx' }, value: 1 },
+      { labels: { service: 'shop', route: 'orders', status_class: 'aborted' }, value: 1 },
+      { labels: { service: 'shop', route: 'orders', status_class: '2xx' }, value: 1 },
+    ]);
+    t.same(page.get('sluice_rejections_total')?.samples, [{ labels: { code: 'NO_ROUTE' }, value: 1 }]);
+  },
+);
+
+t.test('every worker has its own samples', async (t) => {
+  const view = buildView();
+  view.shm.control.write(WORKER, 'epoch', 9);
+  view.shm.control.write(WORKER, 'inFlight', 8);
+  view.shm.control.write(WORKER, 'parked', 7);
+  view.shm.control.write(WORKER, 'connections', 6);
+  view.shm.control.write(WORKER, 'loopDelayUs', 1_500);
+  const page = render(view);
+  const expected = {
+    sluice_snapshot_epoch: 9,
+    sluice_requests_in_flight: 8,
+    sluice_requests_parked: 7,
+    sluice_connections: 6,
+    sluice_event_loop_delay_seconds: 0.0015,
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    t.same(page.get(name)?.samples, [
+      { labels: { worker: '0' }, value: 0 },
+      { labels: { worker: '1' }, value },
+    ]);
+  }
+});
+
+t.test('a target that is out is not healthy, until its time is over', async (t) => {
+  const view = buildView({
+    targets: () => [
+      ['main\nhttp://a:1', 0],
+      ['main\nhttp://b:2', 1],
+    ],
+  });
+  view.shm.targets.countFailure(1 as TargetIndex, 4_500);
+  const health = (nowMs: number) => render({ ...view, nowMs: () => nowMs }).get('sluice_upstream_healthy')?.samples;
+  t.same(health(5_000), [
+    { labels: { upstream: 'main', target: 'http://a:1' }, value: 1 },
+    { labels: { upstream: 'main', target: 'http://b:2' }, value: 0 },
+  ]);
+  t.equal(health(5_500)?.[1]?.value, 1);
+});
+
+t.test('whatever a name holds, it is read as it was written', async (t) => {
+  const text = fc.string({
+    unit: fc.constantFrom('"', '\\', 'n', '{', '}', ',', '=', ' ', 'é', '🔑', '\r', '\t'),
+    maxLength: 8,
+  });
+  const view = buildView();
+  view.shm.targets.reset(0 as TargetIndex);
+  const law = fc.property(text, text, (upstream, target) => {
+    const page = render({ ...view, targets: () => [[`${upstream}\n${target}`, 0]] });
+    const [sample] = page.get('sluice_upstream_healthy')?.samples ?? [];
+    return sample?.labels['upstream'] === upstream && sample.labels['target'] === target;
+  });
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 30 }));
+});

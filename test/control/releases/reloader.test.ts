@@ -1,0 +1,91 @@
+import t from 'tap';
+import type { LogLevel } from '../../../src/control/log.ts';
+import { Reloader } from '../../../src/control/releases/reloader.ts';
+import { buildConfig, buildGateway, buildUpstream } from '../../support/build-config.ts';
+import { PublisherRig } from '../../support/publisher-rig.ts';
+
+async function rig() {
+  const rig = new PublisherRig(buildConfig());
+  await rig.publish();
+  const log: [LogLevel, string][] = [];
+  const reloader = new Reloader(rig.publisher, rig.config.gateway, (level, message) => log.push([level, message]));
+  return { rig, log, reloader };
+}
+
+t.test('a reload publishes the file as it is now, and says so', async (t) => {
+  const { rig: publisher, reloader, log } = await rig();
+  publisher.warnings = ['this is odd'];
+  await reloader.reload('SIGHUP');
+  t.equal(publisher.shm.control.epoch(), 2);
+  t.match({ ...reloader }, { published: 1, refused: 0 });
+  t.same(log, [
+    ['warn', 'this is odd'],
+    ['info', 'SIGHUP: published snapshot 2 (1 routes)'],
+  ]);
+});
+
+t.test('a refused reload names every problem, and the snapshot that goes on', async (t) => {
+  const { rig: publisher, reloader, log } = await rig();
+  publisher.answer = () => Promise.resolve({ ok: false, problems: ['a: wrong', 'b: wrong'] });
+  await reloader.reload('SIGHUP');
+  t.match({ ...reloader }, { published: 0, refused: 1 });
+  t.same(log, [
+    ['error', 'SIGHUP: refused, snapshot 1 goes on'],
+    ['error', 'a: wrong'],
+    ['error', 'b: wrong'],
+  ]);
+});
+
+t.test('a compiler that fails refuses the reload, and the next one works', async (t) => {
+  const { rig: publisher, reloader } = await rig();
+  publisher.answer = () => Promise.reject(new Error('the thread ended'));
+  await t.resolves(reloader.reload('SIGHUP'));
+  publisher.answer = undefined;
+  await reloader.reload('SIGHUP');
+  t.match({ ...reloader }, { published: 1, refused: 1 });
+});
+
+t.test('whoever asks while a reload is under way gets one more, all together', async (t) => {
+  const { rig: publisher, reloader } = await rig();
+  const compiled: number[] = [];
+  publisher.onAttach = () => compiled.push(publisher.publisher.snapshots().length);
+  const first = reloader.reload('first');
+  const others = ['second', 'third', 'fourth'].map((why) => reloader.reload(why));
+  await Promise.all([first, ...others]);
+  t.equal(compiled.length, 2);
+  t.equal(reloader.published, 2);
+  await reloader.reload('later');
+  t.equal(reloader.published, 3);
+});
+
+t.test('what belongs to sockets and threads cannot change without a restart', async (t) => {
+  const running = buildGateway();
+  const changes = {
+    'gateway.listen': { listen: [{ host: '127.0.0.1', port: 1, engine: 'uws', chunked: 'accept' }] },
+    'gateway.admin': { admin: { host: '::1', port: 0 } },
+    'gateway.workers': { workers: 3 },
+    'gateway.limits (all but bodyBytes)': { limits: { ...running.limits, connections: 1 } },
+  } as const;
+  for (const [name, change] of Object.entries(changes)) {
+    const { rig: publisher, reloader, log } = await rig();
+    publisher.config = buildConfig({ gateway: buildGateway(change), upstreams: [buildUpstream('main', 'other:80')] });
+    await reloader.reload('SIGHUP');
+    t.same(log.at(-1), ['error', `${name} cannot change without a restart`]);
+    t.equal(publisher.shm.control.epoch(), 1, 'nothing else of the file applies either');
+    t.same(reloader.gateway, running);
+  }
+});
+
+t.test('the other settings of the gateway change with the snapshot', async (t) => {
+  const { rig: publisher, reloader } = await rig();
+  const { limits } = buildGateway();
+  const gateway = buildGateway({
+    trustedProxies: ['10.0.0.0/8'],
+    drainTimeoutMs: 1,
+    limits: { ...limits, bodyBytes: 1 },
+  });
+  publisher.config = buildConfig({ gateway });
+  await reloader.reload('SIGHUP');
+  t.equal(publisher.shm.control.epoch(), 2);
+  t.same(reloader.gateway, gateway);
+});

@@ -1,0 +1,3 @@
+import { abortsSuite } from './aborts.suite.ts';
+
+await abortsSuite('node');

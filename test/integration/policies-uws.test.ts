@@ -1,0 +1,3 @@
+import { policiesSuite } from './policies.suite.ts';
+
+await policiesSuite('uws');

@@ -1,0 +1,230 @@
+// Policies and routes end to end: who gets in, how often, in which order it is decided, and what the answers say of it.
+
+import t from 'tap';
+import { type Answer, type Engine, type Fixture, startFixture, tell } from './fixture.ts';
+
+const config = (web: string) => `
+upstreams:
+  web: { targets: ["${web}"] }
+consumers:
+  alice: { keys: [{ id: alice-1, secret: alice-secret }, { id: alice-2, secret: alice-second }] }
+  bob: { keys: [{ id: bob-1, secret: bob-secret }] }
+services:
+  keyed:
+    path: /keyed
+    upstream: web
+    policies: [{ auth: { any: [api-key] } }]
+    routes:
+      any: { match: "ANY /{rest*}" }
+      consumer: { match: GET /consumer, policies: [{ rate-limit: { limit: 60/min, burst: 2, by: consumer } }] }
+  limited:
+    path: /limited
+    upstream: web
+    routes:
+      ip: { match: GET /ip, policies: [{ rate-limit: { limit: 60/min, burst: 2, by: ip } }] }
+      route: { match: GET /route, policies: [{ rate-limit: { limit: 60/min, burst: 2, by: route } }] }
+      header: { match: GET /header, policies: [{ rate-limit: { limit: 60/min, burst: 1, by: header.X-Tenant } }] }
+      two:
+        match: GET /two
+        policies:
+          - rate-limit: { limit: 6000/min, burst: 100, by: ip }
+          - rate-limit: { limit: 60/min, burst: 3, by: route }
+  shared:
+    path: /shared
+    upstream: web
+    policies: [{ rate-limit: { limit: 60/min, burst: 2, by: ip } }]
+    routes: { a: { match: GET /a }, b: { match: GET /b } }
+  ordered:
+    path: /ordered
+    upstream: web
+    policies:
+      - rate-limit: { limit: 60/min, burst: 2, by: consumer }
+      - auth: { any: [api-key] }
+      - rate-limit: { limit: 60/min, burst: 3, by: ip }
+    routes: { any: { match: GET /x } }
+  matched:
+    path: /matched
+    upstream: web
+    routes:
+      literal: { match: GET /orders/new, policies: [{ rate-limit: { limit: 1000/s, by: route } }] }
+      param: { match: "GET /orders/{id}", policies: [{ rate-limit: { limit: 1000/s, by: route } }] }
+      rest: { match: "GET /orders/{rest*}", policies: [{ rate-limit: { limit: 1000/s, by: route } }] }
+      post: { match: "POST /orders/{id}" }
+`;
+
+export async function policiesSuite(engine: Engine): Promise<void> {
+  const f = await startFixture(t, engine, config, '  trustedProxies: ["127.0.0.1"]');
+  f.web.on('/keyed/x', tell);
+  for (const path of ['/keyed/consumer', '/limited/ip', '/limited/route', '/limited/header', '/limited/two'])
+    f.web.on(path, tell);
+  for (const path of ['/shared/a', '/shared/b', '/ordered/x']) f.web.on(path, tell);
+  keys(f);
+  limits(f);
+  order(f);
+  routes(f);
+}
+
+const alice = { 'x-api-key': 'alice-secret' };
+const bob = { 'x-api-key': 'bob-secret' };
+
+function keys(f: Fixture): void {
+  t.test('without a key, or with one that nobody has, the answer is 401 and the upstream sees nothing', async (t) => {
+    const before = f.web.paths.length;
+    for (const headers of [
+      {},
+      { 'x-api-key': '' },
+      { 'x-api-key': 'alice-secre' },
+      { 'x-api-key': 'alice-1' },
+      { authorization: 'alice-secret' },
+    ]) {
+      const answer = await f.send('/keyed/x', { headers });
+      t.equal(answer.status, 401);
+      t.match(answer.json, { type: /\/unauthenticated$/, status: 401, code: 'UNAUTHENTICATED' });
+      t.equal(answer.headers['www-authenticate'], 'ApiKey realm="keyed"');
+      t.notMatch(answer.text, 'alice');
+    }
+    t.equal(f.web.paths.length, before);
+  });
+
+  t.test('each key of a consumer lets it in, under its name', async (t) => {
+    for (const [key, name] of [
+      ['alice-secret', 'alice'],
+      ['alice-second', 'alice'],
+      ['bob-secret', 'bob'],
+    ]) {
+      const { status, json } = await f.send('/keyed/x', { headers: { 'x-api-key': key } });
+      t.equal(status, 200);
+      t.equal(json.headers['x-consumer-id'], name);
+    }
+  });
+}
+
+function limits(f: Fixture): void {
+  const from = (client: string) => ({ headers: { 'x-forwarded-for': client } });
+
+  function refused(t: { match: (...args: [unknown, object]) => unknown }, answer: Answer, name: string): void {
+    t.match(answer, {
+      status: 429,
+      headers: {
+        'retry-after': '1',
+        'content-type': 'application/problem+json',
+        'ratelimit-policy': `"${name}";q=60;w=60`,
+        ratelimit: new RegExp(`^"${name}";r=0;t=[12]$`),
+      },
+      json: { type: /\/rate-limited$/, status: 429, code: 'RATE_LIMITED' },
+    });
+  }
+
+  t.test('a limit by ip counts each client by itself', async (t) => {
+    const first = await f.send('/limited/ip', from('9.9.9.1'));
+    t.match(first, { status: 200, headers: { 'ratelimit-policy': '"limited.ip.rate-limit.1";q=60;w=60' } });
+    t.match(first.headers['ratelimit'], /^"limited\.ip\.rate-limit\.1";r=1;t=\d+$/);
+    t.notOk('retry-after' in first.headers);
+    const second = await f.send('/limited/ip', from('9.9.9.1'));
+    t.match(second.headers['ratelimit'], /;r=0;/);
+    refused(t, await f.send('/limited/ip', from('9.9.9.1')), 'limited.ip.rate-limit.1');
+    t.equal((await f.send('/limited/ip', from('9.9.9.2'))).status, 200);
+    t.equal((await f.send('/limited/ip', from('9.9.9.2, 127.0.0.1'))).status, 200, 'the last that is no proxy');
+    t.equal((await f.send('/limited/ip', from('9.9.9.3, 9.9.9.2'))).status, 429, 'what stands before is not believed');
+  });
+
+  t.test('a limit by route counts all clients together', async (t) => {
+    t.equal((await f.send('/limited/route', from('9.9.9.1'))).status, 200);
+    t.equal((await f.send('/limited/route', from('9.9.9.2'))).status, 200);
+    refused(t, await f.send('/limited/route', from('9.9.9.3')), 'limited.route.rate-limit.1');
+  });
+
+  t.test('a limit by header counts each of its values, and none as one', async (t) => {
+    const statusFor = async (headers: Record<string, string>) => (await f.send('/limited/header', { headers })).status;
+    t.equal(await statusFor({ 'x-tenant': 'a' }), 200);
+    t.equal(await statusFor({ 'x-tenant': 'b' }), 200);
+    t.equal(await statusFor({}), 200);
+    t.equal(await statusFor({ 'x-tenant': 'a' }), 429);
+    t.equal(await statusFor({}), 429);
+  });
+
+  t.test('a limit by consumer counts all keys of one together', async (t) => {
+    t.equal((await f.send('/keyed/consumer', { headers: alice })).status, 200);
+    t.equal((await f.send('/keyed/consumer', { headers: { 'x-api-key': 'alice-second' } })).status, 200);
+    refused(t, await f.send('/keyed/consumer', { headers: alice }), 'keyed.consumer.rate-limit.1');
+    t.equal((await f.send('/keyed/consumer', { headers: bob })).status, 200);
+  });
+
+  t.test("a service's limit is one for all its routes", async (t) => {
+    t.equal((await f.send('/shared/a')).status, 200);
+    t.equal((await f.send('/shared/b')).status, 200);
+    t.equal((await f.send('/shared/a')).status, 429);
+    t.equal((await f.send('/shared/b')).status, 429);
+  });
+
+  t.test('of two limits the answer names both, and tells of the tighter', async (t) => {
+    const { headers } = await f.send('/limited/two');
+    t.equal(
+      headers['ratelimit-policy'],
+      '"limited.two.rate-limit.1";q=6000;w=60, "limited.two.rate-limit.2";q=60;w=60',
+    );
+    t.match(headers['ratelimit'], /^"limited\.two\.rate-limit\.2";r=2;t=\d+$/);
+  });
+
+  t.test("the upstream's own rate limit headers do not reach the client", async (t) => {
+    f.web.on('/keyed/y', (_req, res) => res.writeHead(200, { ratelimit: '"x";r=1', 'ratelimit-policy': '"x"' }).end());
+    const { headers } = await f.send('/keyed/y', { headers: alice });
+    t.notOk('ratelimit' in headers || 'ratelimit-policy' in headers);
+  });
+}
+
+function order(f: Fixture): void {
+  t.test('limits by ip come before authentication, limits by consumer after it, as written or not', async (t) => {
+    const statuses: number[] = [];
+    // Three from this address: two without a key (401), one with (200); the fourth is over the limit by ip.
+    for (const headers of [{}, {}, alice, alice]) statuses.push((await f.send('/ordered/x', { headers })).status);
+    t.same(statuses, [401, 401, 200, 429]);
+    // A refusal for want of a key has cost alice nothing: from another address one more is admitted, and no third.
+    const elsewhere = { ...alice, 'x-forwarded-for': '9.9.9.9' };
+    t.equal((await f.send('/ordered/x', { headers: elsewhere })).status, 200);
+    const answer = await f.send('/ordered/x', { headers: elsewhere });
+    t.equal(answer.status, 429);
+    t.match(answer.headers['ratelimit'], /^"ordered\.rate-limit\.1";r=0;/);
+  });
+}
+
+function routes(f: Fixture): void {
+  const limitOf = async (path: string) => String((await f.send(path)).headers['ratelimit-policy']).split(';')[0];
+
+  t.test('a literal comes before a parameter, and that before the rest', async (t) => {
+    t.equal(await limitOf('/matched/orders/new'), '"matched.literal.rate-limit.1"');
+    t.equal(await limitOf('/matched/orders/7'), '"matched.param.rate-limit.1"');
+    t.equal(await limitOf('/matched/orders/7/items'), '"matched.rest.rate-limit.1"');
+    t.equal(await limitOf('/matched/orders/new/items'), '"matched.rest.rate-limit.1"');
+    t.equal(await limitOf('/matched/x/../orders//new'), '"matched.literal.rate-limit.1"');
+  });
+
+  t.test('HEAD is served by the route of GET', async (t) => {
+    f.web.on('/matched/orders/7', (req, res) => res.writeHead(200, { 'x-method': req.method }).end());
+    const answer = await f.send('/matched/orders/7', { method: 'HEAD' });
+    t.equal(answer.headers['x-method'], 'HEAD');
+    t.match(answer.headers['ratelimit-policy'], 'matched.param');
+  });
+
+  t.test('a method that the path does not have is answered 405 with those it has', async (t) => {
+    const answer = await f.send('/matched/orders/7', { method: 'DELETE' });
+    t.equal(answer.status, 405);
+    t.equal(answer.headers.allow, 'GET, HEAD, POST');
+    t.match(answer.json, { status: 405, code: 'METHOD_NOT_ALLOWED' });
+    t.equal(answer.headers['content-type'], 'application/problem+json');
+  });
+
+  t.test('a path that no route has is answered 404, and its HEAD without a body', async (t) => {
+    const answer = await f.send('/nowhere');
+    t.equal(answer.status, 404);
+    t.match(answer.json, {
+      type: /\/no-route$/,
+      status: 404,
+      code: 'NO_ROUTE',
+      requestId: answer.headers['x-request-id'],
+    });
+    const head = await f.send('/nowhere', { method: 'HEAD' });
+    t.match(head, { status: 404, text: '' });
+    t.ok(Number(head.headers['content-length']) > 100);
+  });
+}
