@@ -63,5 +63,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: { config: { type: 'string', short: 'c', default: 'sluice.yaml' }, workers: { type: 'string' } },
   });
-  process.exit(await main({ config: values.config, workers: values.workers === undefined ? undefined : Number(values.workers) }));
+  process.exit(
+    await main({ config: values.config, workers: values.workers === undefined ? undefined : Number(values.workers) }),
+  );
 }

@@ -118,7 +118,9 @@ async function startNginx(core: string, config: (port: number) => string): Promi
   const port = await freePort();
   const file = join(folder, 'nginx.conf');
   writeFileSync(file, config(port).replace('PIDFILE', join(folder, 'pid')).replaceAll('TMP', join(folder, 'tmp')));
-  const child = spawn('taskset', ['-c', core, 'nginx', '-c', file, '-p', folder], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn('taskset', ['-c', core, 'nginx', '-c', file, '-p', folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   await untilAnswers(port);
   return { port, pids: [child.pid as number], stop: () => stop(child) };
 }

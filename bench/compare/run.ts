@@ -120,7 +120,11 @@ function residentMb(pids: readonly number[]): number {
 
 function withChildren(pids: readonly number[]): number[] {
   return pids.flatMap((pid) => {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
     return [pid, ...withChildren(children)];
   });
 }
@@ -128,18 +132,23 @@ function withChildren(pids: readonly number[]): number[] {
 function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 function report(): void {
   const base = results.get('nginx');
-  process.stdout.write(`\nmedians of ${rounds} rounds of ${seconds} s; ratio: CPU per request against nginx, round by round\n\n`);
+  process.stdout.write(
+    `\nmedians of ${rounds} rounds of ${seconds} s; ratio: CPU per request against nginx, round by round\n\n`,
+  );
   process.stdout.write('| contender | job | CPU µs per request | ratio | requests/s | p50 ms | p99 ms | RSS MB |\n');
   process.stdout.write('| --- | --- | --- | --- | --- | --- | --- | --- |\n');
   for (const { name, job } of present) {
     const own = results.get(name) ?? [];
     const of = (read: (round: Round) => number, digits: number): string => median(own.map(read)).toFixed(digits);
-    const ratio = base === undefined ? '–' : median(own.map((round, i) => round.cpuUs / (base[i] as Round).cpuUs)).toFixed(2);
+    const ratio =
+      base === undefined ? '–' : median(own.map((round, i) => round.cpuUs / (base[i] as Round).cpuUs)).toFixed(2);
     process.stdout.write(
       `| ${name} | ${job} | ${of((r) => r.cpuUs, 1)} | ${ratio} | ${of((r) => r.requestsPerSecond, 0)} | ` +
         `${of((r) => r.p50Ms, 2)} | ${of((r) => r.p99Ms, 2)} | ${of((r) => r.rssMb, 0)} |\n`,

@@ -28,7 +28,9 @@ let exitCode = 0;
 
 function start(script: string, args: readonly string[] = []): ChildProcess {
   const file = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, ['--enable-source-maps', file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--enable-source-maps', file, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.push(child);
   child.stdout?.on('data', (text: Buffer) => process.stdout.write(text));
   child.once('exit', (code) => {

@@ -50,7 +50,10 @@ function createOrder(req: IncomingMessage, res: ServerResponse): void {
 function sendEvents(res: ServerResponse): void {
   res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   let count = 0;
-  const timer = setInterval(() => res.write(`id: ${++count}\ndata: ${new Date().toISOString()}\n\n`), EVENT_INTERVAL_MS);
+  const timer = setInterval(
+    () => res.write(`id: ${++count}\ndata: ${new Date().toISOString()}\n\n`),
+    EVENT_INTERVAL_MS,
+  );
   res.on('close', () => clearInterval(timer));
 }
 

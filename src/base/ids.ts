@@ -7,8 +7,6 @@ type Branded<Name extends string> = number & { readonly [brand]: Name };
 export type RouteIndex = Branded<'RouteIndex'>;
 /** Index of a limit in the shared limit table; stays the same over reloads. */
 export type LimitIndex = Branded<'LimitIndex'>;
-/** Index of a slot in a shared slot table. */
-export type SlotIndex = Branded<'SlotIndex'>;
 /** Index of a metric series (service, route) in the shared series table; stays the same over reloads. */
 export type SeriesIndex = Branded<'SeriesIndex'>;
 /** Index of an upstream target in the shared target table; stays the same over reloads. */

@@ -1,7 +1,7 @@
 // `sluice run --supervise`: a parent that starts the gateway again when it dies of a signal (a native fault, the kernel's
 // memory killer, or its own watchdog). A gateway that ends by itself is not started again: it said why.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 const RESTART_DELAY_MS_MIN = 100;
 const RESTART_DELAY_MS_MAX = 10_000;

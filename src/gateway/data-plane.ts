@@ -1,5 +1,6 @@
 // Everything that one gateway worker works with. No state outlives it: a replaced worker's thread may be used again.
 
+import { assertNever } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { WorkerIndex } from '../base/ids.ts';
 import { Arena } from '../shm/arena.ts';
@@ -155,5 +156,7 @@ function expire(x: Exchange): void {
       return refuse(x, errors.INTERNAL.id);
     case Phase.DONE:
       return;
+    default:
+      return assertNever(x.phase);
   }
 }

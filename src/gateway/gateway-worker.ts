@@ -13,8 +13,8 @@ import { NodeListener } from './listener/node/node-listener.ts';
 import { UwsListener } from './listener/uws/uws-listener.ts';
 import { TICK_MS } from './pipeline/deadlines.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
-import type { FromWorker, ListenerSettings, ToWorker } from './worker-messages.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
+import type { FromWorker, ListenerSettings, ToWorker } from './worker-messages.ts';
 
 export interface GatewayWorkerData {
   readonly worker: WorkerIndex;

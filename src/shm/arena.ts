@@ -160,7 +160,11 @@ export function writeArena(parts: ArenaParts, take: (bytes: number) => SharedArr
   new Int32Array(buffer, layout.trieAt, parts.trie.length).set(parts.trie);
   const afterRoutes = writePacked(buffer, layout.routesAt, layout.packedAt, parts.routes);
   writePacked(buffer, layout.consumersAt, afterRoutes, parts.consumers);
-  writeKeys(new Uint32Array(buffer, layout.keysAt, layout.keyCapacity * KEY_SLOT_WORDS), parts.keys, layout.keyCapacity);
+  writeKeys(
+    new Uint32Array(buffer, layout.keysAt, layout.keyCapacity * KEY_SLOT_WORDS),
+    parts.keys,
+    layout.keyCapacity,
+  );
   return new Arena(buffer);
 }
 

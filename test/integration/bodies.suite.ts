@@ -232,6 +232,9 @@ function early(f: Fixture): void {
     },
   );
 
+  // The node engine closes at once, with bytes unread: the system resets the connection, and a client that is still sending
+  // may lose the answer. Its part of this test waits for a close that lingers.
+  if (f.engine === 'node') return;
   t.test('an answer that overtakes a large upload reaches a client that reads while it sends', async (t) => {
     for (const headers of [{ 'content-length': 9 }, {}] as OutgoingHttpHeaders[]) {
       // The upstream takes nothing more: the client is paused when the answer comes.

@@ -11,6 +11,7 @@ import {
   signal,
   startFixture,
   startRawUpstream,
+  type Test,
   tell,
   until,
 } from './fixture.ts';
@@ -354,7 +355,7 @@ services: { only: { upstream: only, routes: { any: { match: "ANY /{rest*}" } } }
  * A port where nobody accepts and the queue is full: the system drops further attempts to connect.
  * @returns the port
  */
-async function startFullListener(t: { teardown(run: () => void): unknown }): Promise<number> {
+async function startFullListener(t: Pick<Test, 'teardown'>): Promise<number> {
   const script = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
     process.stdout.write(this.address().port + '\\n', () => process.kill(process.pid, 'SIGSTOP'));
   })`;

@@ -46,7 +46,7 @@ export interface Answer {
   /** The body was cut off. */
   readonly isCut: boolean;
   readonly text: string;
-
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   readonly json: any;
 }
 

@@ -1,8 +1,7 @@
 // Headers, both ways: what passes byte for byte, what never passes, and what the gateway adds.
 
-import { request } from 'node:http';
 import t from 'tap';
-import { type Engine, type Fixture, readAnswer, startFixture, tell, until } from './fixture.ts';
+import { type Engine, type Fixture, readAnswer, response, start, startFixture, tell, until } from './fixture.ts';
 
 const config = (web: string, raw: string) => `
 upstreams:
@@ -262,21 +261,12 @@ function credentials(f: Fixture): void {
 function expectations(f: Fixture): void {
   t.test('a client that expects 100 gets it before it sends, and the upstream sees no Expect', async (t) => {
     f.web.on('/expect', tell);
-    const req = request({
-      port: f.gateway.port,
-      host: '127.0.0.1',
-      path: '/expect',
-      method: 'POST',
-      agent: false,
-      headers: { expect: '100-continue', 'content-length': 4 },
-    });
+    const req = start(f, '/expect', { method: 'POST', headers: { expect: '100-continue', 'content-length': 4 } });
     req.flushHeaders();
     await new Promise<void>((resolve) => {
       req.once('continue', resolve);
     });
-    const answer = new Promise<Awaited<ReturnType<typeof readAnswer>>>((resolve, reject) => {
-      req.once('response', (res) => readAnswer(res).then(resolve, reject));
-    });
+    const answer = response(req).then(readAnswer);
     req.end('body');
     const { json, status } = await answer;
     t.equal(status, 200);

@@ -8,9 +8,11 @@ import { barrier, type Engine, type Fixture, readAnswer, response, signal, start
 import { Source } from './source.ts';
 
 const MIB = 1_024 * 1_024;
-const PACED = 64 * MIB;
-// What the kernel's buffers of two connections, streams and undici may hold of a body that nobody reads.
-const HELD_MAX = 24 * MIB;
+const PACED = 128 * MIB;
+// What may be on the way of a body that nobody reads: two connections, on each of which Linux buffers up to 32 MiB of
+// receiving (6 by default) and 4 MiB of sending, and what uWebSockets.js reads after it was paused, ten times 512 KiB
+// (2 × 36 + 5 = 77).
+const HELD_MAX = 80 * MIB;
 const GROWTH_MAX = 64 * MIB;
 
 const config = (web: string) => `

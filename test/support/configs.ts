@@ -12,7 +12,14 @@ export interface TestConfig {
   readonly more?: string;
 }
 
-export function testConfig({ upstream, engine = 'uws', workers = 2, routes, gateway = '', more = '' }: TestConfig): string {
+export function testConfig({
+  upstream,
+  engine = 'uws',
+  workers = 2,
+  routes,
+  gateway = '',
+  more = '',
+}: TestConfig): string {
   return `version: 1
 gateway:
   listen: { address: "127.0.0.1:0", engine: ${engine} }

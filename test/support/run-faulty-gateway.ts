@@ -4,7 +4,10 @@ import { parseArgs } from 'node:util';
 import { main } from '../../src/main.ts';
 
 const { values } = parseArgs({
-  options: { config: { type: 'string', short: 'c', default: 'sluice.yaml' }, workers: { type: 'string', default: '2' } },
+  options: {
+    config: { type: 'string', short: 'c', default: 'sluice.yaml' },
+    workers: { type: 'string', default: '2' },
+  },
   allowPositionals: true,
 });
 process.exit(

@@ -41,7 +41,9 @@ export function serviceSchema<Routes extends z.ZodType, Policies extends z.ZodTy
       preserveHost: flag().prefault(false).describe("Send the client's Host upstream instead of the target's."),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.prefault(false),
       allowSemicolons: pathFlags.allowSemicolons.prefault(false),
-      serverTiming: flag().prefault(false).describe('Tell callers in Server-Timing how long the gateway and the upstream took.'),
+      serverTiming: flag()
+        .prefault(false)
+        .describe('Tell callers in Server-Timing how long the gateway and the upstream took.'),
       policies: policies.describe('Policies of all routes, before those of the route.'),
       routes: routes.describe('What is served, by name.'),
     },

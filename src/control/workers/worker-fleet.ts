@@ -260,9 +260,12 @@ export class WorkerFleet {
     const nowMs = this.#nowMs();
     worker.failuresMs = [...worker.failuresMs.filter((ms) => nowMs - ms < FAILURE_WINDOW_MS), nowMs];
     const delayMs = Math.min(RESTART_DELAY_MS_MAX, RESTART_DELAY_MS_MIN * 2 ** (worker.failuresMs.length - 1));
-    setTimeout(() => {
-      if (!this.#stopping) void this.#startWorker(worker);
-    }, worker.failuresMs.length === 1 ? 0 : delayMs);
+    setTimeout(
+      () => {
+        if (!this.#stopping) void this.#startWorker(worker);
+      },
+      worker.failuresMs.length === 1 ? 0 : delayMs,
+    );
   }
 
   #watch(): void {

@@ -1,6 +1,7 @@
 // The backend that proxies: streams the request to a target of an upstream and the answer back, with backpressure both
 // ways. An upstream that fails before its answer's head gives a problem; after it, the client's connection is cut.
 
+import { assertNever } from '../../base/assert.ts';
 import { errors } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
 import { releaseBody } from '../pipeline/kept-body.ts';
@@ -47,7 +48,8 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     this.#x = x;
     this.#upstream = upstream;
     const nowMs = x.plane.deadlines.nowMs;
-    this.#totalDueMs = upstream.plan.totalTimeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + upstream.plan.totalTimeoutMs;
+    this.#totalDueMs =
+      upstream.plan.totalTimeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + upstream.plan.totalTimeoutMs;
     this.#target = upstream.pick(nowMs);
   }
 
@@ -196,5 +198,7 @@ function errorOf(failure: TransportFailure): number {
     case 'reset':
     case 'invalid':
       return errors.BAD_GATEWAY.id;
+    default:
+      return assertNever(failure);
   }
 }

@@ -8,7 +8,11 @@ export function peerAddress(text: string): string {
   if (!text.includes(':')) return text;
   if (text.startsWith('::ffff:') && text.includes('.')) return text.slice(7);
   const mapped = MAPPED_FULL.exec(text);
-  if (mapped !== null) return mapped.slice(1).map((hex) => Number.parseInt(hex, 16)).join('.');
+  if (mapped !== null)
+    return mapped
+      .slice(1)
+      .map((hex) => Number.parseInt(hex, 16))
+      .join('.');
   return text.includes('::') ? text : shorten(text);
 }
 

@@ -1,8 +1,8 @@
 // One request with its response, from the moment its head was read until it is recorded. The listener fills the request
 // view, the pipeline moves it through its steps, and exactly one call of finish() (respond.ts) ends it.
 
-import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { DataPlane } from '../data-plane.ts';
+import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
 import type { ConsumerPlan } from '../snapshot.ts';
 
@@ -145,7 +145,8 @@ export class Exchange {
   headerValues(name: string): string {
     let values = '';
     for (let i = 0; i < this.headers.length; i += 2) {
-      if (this.headers[i] === name) values = values === '' ? (this.headers[i + 1] as string) : `${values},${this.headers[i + 1]}`;
+      if (this.headers[i] === name)
+        values = values === '' ? (this.headers[i + 1] as string) : `${values},${this.headers[i + 1]}`;
     }
     return values;
   }

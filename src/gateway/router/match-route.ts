@@ -154,8 +154,8 @@ export class RouteMatcher {
     }
     const charsMax = this.#wildcardCharsMax;
     if (charsMax === 0) return this.#anyHostTrie;
-    // From the longest suffix that can be one. A label and its dot are two characters at least, so that they are read
-    // charsMax² / 4 times together: 225 times, or 1 µs, at a charsMax of 30.
+    // From the longest suffix that can be one. In a host of nothing but dots, suffixes have charsMax² / 2 characters
+    // together: 450, or 2 µs, at a charsMax of 30.
     let dot = host.indexOf('.', Math.max(1, host.length - charsMax - 1));
     while (dot > 0) {
       const wildcard = this.#findRoot(WILDCARD_HOSTS, host, dot + 1, charsMax);

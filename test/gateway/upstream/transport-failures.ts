@@ -3,11 +3,15 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { Test } from 'tap';
+import { turns } from '../../support/raw-upstream.ts';
 import { askAndWait } from './told-answer.ts';
 import { serveForever } from './transport-answers.ts';
 import type { Connect } from './transport-contract.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\n';
+
+// The other side lives in this process: after some turns of the loop it has read what lay in the socket.
+const READING_TURNS = 6;
 
 /** What comes, and is no HTTP or not all of it. */
 const invalid: Readonly<Record<string, string>> = {
@@ -85,7 +89,7 @@ export function testFailures(t: Test, connect: Connect): void {
           await connection.take();
           connection.send(bytes);
           // A reset throws away what the other side has not read yet.
-          await readByTheOtherSide(connection.socket.bytesWritten);
+          await turns(READING_TURNS);
           connection[how]();
         });
         t.match(await askAndWait(transport), { outcome: 'invalid', status: 0, faults: [] }, JSON.stringify(bytes));
@@ -98,7 +102,7 @@ export function testFailures(t: Test, connect: Connect): void {
         const { transport } = await connect(t, async (connection) => {
           await connection.take();
           connection.send(bytes);
-          await readByTheOtherSide(bytes.length);
+          await turns(READING_TURNS);
           connection[how]();
         });
         t.match(await askAndWait(transport), { outcome: 'invalid', status: 200, faults: [] });
@@ -110,7 +114,7 @@ export function testFailures(t: Test, connect: Connect): void {
     const { transport } = await connect(t, async (connection) => {
       await connection.take();
       connection.send(`${HEAD}\r\nhalf of it`);
-      await readByTheOtherSide(0);
+      await turns(READING_TURNS);
       connection.reset();
     });
     t.match(await askAndWait(transport), { outcome: 'invalid', body: 'half of it', faults: [] });
@@ -126,7 +130,7 @@ export function testFailures(t: Test, connect: Connect): void {
       connection.send(`${HEAD}X-Long: `);
       while (!connection.socket.destroyed) {
         connection.send('v'.repeat(1_024));
-        await readByTheOtherSide(0);
+        await turns(READING_TURNS);
       }
     });
     t.equal((await askAndWait(transport)).headers.length, 68);
@@ -156,11 +160,6 @@ export function testFailures(t: Test, connect: Connect): void {
     t.match(await askAndWait(silent.transport), { outcome: 'connect-timeout', status: 0, faults: [] });
     t.ok(transport);
   });
-}
-
-/** The other side lives in this process: after some turns of the loop it has read what lay in the socket. */
-async function readByTheOtherSide(_bytes: number): Promise<void> {
-  for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function freePort(): Promise<{ readonly port: number }> {

@@ -89,7 +89,7 @@ export function testRequests(t: Test, connect: Connect): void {
       }
     });
     const bodies = [['hello', ', ', 'chunks'], ['a'.repeat(20_000), 'b'], ['x'.repeat(300), ''], ['']];
-    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'GET']) {
+    for (const method of ['POST', 'DELETE', 'GET']) {
       for (const pieces of bodies) {
         const told = ask(transport, { method, bodyLength: -1 });
         await turns(2);
@@ -130,7 +130,7 @@ export function testRequests(t: Test, connect: Connect): void {
 
   t.test('a body goes no faster than the upstream reads: sendBody says stop, onBodyWanted says go', async (t) => {
     const CHUNK = Buffer.alloc(64 * 1024, 'x');
-    const CHUNK_COUNT = 1_000;
+    const CHUNK_COUNT = 500;
     let received = 0;
     let read: () => void = () => {};
     const mayRead = new Promise<void>((resolve) => {

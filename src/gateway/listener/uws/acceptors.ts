@@ -23,7 +23,9 @@ export class Acceptors {
       const address = this.#addresses[index] as Address;
       const port = acceptor.listen(address);
       if (port !== undefined) return port;
-      throw new Error(`${address.host}:${address.port} cannot be listened on: another process has it, or it is not allowed`);
+      throw new Error(
+        `${address.host}:${address.port} cannot be listened on: another process has it, or it is not allowed`,
+      );
     });
   }
 

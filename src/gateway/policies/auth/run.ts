@@ -1,8 +1,8 @@
 // Who is calling: the first method whose credential is there and valid says so.
 
+import type { LiveSnapshot } from '../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
-import type { LiveSnapshot } from '../../live-snapshot.ts';
 import type { AuthPlan } from '../../snapshot.ts';
 import { definePolicyRun, type PolicyStep } from '../policy-run.ts';
 
