@@ -75,7 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const tasks = new TaskPool(entry('task.worker'));
   try {
     const parts = await wire(options, tasks, log);
-    return await serve(parts, options.file, tasks);
+    return await serve(parts, options.file, tasks, log);
   } catch (error) {
     await tasks.close();
     throw error;
@@ -127,7 +127,7 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
   return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader };
 }
 
-async function serve(parts: Parts, file: string, tasks: TaskPool): Promise<RunningGateway> {
+async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
   const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader } = parts;
   const admin = new AdminServer(adminView(parts));
   let uwsPorts: readonly number[];
@@ -149,7 +149,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool): Promise<Runni
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
-  const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`));
+  const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
   await watcher.ready;
 
   return {

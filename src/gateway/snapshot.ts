@@ -40,8 +40,8 @@ export interface RoutePlan {
   readonly route: string;
   /** Index in GatewayPlan.upstreams. */
   readonly upstream: number;
-  /** Characters of the normalised path to drop before it is forwarded (stripPath). */
-  readonly stripChars: number;
+  /** Segments at the path's start to drop before it is forwarded (stripPath). */
+  readonly stripSegments: number;
   readonly preserveHost: boolean;
   /** Answers carry Server-Timing. */
   readonly serverTiming: boolean;

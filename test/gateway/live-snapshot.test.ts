@@ -52,7 +52,7 @@ t.test('a route is made ready once, by its index: plan, series and policies', as
   t.equal(route.series, 12);
   t.equal(route.steps.length, 1);
   t.equal(snapshot.route(1 as RouteIndex), route);
-  t.match(snapshot.route(2 as RouteIndex), { plan: { service: 'blog', upstream: 1, stripChars: 5 }, series: 13 });
+  t.match(snapshot.route(2 as RouteIndex), { plan: { service: 'blog', upstream: 1, stripSegments: 1 }, series: 13 });
 });
 
 t.test('every target has a transport from the start, which the snapshot gives back with its release', async (t) => {

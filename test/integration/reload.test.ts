@@ -78,7 +78,11 @@ for (const engine of ['uws', 'node'] as const) {
   t.test(`${RELOADS_UNDER_LOAD} reloads under load fail no request (${engine})`, async (t) => {
     const upstream = await startUpstream(echo);
     const config = (n: number) =>
-      testConfig({ upstream: upstream.url, engine, routes: `      one: { match: "GET /one" }\n      r${n}: { match: "GET /r${n}" }` });
+      testConfig({
+        upstream: upstream.url,
+        engine,
+        routes: `      one: { match: "GET /one" }\n      r${n}: { match: "GET /r${n}" }`,
+      });
     const gateway = await startGatewayProcess(config(0));
     t.teardown(async () => {
       await gateway.stop();

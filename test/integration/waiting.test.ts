@@ -62,7 +62,10 @@ for (const engine of ['uws', 'node'] as const) {
       }
       await Promise.all(answers);
       const order = upstream.seen.map(({ url }) => url).filter((url) => url.includes('take-'));
-      t.strictSame(order, [0, 1, 2, 3, 4, 5].map((n) => `/told/take-${n}`));
+      t.strictSame(
+        order,
+        [0, 1, 2, 3, 4, 5].map((n) => `/told/take-${n}`),
+      );
     });
 
     t.test('A client that leaves while waiting is forgotten, and the others are not', async (t) => {

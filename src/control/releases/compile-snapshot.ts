@@ -150,7 +150,7 @@ function routePlan(
     service: service.name,
     route: route.name,
     upstream,
-    stripChars: service.stripPath ? service.path.length : 0,
+    stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,
     serverTiming: service.serverTiming,
     allowEncodedSlashes: route.allowEncodedSlashes,

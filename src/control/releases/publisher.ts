@@ -127,6 +127,7 @@ export class Publisher {
     slot.buffer = answer.buffer;
     const problems = mayPublish(answer.gateway);
     if (problems.length > 0) return err(problems);
+    if (answer.summary.targetNames.length > TARGET_COUNT) return err([`there are more than ${TARGET_COUNT} targets`]);
     const arena = new Arena(answer.buffer);
     const limits = this.#options.limits.resolve(answer.summary.limits);
     if (!limits.ok) return err([limits.error]);

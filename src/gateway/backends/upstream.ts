@@ -56,8 +56,8 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   send(): void {
     const x = this.#x;
     const { plan, transport } = this.#target;
-    const { stripChars } = (x.route as NonNullable<typeof x.route>).plan;
-    const path = stripChars === 0 ? x.path : x.path.slice(stripChars) || '/';
+    const { stripSegments } = (x.route as NonNullable<typeof x.route>).plan;
+    const path = stripSegments === 0 ? x.path : withoutSegments(x.path, stripSegments);
     this.#sending = true;
     this.#sentUs = x.plane.clock.nowUs();
     this.#arm(this.#upstream.plan.responseTimeoutMs);
@@ -201,4 +201,11 @@ function errorOf(failure: TransportFailure): number {
     default:
       return assertNever(failure);
   }
+}
+
+/** Not by length: a segment of the request may be spelled otherwise than the route's. */
+function withoutSegments(path: string, count: number): string {
+  let at = 0;
+  for (let segment = 0; segment < count && at >= 0; segment++) at = path.indexOf('/', at + 1);
+  return at < 0 ? '/' : path.slice(at);
 }

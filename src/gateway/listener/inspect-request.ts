@@ -12,9 +12,9 @@ export const CUT = -3;
 export const TARGET_BYTES_MAX = 8 * 1024;
 const HEADER_COUNT_MAX = 90;
 
-// RFC 3986 reg-name or IP literal, with an optional port; no userinfo, nothing percent-encoded, and no comma: the value
-// becomes X-Forwarded-Host, which is a list.
-const HOST = /^(?:[A-Za-z0-9._~!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+// RFC 3986 reg-name or IP literal, with an optional port; no userinfo, nothing percent-encoded, no empty label, and no
+// comma: the value becomes X-Forwarded-Host, which is a list.
+const HOST = /^(?!\.|[^:]*\.\.)(?:[A-Za-z0-9._~!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not pass
 const UNSAFE_VALUE = /[\x00-\x08\x0a-\x1f\x7f\ufffd]/;
 const UNSAFE_QUERY = /[^\x21-\x7e]|[#\\]|%00|%(?![0-9A-Fa-f]{2})/;

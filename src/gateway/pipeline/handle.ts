@@ -1,6 +1,12 @@
 // The whole path of a request, on one screen. What ends an exchange is in respond.ts.
 
-import { HAS_ENCODED_SLASH, HAS_SEMICOLON, type NormalizedPath, normalizePath } from '../router/normalize-path.ts';
+import {
+  HAS_ENCODED_SLASH,
+  HAS_SEMICOLON,
+  matchForm,
+  type NormalizedPath,
+  normalizePath,
+} from '../router/normalize-path.ts';
 import { ADMIT, errors, type Verdict, WAIT } from './errors.ts';
 import { type Exchange, Phase } from './exchange.ts';
 import { RERUN } from './parking.ts';
@@ -49,7 +55,7 @@ function findRoute(x: Exchange): Verdict {
   if (verdict !== ADMIT) return verdict;
   x.path = normalized.path;
   const match = x.plane.match;
-  const miss = x.snapshot.matcher.match(x.host, x.path, x.methodIndex, match);
+  const miss = x.snapshot.matcher.match(x.host, matchForm(x.path), x.methodIndex, match);
   if (miss !== ADMIT) {
     x.allowMask = match.allowMask;
     return miss;

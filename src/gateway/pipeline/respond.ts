@@ -18,6 +18,7 @@ const DISCARD_TIMEOUT_MS = 2_000;
 export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   if (x.phase === Phase.DONE || x.phase === Phase.DISCARDING) return;
   if (x.headSent) return cut(x);
+  if (x.phase === Phase.PARKED) x.plane.parking.leave(x);
   const code = errorCodes[errorId] ?? 'INTERNAL';
   const spec: ErrorSpec = errors[code];
   x.errorId = spec.id;

@@ -15,8 +15,11 @@
 // %2F and %5C are data, never separators; ';' and %3B have no meaning. Servers differ on both, so a flag tells that the
 // resulting path contains them, and a route must opt in.
 //
-// The rule is idempotent: a normal path stays as it is. Reserved characters keep their spelling ('@' and %40 are two
-// paths, as RFC 3986 has it), and bytes from 0x80 are not checked to be UTF-8.
+// The rule is idempotent: a normal path stays as it is. Reserved characters keep their spelling when they are forwarded
+// ('@' and %40 are two paths, as RFC 3986 has it), but not when routes are matched: most upstreams decode a segment before
+// they look at it, and '/users/%40me' must not slip past the policies of the route '/users/@me'. So routes are matched by
+// matchForm(path), where escapes of ! $ & ' ( ) * + , = : @ stand for the characters. Bytes from 0x80 are not checked to
+// be UTF-8.
 
 import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
 
@@ -87,6 +90,20 @@ export function normalizePath(raw: string, out: NormalizedPath): Verdict {
   // Not the path of the request before, should a caller look at it all the same.
   out.path = '';
   return errors.BAD_PATH.id;
+}
+
+/**
+ * The form of a normal path by which routes are matched; see the rule above. Segments stay the same segments.
+ * @hot a path without escapes comes back as it is
+ */
+export function matchForm(path: string): string {
+  return path.includes('%') ? path.replace(RESERVED_ESCAPE, decodeEscape) : path;
+}
+
+const RESERVED_ESCAPE = /%(?:2[14]|2[6-9A-C]|3[AD]|40)/g;
+
+function decodeEscape(escape: string): string {
+  return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
 }
 
 /** Steps 1 and 2, from raw to bytes. @returns the number of bytes, or -1 when refused */

@@ -6,7 +6,7 @@
 import { err, ok, type Result } from '../../base/result.ts';
 import { TRIE_SEGMENTS_MAX } from '../../shm/trie-layout.ts';
 import { ADMIT } from '../pipeline/errors.ts';
-import { type NormalizedPath, normalizePath } from './normalize-path.ts';
+import { matchForm, type NormalizedPath, normalizePath } from './normalize-path.ts';
 
 export type Segment =
   /** In its normal form; '' after a slash at the end. */
@@ -64,7 +64,7 @@ function parseLiteral(text: string, problems: string[]): Segment | undefined {
   if (text === '') return { kind: 'literal', text };
   const verdict = normalizePath(`/${text}`, scratch);
   const isDotSegment = /^(?:\.|%2e){1,2}$/i.test(text);
-  if (verdict === ADMIT && !isDotSegment) return { kind: 'literal', text: scratch.path.slice(1) };
+  if (verdict === ADMIT && !isDotSegment) return { kind: 'literal', text: matchForm(scratch.path).slice(1) };
   problems.push(
     isDotSegment
       ? `has the dot segment '${text}'`

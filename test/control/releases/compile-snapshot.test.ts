@@ -77,7 +77,7 @@ t.test('a route says all that its service and the gateway say of it', async (t) 
   );
   t.match(plan, {
     upstream: 1,
-    stripChars: 5,
+    stripSegments: 1,
     preserveHost: true,
     allowSemicolons: true,
     allowEncodedSlashes: false,

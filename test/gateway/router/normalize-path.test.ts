@@ -4,6 +4,7 @@ import { ADMIT, errors } from '../../../src/gateway/pipeline/errors.ts';
 import {
   HAS_ENCODED_SLASH,
   HAS_SEMICOLON,
+  matchForm,
   type NormalizedPath,
   normalizePath,
 } from '../../../src/gateway/router/normalize-path.ts';
@@ -319,3 +320,22 @@ t.test('property: without an encoded percent sign, decoding again and again does
     { numRuns: 20_000 },
   );
 });
+
+t.test(
+  'routes are matched with the reserved characters that a segment may hold decoded, and nothing else',
+  async (t) => {
+    t.equal(matchForm('/users/%40me'), '/users/@me');
+    t.equal(matchForm('/%21%24%26%27%28%29%2A%2B%2C%3D%3A%40'), "/!$&'()*+,=:@");
+    for (const kept of ['/a%2Fb', '/a%5Cb', '/a%3Bb', '/a%252Fb', '/a%25', '/a%23', '/a%3F', '/%E2%82%AC', '/%C0%AE']) {
+      t.equal(matchForm(kept), kept);
+    }
+    const law = fc.property(fc.string({ unit: fc.constantFrom(...'/%2F5C3B4021.;@+ab') }), (tail) => {
+      const out: NormalizedPath = { path: '', flags: 0 };
+      if (normalizePath(`/${tail}`, out) !== ADMIT) return;
+      const form = matchForm(out.path);
+      t.equal(form.split('/').length, out.path.split('/').length, 'segments stay segments');
+      t.equal(matchForm(form), form);
+    });
+    fc.assert(law, { numRuns: 500 });
+  },
+);

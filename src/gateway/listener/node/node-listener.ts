@@ -69,7 +69,8 @@ export class NodeListener {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(
-        { port, host: host === '' ? '::' : host, backlog: 511, ...(reusePort && { reusePort }) },
+        // Without a host, :: where there is IPv6, else 0.0.0.0.
+        { port, backlog: 511, ...(host !== '' && { host }), ...(reusePort && { reusePort }) },
         () => {
           this.#server.off('error', reject);
           resolve((this.#server.address() as AddressInfo).port);

@@ -45,7 +45,10 @@ export class Acceptor {
       options: number,
       callback: (socket: ListenSocket | false) => void,
     ) => void;
-    listen(address.host === '' ? '::' : address.host, address.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, onListening);
+    // Every address: :: takes IPv4 too; a system without IPv6 has 0.0.0.0 only.
+    for (const host of address.host === '' ? ['::', '0.0.0.0'] : [address.host]) {
+      if (port === undefined) listen(host, address.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, onListening);
+    }
     return port;
   }
 
