@@ -17,6 +17,8 @@ import { Reloader } from './control/releases/reloader.ts';
 import { ListenerPlan } from './control/workers/listener-plan.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
 import { WorkerFleet } from './control/workers/worker-fleet.ts';
+import { WorkerThreads } from './control/workers/worker-threads.ts';
+import { loadUws } from './gateway/listener/load-uws.ts';
 import { Acceptors } from './gateway/listener/uws/acceptors.ts';
 import { WorkerStatus } from './shm/control-block.ts';
 import { SharedMemory } from './shm/shared-memory.ts';
@@ -86,18 +88,26 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
   const clock = monotonicClock();
   const compile = (epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer> =>
     tasks.compile({ file: options.file, env: { ...process.env }, epoch, recycled });
-  // The first snapshot says how many workers there are, which the shared memory must know.
-  let first: CompileAnswer | undefined = await compile(1, undefined);
+  // The first snapshot says how many workers there are, which the shared memory must know. The addon and the threads are
+  // loaded meanwhile; the addon first, because its settings reach a thread through the environment it starts with.
+  const compiling = compile(1, undefined);
+  loadUws();
+  const threads = new WorkerThreads(
+    options.workerFile ?? entry('gateway.worker'),
+    options.workers ?? availableParallelism(),
+  );
+  let first: CompileAnswer | undefined = await compiling;
   if (!first.ok) throw new StartError(first.problems);
   const gateway = first.gateway;
   for (const warning of first.warnings) log('warn', warning);
   const workerCount = options.workers ?? (gateway.workers === 0 ? availableParallelism() : gateway.workers);
+  threads.fit(workerCount);
   const shm = SharedMemory.create(workerCount, randomInt(2 ** 32), randomInt(2 ** 32));
   const limits = new LimitRegistry(shm.limits, clock);
   const plan = new ListenerPlan(gateway, workerCount);
   const acceptors = new Acceptors(plan.uws);
   const fleet: WorkerFleet = new WorkerFleet({
-    filename: options.workerFile ?? entry('gateway.worker'),
+    threads,
     shm,
     clock,
     log,

@@ -2,13 +2,13 @@
 // their hearts, replaced when they fail.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import type { Clock } from '../../base/clock.ts';
 import type { WorkerIndex } from '../../base/ids.ts';
 import type { FromWorker, ListenerSettings, ToWorker } from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { Log } from '../log.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
 /** Hands connections to workers; gateway/listener/uws has the real one, main.ts injects it. */
 export interface Distributor {
@@ -24,8 +24,7 @@ export interface PostedSnapshot {
 }
 
 export interface WorkerFleetOptions {
-  /** File of the piscina task. */
-  readonly filename: string;
+  readonly threads: WorkerThreads;
   readonly shm: SharedMemory;
   readonly clock: Clock;
   readonly distributor: Distributor;
@@ -62,7 +61,6 @@ const FAILURE_WINDOW_MS = 60_000;
 
 export class WorkerFleet {
   readonly #options: WorkerFleetOptions;
-  readonly #pool: Piscina;
   readonly #workers: Worker[];
   #watcher: NodeJS.Timeout | undefined;
   #watchedMs = 0;
@@ -73,15 +71,6 @@ export class WorkerFleet {
   constructor(options: WorkerFleetOptions) {
     this.#options = options;
     const { workerCount } = options.shm.control;
-    this.#pool = new Piscina({
-      filename: options.filename,
-      minThreads: workerCount,
-      // One more than needed: a replacement may start while its predecessor's thread is still being given back.
-      maxThreads: workerCount + 1,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      recordTiming: false,
-    });
     this.#workers = Array.from({ length: workerCount }, (_, index) => ({
       index: index as WorkerIndex,
       port: undefined,
@@ -173,7 +162,7 @@ export class WorkerFleet {
     worker.port = port1;
     port1.on('message', (message: FromWorker) => this.#receive(worker, message));
     const data = { worker: worker.index, buffers: this.#options.shm.buffers(), port: port2 };
-    worker.ended = this.#pool.run(data, { transferList: [port2] }).then(
+    worker.ended = this.#options.threads.run(worker.index, data, port2).then(
       () => this.#onEnded(worker),
       (error: unknown) => {
         this.#options.log('error', `worker ${worker.index} ended: ${String(error)}`);

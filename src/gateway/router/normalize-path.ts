@@ -102,8 +102,8 @@ export function matchForm(path: string): string {
 
 const RESERVED_ESCAPE = /%(?:2[14]|2[6-9A-C]|3[AD]|40)/g;
 
-function decodeEscape(escape: string): string {
-  return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+function decodeEscape(text: string): string {
+  return String.fromCharCode(Number.parseInt(text.slice(1), 16));
 }
 
 /** Steps 1 and 2, from raw to bytes. @returns the number of bytes, or -1 when refused */

@@ -1,15 +1,13 @@
 // All acceptors of the process: one for each listener with engine: uws.
 
-import { loadUws, type UwsAppDescriptor } from '../load-uws.ts';
+import type { UwsAppDescriptor } from '../load-uws.ts';
 import { Acceptor, type Address } from './acceptor.ts';
 
 export class Acceptors {
   readonly #acceptors: readonly Acceptor[];
   readonly #addresses: readonly Address[];
 
-  /** To be made before the first worker: the addon's settings reach a thread through the environment it starts with. */
   constructor(addresses: readonly Address[]) {
-    loadUws();
     this.#addresses = addresses;
     this.#acceptors = addresses.map(() => new Acceptor());
   }

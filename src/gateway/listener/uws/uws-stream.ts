@@ -83,7 +83,10 @@ export class UwsStream implements ClientStream, LoneHead {
 
   write(chunk: Uint8Array): boolean {
     if (this.#gone || this.#bodyless || chunk.length === 0) return true;
-    if (this.#length >= 0) return this.#tryEnd(chunk);
+    if (this.#length >= 0) {
+      if (this.#head !== undefined && chunk.length === this.#length) return this.#endWhole(chunk);
+      return this.#tryEnd(chunk);
+    }
     const res = this.#res;
     let taken = true;
     res.cork(() => {
@@ -130,6 +133,18 @@ export class UwsStream implements ClientStream, LoneHead {
     const head = this.#head;
     if (head === undefined || this.#gone || this.#bodyless || this.#length >= 0) return;
     if (isPlainEventStream(head.headers)) this.write(EVENT_STREAM_COMMENT);
+  }
+
+  /** Head and whole body at once, the usual case: one call, one copy at the most, one system call. @hot */
+  #endWhole(chunk: Uint8Array): boolean {
+    const res = this.#res;
+    this.#unpause();
+    this.#gone = true;
+    res.cork(() => {
+      this.#flushHead(false);
+      res.end(chunk, this.#closes);
+    });
+    return true;
   }
 
   #tryEnd(chunk: Uint8Array): boolean {
