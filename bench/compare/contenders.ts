@@ -108,8 +108,7 @@ async function startSluice(core: string, yaml: string): Promise<RunningContender
   const child = spawn('taskset', ['-c', core, process.execPath, cli, 'run', '-c', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const port = Number(await printed(child, /listening on http:\/\/127\.0\.0\.1:(\d+)/));
-  await printed(child, /admin on (\S+)/);
+  const port = Number(await printed(child, /listening on http:\/\/127\.0\.0\.1:(\d+)\nadmin on /));
   return { port, pids: [child.pid as number], stop: () => stop(child) };
 }
 
