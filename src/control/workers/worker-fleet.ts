@@ -46,6 +46,8 @@ interface Worker {
   failuresMs: number[];
   onAttached: Map<number, () => void>;
   onReady: ((ports: readonly number[]) => void) | undefined;
+  /** Set until it serves. */
+  onStartFailed: ((error: Error) => void) | undefined;
   onDrained: (() => void) | undefined;
   ended: Promise<void>;
 }
@@ -79,12 +81,16 @@ export class WorkerFleet {
       failuresMs: [],
       onAttached: new Map(),
       onReady: undefined,
+      onStartFailed: undefined,
       onDrained: undefined,
       ended: Promise.resolve(),
     }));
   }
 
-  /** @returns for each worker the ports of its node servers, once all of them serve */
+  /**
+   * @returns for each worker the ports of its node servers, once all of them serve
+   * @throws {Error} when a worker cannot start: its port is taken, say
+   */
   async start(): Promise<readonly (readonly number[])[]> {
     const ports = await Promise.all(this.#workers.map((worker) => this.#startWorker(worker)));
     this.#watchedMs = this.#nowMs();
@@ -170,11 +176,11 @@ export class WorkerFleet {
       },
     );
     await this.#attachAll(worker);
-    const ports = await new Promise<readonly number[]>((resolve) => {
+    return new Promise<readonly number[]>((resolve, reject) => {
       worker.onReady = resolve;
+      worker.onStartFailed = reject;
       this.#send(worker, { type: 'open', listeners: this.#options.listenersOf(worker.index) });
     });
-    return ports;
   }
 
   // Snapshots may be published while the worker attaches: it opens only with all that the epoch may name ready. From here
@@ -198,6 +204,7 @@ export class WorkerFleet {
         return worker.onAttached.get(message.epoch)?.();
       case 'ready':
         worker.descriptors = message.descriptors;
+        worker.onStartFailed = undefined;
         this.#register(worker);
         return worker.onReady?.(message.ports);
       case 'drained':
@@ -206,6 +213,7 @@ export class WorkerFleet {
         }
         return worker.onDrained?.();
       case 'failed':
+        worker.onStartFailed?.(new Error(message.error.split('\n')[0]));
         this.#options.log('error', `worker ${worker.index} failed and is replaced: ${message.error}`);
         worker.onDrained?.();
         return this.#remove(worker);
@@ -251,7 +259,8 @@ export class WorkerFleet {
     const delayMs = Math.min(RESTART_DELAY_MS_MAX, RESTART_DELAY_MS_MIN * 2 ** (worker.failuresMs.length - 1));
     setTimeout(
       () => {
-        if (!this.#stopping) void this.#startWorker(worker);
+        // One that fails again has said so, and comes back here.
+        if (!this.#stopping) this.#startWorker(worker).catch(() => {});
       },
       worker.failuresMs.length === 1 ? 0 : delayMs,
     );
