@@ -48,6 +48,7 @@ interface Worker {
   onReady: ((ports: readonly number[]) => void) | undefined;
   /** Set until it serves. */
   onStartFailed: ((error: Error) => void) | undefined;
+  onStoppedListening: (() => void) | undefined;
   onDrained: (() => void) | undefined;
   ended: Promise<void>;
 }
@@ -82,6 +83,7 @@ export class WorkerFleet {
       onAttached: new Map(),
       onReady: undefined,
       onStartFailed: undefined,
+      onStoppedListening: undefined,
       onDrained: undefined,
       ended: Promise.resolve(),
     }));
@@ -135,6 +137,19 @@ export class WorkerFleet {
 
   discard(epoch: number): void {
     for (const worker of this.#workers) this.#send(worker, { type: 'discard', epoch });
+  }
+
+  /** Have the workers' own servers accept no more connections; a worker that hangs is not waited for. */
+  async stopListening(): Promise<void> {
+    const running = this.#workers.filter(({ port }) => port !== undefined);
+    const stopped = running.map((worker) => {
+      const told = new Promise<void>((resolve) => {
+        worker.onStoppedListening = resolve;
+      });
+      this.#send(worker, { type: 'stop-listening' });
+      return told;
+    });
+    await Promise.race([Promise.all(stopped), new Promise<void>((resolve) => setTimeout(resolve, LATE_MS).unref())]);
   }
 
   /** Let every worker finish what is under way, then end. */
@@ -207,6 +222,8 @@ export class WorkerFleet {
         worker.onStartFailed = undefined;
         this.#register(worker);
         return worker.onReady?.(message.ports);
+      case 'stopped-listening':
+        return worker.onStoppedListening?.();
       case 'drained':
         if (message.cut > 0) {
           this.#options.log('warn', `worker ${worker.index}: ${message.cut} requests did not finish in time`);
