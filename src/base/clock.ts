@@ -1,8 +1,8 @@
 // One monotonic clock for all threads of the process, in microseconds.
 //
 // performance.now() counts from each thread's own start, so its offset to CLOCK_MONOTONIC (process.hrtime, the same for
-// every thread) is measured once per thread. performance.now() is read per request because it costs 50 ns and allocates no
-// more than its number (16 bytes); process.hrtime() allocates an array.
+// every thread) is measured once per thread. performance.now() is read per request because it costs 50 ns and allocates
+// nothing; process.hrtime() allocates an array.
 
 import { performance } from 'node:perf_hooks';
 

@@ -51,8 +51,7 @@ export async function startGatewayProcess(yaml: string, options: GatewayProcessO
   process.once('exit', killLeftover);
   const output = collectOutput(child);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    // 'close', not 'exit': by then everything it printed has come.
-    child.once('close', (code, signal) => {
+    child.once('exit', (code, signal) => {
       process.off('exit', killLeftover);
       resolve({ code, signal });
       void rm(folder, { recursive: true, force: true });

@@ -36,7 +36,7 @@ export class LimitReading {
  * @param out  filled in
  * @returns 0 admitted; else the shortfall in units of virtual time (> 0)
  * @throws  never (data plane)
- * @hot bench: limiter
+ * @hot measured by bench/hot
  */
 export function chargeLimit(
   limit: Limit,
