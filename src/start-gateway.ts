@@ -19,6 +19,7 @@ import { TaskPool } from './control/workers/task-pool.ts';
 import { WorkerFleet } from './control/workers/worker-fleet.ts';
 import { WorkerThreads } from './control/workers/worker-threads.ts';
 import { loadUws } from './gateway/listener/load-uws.ts';
+import { probePorts } from './gateway/listener/node/probe-ports.ts';
 import { Acceptors } from './gateway/listener/uws/acceptors.ts';
 import { WorkerStatus } from './shm/control-block.ts';
 import { SharedMemory } from './shm/shared-memory.ts';
@@ -143,6 +144,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   let uwsPorts: readonly number[];
   let adminPort: number;
   try {
+    await probePorts(plan.node);
     // Clients come when there are workers to take them.
     const nodePorts = await fleet.start();
     plan.noteNodePorts(nodePorts[0] ?? []);
@@ -170,8 +172,11 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     adminAddress: url(gateway.admin.host, adminPort),
     reload: (why) => reloader.reload(why),
     async drain() {
-      shm.control.startDraining();
+      // First nobody comes any more, then those who are here are sent away: a client that is told Connection: close
+      // connects anew at once, and would meet a listening socket on the point of being closed.
       acceptors.stopListening();
+      await fleet.stopListening();
+      shm.control.startDraining();
       await watcher.close();
       clearInterval(sweepTimer);
       await fleet.drain(reloader.gateway.drainTimeoutMs);

@@ -84,10 +84,12 @@ class GatewayWorker {
         return this.#plane.discard(message.epoch);
       case 'open':
         return void this.#open(message.listeners).catch(this.#onUncaught);
+      case 'stop-listening':
+        for (const node of this.#nodes) node.stopListening();
+        return this.#send({ type: 'stopped-listening' });
       case 'drain':
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
         this.#quietSinceMs = this.#nowMs();
-        for (const node of this.#nodes) node.drain();
         return;
       case 'removed':
         return void this.#end();

@@ -39,6 +39,8 @@ export type ToWorker =
   | { readonly type: 'discard'; readonly epoch: number }
   /** Start serving: the epoch has been raised to an attached snapshot. */
   | { readonly type: 'open'; readonly listeners: ListenerSettings }
+  /** Accept no more connections. */
+  | { readonly type: 'stop-listening' }
   /** Finish what is under way. */
   | { readonly type: 'drain'; readonly timeoutMs: number }
   /** The worker is out of distribution: it may close its app and end. */
@@ -52,6 +54,7 @@ export type FromWorker =
    * @property ports  of the node servers, in their order
    */
   | { readonly type: 'ready'; readonly descriptors: readonly number[]; readonly ports: readonly number[] }
+  | { readonly type: 'stopped-listening' }
   /** @property cut  exchanges that did not finish in time */
   | { readonly type: 'drained'; readonly cut: number }
   /** An error that nobody caught: take me out of distribution. */

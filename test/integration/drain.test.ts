@@ -68,13 +68,17 @@ for (const engine of ['uws', 'node'] as const) {
   });
 }
 
-t.test('A port that is taken is refused with a sentence', async (t) => {
-  const upstream = await startUpstream(echo);
-  const gateway = await startGatewayProcess(testConfig({ upstream: upstream.url, routes }));
-  t.teardown(async () => {
-    await gateway.stop();
-    await upstream.close();
+for (const engine of ['uws', 'node'] as const) {
+  t.test(`A port that is taken ends the start with a sentence (${engine})`, async (t) => {
+    const upstream = await startUpstream(echo);
+    const gateway = await startGatewayProcess(testConfig({ upstream: upstream.url, routes }));
+    t.teardown(async () => {
+      await gateway.stop();
+      await upstream.close();
+    });
+    const free = testConfig({ upstream: upstream.url, engine, routes });
+    const taken = free.replace('address: "127.0.0.1:0"', `address: "127.0.0.1:${gateway.port}"`);
+    await t.rejects(startGatewayProcess(taken), { message: /cannot be listened on|EADDRINUSE/ });
+    await t.rejects(startGatewayProcess(taken), { message: /sluice did not start/ });
   });
-  const yaml = testConfig({ upstream: upstream.url, routes }).replace('127.0.0.1:0', `127.0.0.1:${gateway.port}`);
-  await t.rejects(startGatewayProcess(yaml), { message: /cannot be listened on/ });
-});
+}

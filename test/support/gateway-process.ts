@@ -51,7 +51,8 @@ export async function startGatewayProcess(yaml: string, options: GatewayProcessO
   process.once('exit', killLeftover);
   const output = collectOutput(child);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => {
+    // 'close', not 'exit': by then everything it printed has come.
+    child.once('close', (code, signal) => {
       process.off('exit', killLeftover);
       resolve({ code, signal });
       void rm(folder, { recursive: true, force: true });

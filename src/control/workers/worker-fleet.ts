@@ -46,6 +46,9 @@ interface Worker {
   failuresMs: number[];
   onAttached: Map<number, () => void>;
   onReady: ((ports: readonly number[]) => void) | undefined;
+  /** Set until it serves. */
+  onStartFailed: ((error: Error) => void) | undefined;
+  onStoppedListening: (() => void) | undefined;
   onDrained: (() => void) | undefined;
   ended: Promise<void>;
 }
@@ -79,12 +82,17 @@ export class WorkerFleet {
       failuresMs: [],
       onAttached: new Map(),
       onReady: undefined,
+      onStartFailed: undefined,
+      onStoppedListening: undefined,
       onDrained: undefined,
       ended: Promise.resolve(),
     }));
   }
 
-  /** @returns for each worker the ports of its node servers, once all of them serve */
+  /**
+   * @returns for each worker the ports of its node servers, once all of them serve
+   * @throws {Error} when a worker cannot start: its port is taken, say
+   */
   async start(): Promise<readonly (readonly number[])[]> {
     const ports = await Promise.all(this.#workers.map((worker) => this.#startWorker(worker)));
     this.#watchedMs = this.#nowMs();
@@ -131,6 +139,19 @@ export class WorkerFleet {
     for (const worker of this.#workers) this.#send(worker, { type: 'discard', epoch });
   }
 
+  /** Have the workers' own servers accept no more connections; a worker that hangs is not waited for. */
+  async stopListening(): Promise<void> {
+    const running = this.#workers.filter(({ port }) => port !== undefined);
+    const stopped = running.map((worker) => {
+      const told = new Promise<void>((resolve) => {
+        worker.onStoppedListening = resolve;
+      });
+      this.#send(worker, { type: 'stop-listening' });
+      return told;
+    });
+    await Promise.race([Promise.all(stopped), new Promise<void>((resolve) => setTimeout(resolve, LATE_MS).unref())]);
+  }
+
   /** Let every worker finish what is under way, then end. */
   async drain(timeoutMs: number): Promise<void> {
     this.#stopping = true;
@@ -170,11 +191,11 @@ export class WorkerFleet {
       },
     );
     await this.#attachAll(worker);
-    const ports = await new Promise<readonly number[]>((resolve) => {
+    return new Promise<readonly number[]>((resolve, reject) => {
       worker.onReady = resolve;
+      worker.onStartFailed = reject;
       this.#send(worker, { type: 'open', listeners: this.#options.listenersOf(worker.index) });
     });
-    return ports;
   }
 
   // Snapshots may be published while the worker attaches: it opens only with all that the epoch may name ready. From here
@@ -198,14 +219,18 @@ export class WorkerFleet {
         return worker.onAttached.get(message.epoch)?.();
       case 'ready':
         worker.descriptors = message.descriptors;
+        worker.onStartFailed = undefined;
         this.#register(worker);
         return worker.onReady?.(message.ports);
+      case 'stopped-listening':
+        return worker.onStoppedListening?.();
       case 'drained':
         if (message.cut > 0) {
           this.#options.log('warn', `worker ${worker.index}: ${message.cut} requests did not finish in time`);
         }
         return worker.onDrained?.();
       case 'failed':
+        worker.onStartFailed?.(new Error(message.error.split('\n')[0]));
         this.#options.log('error', `worker ${worker.index} failed and is replaced: ${message.error}`);
         worker.onDrained?.();
         return this.#remove(worker);
@@ -251,7 +276,8 @@ export class WorkerFleet {
     const delayMs = Math.min(RESTART_DELAY_MS_MAX, RESTART_DELAY_MS_MIN * 2 ** (worker.failuresMs.length - 1));
     setTimeout(
       () => {
-        if (!this.#stopping) void this.#startWorker(worker);
+        // One that fails again has said so, and comes back here.
+        if (!this.#stopping) this.#startWorker(worker).catch(() => {});
       },
       worker.failuresMs.length === 1 ? 0 : delayMs,
     );

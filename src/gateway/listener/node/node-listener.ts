@@ -83,7 +83,7 @@ export class NodeListener {
    * Stop accepting. Connections stay: http.Server's own close() would cut the idle ones, and a request that is on its way
    * on one of them would be lost. Each gets Connection: close with its next answer; close() ends the rest.
    */
-  drain(): void {
+  stopListening(): void {
     NetServer.prototype.close.call(this.#server);
   }
 
