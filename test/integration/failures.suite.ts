@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { resetConnection } from '../support/reset-connection.ts';
 import {
   type Engine,
   type Fixture,
@@ -56,7 +57,7 @@ function beforeTheHead(f: Fixture): void {
   });
 
   t.test('an upstream that resets its connection gives 502', async (t) => {
-    f.raw.on('/raw/resets', (socket) => socket.resetAndDestroy());
+    f.raw.on('/raw/resets', resetConnection);
     t.match((await f.send('/raw/resets', { method: 'POST', body: 'x' })).json, { status: 502, code: 'BAD_GATEWAY' });
   });
 
@@ -144,7 +145,7 @@ function afterTheHead(f: Fixture): void {
         // Some of these are seen through at once.
         if (bytes.includes('part')) await until(client, () => client.closed || client.received.includes('part'));
         if (way === 'closed') upstream.end();
-        else upstream.resetAndDestroy();
+        else resetConnection(upstream);
         await until(client, () => client.closed || client.received.includes('BAD_GATEWAY'));
         const { received } = client;
         t.notOk(received.endsWith('\r\n0\r\n\r\n'), 'no last chunk');
@@ -168,7 +169,7 @@ function afterTheHead(f: Fixture): void {
     const client = await f.open();
     client.send('GET /raw/cut HTTP/1.1\r\nhost: a\r\n\r\n');
     await client.waitFor('part');
-    (await socket.promise).resetAndDestroy();
+    resetConnection(await socket.promise);
     t.notMatch(await client.waitForClose(), /\r\n0\r\n\r\n$/);
   });
 

@@ -3,6 +3,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
+import { resetConnection } from './reset-connection.ts';
 
 export class RawConnection {
   readonly socket: Socket;
@@ -63,7 +64,7 @@ export class RawConnection {
 
   /** With a TCP reset. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    resetConnection(this.socket);
   }
 }
 
