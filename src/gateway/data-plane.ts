@@ -151,7 +151,9 @@ function expire(x: Exchange): void {
     case Phase.BACKEND:
       return x.call === undefined ? cut(x) : x.call.expire();
     case Phase.DISCARDING:
-      return sendAnswer(x, true);
+      // Its client sends too slowly to be lingered for.
+      x.closeAfter = true;
+      return sendAnswer(x);
     case Phase.DECIDING:
       return refuse(x, errors.INTERNAL.id);
     case Phase.DONE:

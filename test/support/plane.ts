@@ -7,7 +7,7 @@ import { arenaBytes } from '../../src/control/releases/arenas.ts';
 import { type CompiledSnapshot, compileSnapshot } from '../../src/control/releases/compile-snapshot.ts';
 import { DataPlane } from '../../src/gateway/data-plane.ts';
 import { ADMIT } from '../../src/gateway/pipeline/errors.ts';
-import type { ClientStream, Exchange, HeaderList } from '../../src/gateway/pipeline/exchange.ts';
+import { type ClientStream, Ending, type Exchange, type HeaderList } from '../../src/gateway/pipeline/exchange.ts';
 import { handle } from '../../src/gateway/pipeline/handle.ts';
 import type { PolicyRun } from '../../src/gateway/policies/policy-run.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
@@ -22,6 +22,12 @@ import type {
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { VirtualClock } from '../gateway/limiter/window.ts';
 
+const RESPONDED = {
+  [Ending.KEEP]: 'respond',
+  [Ending.LINGER]: 'respond linger',
+  [Ending.CLOSE]: 'respond close',
+} as const;
+
 /** What the client was told, one word and its value each. */
 export class ToldClient implements ClientStream {
   readonly told: string[] = [];
@@ -31,8 +37,8 @@ export class ToldClient implements ClientStream {
   /** What write() says. */
   takes = true;
 
-  respond(status: number, headers: HeaderList, body: string, _bodyless: boolean, close: boolean): void {
-    this.told.push(close ? 'respond close' : 'respond');
+  respond(status: number, headers: HeaderList, body: string, _bodyless: boolean, ending: Ending): void {
+    this.told.push(RESPONDED[ending]);
     Object.assign(this, { status, headers, body });
   }
 

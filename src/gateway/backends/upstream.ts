@@ -5,7 +5,7 @@ import { assertNever } from '../../base/assert.ts';
 import { errors } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
 import { releaseBody } from '../pipeline/kept-body.ts';
-import { commonHeaders, cut, finish, refuse } from '../pipeline/respond.ts';
+import { commonHeaders, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
 import { type RelayedAnswer, relayAnswerHeaders, relayRequestHeaders } from '../upstream/relay-headers.ts';
 import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
@@ -123,8 +123,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     x.headSent = true;
     this.#arm(this.#upstream.plan.idleTimeoutMs);
     // An answer that overtakes its request's body ends the connection: what is left of the body would be read as a request.
-    const close = x.plane.isDraining() || x.closeAfter || !x.bodyEnded;
-    x.stream.writeHead(status, headers, status === 204 ? -1 : relayed.length, bodyless, close);
+    x.stream.writeHead(status, headers, status === 204 ? -1 : relayed.length, bodyless, endingOf(x));
   }
 
   onChunk(chunk: Buffer): void {
@@ -140,7 +139,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     if (this.#ended) return;
     this.#ended = true;
     const x = this.#x;
-    x.stream.end(!x.bodyEnded);
+    x.stream.end(endingOf(x));
     finish(x);
   }
 

@@ -9,20 +9,34 @@ import type { ConsumerPlan } from '../snapshot.ts';
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
 export type HeaderList = string[];
 
+/** What becomes of the client's connection behind an answer. */
+export const Ending = {
+  /** It takes the next request. */
+  KEEP: 0,
+  /**
+   * The client is told Connection: close, and what is left of its request's body is read and dropped: closing with unread
+   * bytes resets the connection, and a client that is still sending may lose the answer.
+   */
+  LINGER: 1,
+  /** It is closed at once: nothing behind the request's head is to be trusted, or the worker drains. */
+  CLOSE: 2,
+} as const;
+export type Ending = (typeof Ending)[keyof typeof Ending];
+
 /** The response sink and the request's body, as both listener engines offer them. Never throws. */
 export interface ClientStream {
   /** A whole answer at once. `body` is not sent when `bodyless` (HEAD, 204, 304), only its length is. */
-  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void;
+  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, ending: Ending): void;
   /**
    * The head of a streamed answer.
    * @param length  bytes of the body that follows; -1 when unknown
    * @param bodyless  no body follows (HEAD, 204, 304); `length` is only told
    */
-  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void;
+  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, ending: Ending): void;
   /** @returns false when the client is slower than us: stop until onDrain */
   write(chunk: Uint8Array): boolean;
-  /** The clean end of the answer. @param close also ends the connection (the request's body was not read to its end) */
-  end(close: boolean): void;
+  /** The clean end of the answer. @param ending  what the head's came to be: the rest of a body may have arrived */
+  end(ending: Ending): void;
   /** Cut the connection: what was sent so far must not look complete. */
   abort(): void;
   pauseBody(): void;

@@ -20,8 +20,7 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
     x.stream.resumeBody();
   }
   if (x.phase === Phase.DISCARDING) {
-    if (last) sendAnswer(x, false);
-    else if (x.bodyBytes > DISCARDED_BYTES_MAX) sendAnswer(x, true);
+    if (last || x.bodyBytes > DISCARDED_BYTES_MAX) sendAnswer(x);
     return;
   }
   if (x.bodyBytes > (x.route?.plan.bodyBytesMax ?? 0)) {

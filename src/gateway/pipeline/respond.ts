@@ -4,12 +4,16 @@ import { STATUS_CODES } from 'node:http';
 import { allowHeader } from '../router/methods.ts';
 import { record } from '../telemetry/record.ts';
 import { type ErrorSpec, errorCodes, errors, type Verdict } from './errors.ts';
-import { type Exchange, type HeaderList, Phase } from './exchange.ts';
+import { Ending, type Exchange, type HeaderList, Phase } from './exchange.ts';
 import { dropBody } from './kept-body.ts';
 import { problemBody } from './problem.ts';
 
 // An answer given before the body was read waits for so much of it; past that, the connection is closed behind it.
 export const DISCARDED_BYTES_MAX = 64 * 1024;
+
+// How much of an upload is read and dropped behind an answer that overtakes it. Behind more, and behind chunks, whose end
+// nobody knows, the connection is closed at once.
+const LINGER_BYTES_MAX = 64 * 1024 * 1024;
 
 // How long an answer may wait for a small request body that is still on its way.
 const DISCARD_TIMEOUT_MS = 2_000;
@@ -46,15 +50,22 @@ export function commonHeaders(x: Exchange): HeaderList {
   return headers;
 }
 
-/** Send the gateway's own answer, and end. @param close  also the connection */
-export function sendAnswer(x: Exchange, close: boolean): void {
+/** Send the gateway's own answer, and end. */
+export function sendAnswer(x: Exchange): void {
   const answer = x.answer;
   if (x.phase === Phase.DONE || answer === undefined) return;
   if (!x.clientGone) {
     const bodyless = x.method === 'HEAD';
-    x.stream.respond(x.status, answer.headers, answer.body, bodyless, close || x.closeAfter || x.plane.isDraining());
+    x.stream.respond(x.status, answer.headers, answer.body, bodyless, endingOf(x));
   }
   finish(x);
+}
+
+/** What becomes of the client's connection behind the answer, as things stand. @hot */
+export function endingOf(x: Exchange): Ending {
+  if (x.closeAfter || x.plane.isDraining()) return Ending.CLOSE;
+  if (x.bodyEnded) return Ending.KEEP;
+  return x.bodyLength > 0 && x.bodyLength - x.bodyBytes <= LINGER_BYTES_MAX ? Ending.LINGER : Ending.CLOSE;
 }
 
 /** Cut the client's connection: the answer cannot be completed, and must not look complete. */
@@ -87,9 +98,8 @@ export function finish(x: Exchange): void {
 
 function answerWhenRead(x: Exchange): void {
   const expected = x.bodyLength < 0 ? DISCARDED_BYTES_MAX : x.bodyLength;
-  if (x.bodyEnded || x.clientGone) return sendAnswer(x, false);
-  // Closing with unread bytes would reset the connection before the client has read the answer.
-  if (expected > DISCARDED_BYTES_MAX || x.bodyBytes > DISCARDED_BYTES_MAX || x.closeAfter) return sendAnswer(x, true);
+  if (x.bodyEnded || x.clientGone) return sendAnswer(x);
+  if (expected > DISCARDED_BYTES_MAX || x.bodyBytes > DISCARDED_BYTES_MAX || x.closeAfter) return sendAnswer(x);
   x.phase = Phase.DISCARDING;
   x.plane.deadlines.arm(x, DISCARD_TIMEOUT_MS);
   if (x.bodyPaused) x.stream.resumeBody();

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DataPlane } from '../../data-plane.ts';
-import type { ClientStream, HeaderList } from '../../pipeline/exchange.ts';
+import { type ClientStream, Ending, type HeaderList } from '../../pipeline/exchange.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -22,17 +22,17 @@ export class NodeStream implements ClientStream {
     });
   }
 
-  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void {
+  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, ending: Ending): void {
     const bytes = Buffer.from(body);
-    this.#writeHead(status, [...headers, 'content-length', String(bytes.length)], close);
+    this.#writeHead(status, [...headers, 'content-length', String(bytes.length)], ending);
     if (bodyless) this.#res.end();
     else this.#res.end(bytes);
-    if (close) this.#endConnection();
+    if (ending !== Ending.KEEP) this.#endConnection();
   }
 
-  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void {
+  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, ending: Ending): void {
     this.#bodyless = bodyless;
-    this.#writeHead(status, length >= 0 ? [...headers, 'content-length', String(length)] : headers, close);
+    this.#writeHead(status, length >= 0 ? [...headers, 'content-length', String(length)] : headers, ending);
     // Sends the head. flushHeaders() would send it as UTF-8, and values are latin1, byte for byte.
     this.#res.write(NO_BYTES);
   }
@@ -41,9 +41,9 @@ export class NodeStream implements ClientStream {
     return this.#bodyless || this.#res.write(chunk);
   }
 
-  end(close: boolean): void {
+  end(ending: Ending): void {
     this.#res.end();
-    if (close) this.#endConnection();
+    if (ending !== Ending.KEEP) this.#endConnection();
   }
 
   abort(): void {
@@ -58,12 +58,13 @@ export class NodeStream implements ClientStream {
     this.#req.resume();
   }
 
-  #writeHead(status: number, headers: HeaderList, close: boolean): void {
-    this.#res.shouldKeepAlive = this.#res.shouldKeepAlive && !close;
+  #writeHead(status: number, headers: HeaderList, ending: Ending): void {
+    this.#res.shouldKeepAlive = this.#res.shouldKeepAlive && ending === Ending.KEEP;
     this.#res.writeHead(status, headers);
   }
 
-  // What is left of the request's body must not be read as the next request.
+  // What is left of the request's body must not be read as the next request. node:http closes behind its last answer by
+  // itself: there is no lingering here.
   #endConnection(): void {
     this.#res.once('finish', () => this.#req.socket.destroySoon());
   }

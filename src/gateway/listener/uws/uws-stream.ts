@@ -6,7 +6,7 @@
 
 import type { HttpResponse } from 'uWebSockets.js';
 import type { DataPlane } from '../../data-plane.ts';
-import type { ClientStream, HeaderList } from '../../pipeline/exchange.ts';
+import { type ClientStream, Ending, type HeaderList } from '../../pipeline/exchange.ts';
 import { statusLine } from '../../pipeline/respond.ts';
 import type { HeadFlusher, LoneHead } from './head-flusher.ts';
 
@@ -18,7 +18,6 @@ const EVENT_STREAM_COMMENT = Buffer.from(':\n\n');
 interface PendingHead {
   readonly status: number;
   readonly headers: HeaderList;
-  readonly close: boolean;
 }
 
 export class UwsStream implements ClientStream, LoneHead {
@@ -32,9 +31,10 @@ export class UwsStream implements ClientStream, LoneHead {
   /** What tryEnd did not take. */
   #rest: Uint8Array = NO_BYTES;
   #blocked = false;
-  #ending = false;
-  #closes = false;
-  #closing = false;
+  /** All is written, and the client has not read it yet. */
+  #flushing = false;
+  /** The head's, then what it came to be by the end. */
+  #ending: Ending = Ending.KEEP;
   #gone = false;
   #listensWritable = false;
   #bodyPaused = false;
@@ -50,19 +50,20 @@ export class UwsStream implements ClientStream, LoneHead {
   markGone(): void {
     if (this.#gone) return;
     this.#gone = true;
-    if (this.#ending) this.#plane.flushing--;
+    if (this.#flushing) this.#plane.flushing--;
   }
 
-  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, close: boolean): void {
+  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, ending: Ending): void {
     if (this.#gone) return;
     const res = this.#res;
     this.#unpause();
     this.#gone = true;
     res.cork(() => {
       this.#writeHead(status, headers);
+      if (ending === Ending.LINGER) res.writeHeader('connection', 'close');
       if (!bodyless) {
-        res.end(body, close);
-      } else if (close) {
+        res.end(body, ending === Ending.CLOSE);
+      } else if (ending === Ending.CLOSE) {
         // endWithoutBody cannot close (see #finish), and this answer may stand before bytes that must not be read as a
         // request: without a body it is, at the price of its length.
         res.end('', true);
@@ -73,9 +74,9 @@ export class UwsStream implements ClientStream, LoneHead {
     });
   }
 
-  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, close: boolean): void {
-    this.#head = { status, headers, close };
-    this.#closes = close;
+  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, ending: Ending): void {
+    this.#head = { status, headers };
+    this.#ending = ending;
     this.#length = length;
     this.#bodyless = bodyless;
     this.#heads.add(this);
@@ -97,12 +98,15 @@ export class UwsStream implements ClientStream, LoneHead {
     return taken;
   }
 
-  end(close: boolean): void {
+  end(ending: Ending): void {
     if (this.#gone) return;
-    this.#closing = close;
+    // The client was told Connection: close. Once its body is all here, nothing is left to linger for.
+    if (ending !== Ending.KEEP || this.#ending !== Ending.KEEP) {
+      this.#ending = ending === Ending.LINGER ? Ending.LINGER : Ending.CLOSE;
+    }
     if (this.#blocked) {
       // The rest goes out when the client reads; the worker's drain waits for it.
-      this.#ending = true;
+      this.#flushing = true;
       this.#plane.flushing++;
       return;
     }
@@ -142,7 +146,7 @@ export class UwsStream implements ClientStream, LoneHead {
     this.#gone = true;
     res.cork(() => {
       this.#flushHead(false);
-      res.end(chunk, this.#closes);
+      res.end(chunk, this.#ending === Ending.CLOSE);
     });
     return true;
   }
@@ -197,9 +201,9 @@ export class UwsStream implements ClientStream, LoneHead {
       this.#rest = NO_BYTES;
     }
     this.#blocked = false;
-    if (this.#ending) {
+    if (this.#flushing) {
       this.#plane.flushing--;
-      this.#ending = false;
+      this.#flushing = false;
       this.#finish();
     } else {
       this.#onDrain();
@@ -212,7 +216,7 @@ export class UwsStream implements ClientStream, LoneHead {
     const head = this.#head;
     this.#unpause();
     this.#gone = true;
-    const close = this.#closing || this.#closes;
+    const close = this.#ending === Ending.CLOSE;
     res.cork(() => {
       // Without a body behind it the head's Connection header is uWebSockets.js's own to write.
       if (head !== undefined) this.#flushHead(false);
@@ -244,7 +248,10 @@ export class UwsStream implements ClientStream, LoneHead {
     if (head === undefined) return;
     this.#head = undefined;
     this.#writeHead(head.status, head.headers);
-    if (head.close && writesClose) this.#res.writeHeader('connection', 'close');
+    // end(…, true) writes the header itself.
+    if (this.#ending === Ending.LINGER || (this.#ending === Ending.CLOSE && writesClose)) {
+      this.#res.writeHeader('connection', 'close');
+    }
   }
 
   #writeHead(status: number, headers: HeaderList): void {
