@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ARENA_HEADER_BYTES, ARENA_MAGIC, arenaFields, KEY_SLOT_WORDS } from '../src/shm/arena.ts';
 import { CONCURRENCY_SLOT_COUNT, concurrencyTableLayout } from '../src/shm/concurrency-table.ts';
 import { ARENA_COUNT, controlBlockLayout, WORKER_COUNT_MAX } from '../src/shm/control-block.ts';
+import { histogramTableLayout } from '../src/shm/histogram-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
 import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
@@ -34,18 +35,29 @@ const layout: Layout = {
     ConcurrencySlot: { bytes: concurrencyTableLayout.slotBytes, fields: concurrencyTableLayout.slot },
     ControlHeader: { bytes: controlBlockLayout.headerBytes, fields: controlBlockLayout.header },
     ControlWorker: { bytes: controlBlockLayout.workerBytes, fields: controlBlockLayout.worker },
+    HistogramBank: { bytes: histogramTableLayout.bankBytes, fields: {} },
+    HistogramRegion: { bytes: histogramTableLayout.regionBytes, fields: histogramTableLayout.region },
+    // The header ends where the regions begin.
+    HistogramTableHeader: {
+      bytes: histogramTableLayout.regionsByte,
+      fields: { generations: histogramTableLayout.headerBytes },
+    },
     LimitEntry: {
       bytes: limitTableLayout.entryBytes,
       fields: { ...limitTableLayout.entry, records: limitTableLayout.recordsByte },
     },
     LimitRecord: { bytes: limitTableLayout.recordBytes, fields: limitTableLayout.record },
     LimitTableHeader: { bytes: limitTableLayout.headerBytes, fields: limitTableLayout.header },
-    Series: { bytes: seriesTableLayout.seriesBytes, fields: {} },
+    Series: { bytes: seriesTableLayout.seriesBytes, fields: seriesTableLayout.series },
     SeriesBank: {
       bytes: seriesTableLayout.bankBytes,
-      fields: { rejections: 0, series: seriesTableLayout.rejectionsBytes },
+      fields: {
+        rejections: 0,
+        rejectionsHigh: seriesTableLayout.rejectionsHighByte,
+        series: seriesTableLayout.rejectionsBytes,
+      },
     },
-    SeriesTableHeader: { bytes: seriesTableLayout.headerBytes, fields: {} },
+    SeriesTableHeader: { bytes: seriesTableLayout.banksByte, fields: { bases: seriesTableLayout.headerBytes } },
     Slot: { bytes: slotIndexLayout.slotBytes, fields: slotIndexLayout.slot },
     SlotBucket: { bytes: slotIndexLayout.bucketBytes, fields: slotIndexLayout.bucket },
     Target: { bytes: targetTableLayout.targetBytes, fields: targetTableLayout.target },
@@ -59,6 +71,8 @@ const layout: Layout = {
     ARENA_MAGIC,
     CONCURRENCY_SLOT_COUNT,
     CONCURRENCY_SLOTS_PER_BUCKET: concurrencyTableLayout.slotsPerBucket,
+    HISTOGRAM_BANK_COUNT: histogramTableLayout.bankCount,
+    HISTOGRAM_BUCKET_COUNT: histogramTableLayout.bucketCount,
     LIMIT_COUNT,
     LIMIT_RECORD_COUNT: limitTableLayout.recordCount,
     LIMIT_SLOT_COUNT,

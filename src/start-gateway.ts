@@ -3,6 +3,7 @@
 
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Clock, monotonicClock } from './base/clock.ts';
 import type { LimitIndex, WorkerIndex } from './base/ids.ts';
 import { AdminServer } from './control/admin/admin-server.ts';
@@ -71,6 +72,7 @@ interface Parts {
 
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
 const ATTACH_TIMEOUT_MS = 10_000;
+const LOOP_DELAY_RESOLUTION_MS = 20;
 
 /** @throws {StartError} */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
@@ -140,7 +142,7 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
   const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader } = parts;
-  const admin = new AdminServer(adminView(parts));
+  const admin = new AdminServer(adminView(parts, tasks));
   let uwsPorts: readonly number[];
   let adminPort: number;
   try {
@@ -187,11 +189,25 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   };
 }
 
-function adminView({ shm, clock, publisher, fleet, reloader }: Parts): AdminView {
+function adminView({ shm, clock, publisher, fleet, reloader }: Parts, tasks: TaskPool): AdminView {
+  const seriesTask = () => ({
+    series: shm.series.buffer,
+    histograms: shm.histograms.buffer,
+    names: publisher.seriesNames(),
+  });
+  const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
+  loopDelay.enable();
   return {
     shm,
     nowMs: () => clock.nowUs() / 1_000,
-    series: () => publisher.series(),
+    seriesMetrics: () => tasks.seriesMetrics(seriesTask()),
+    latencies: () => tasks.latencies(seriesTask()),
+    mainLoopDelayMs: () => {
+      // What is measured includes the timer's own interval.
+      const ms = Math.max(0, loopDelay.max / 1e6 - LOOP_DELAY_RESOLUTION_MS);
+      loopDelay.reset();
+      return ms;
+    },
     targets: () => publisher.targets(),
     registeredWorkers: () => fleet.registeredCount,
     workerRestarts: () => fleet.restarts,

@@ -1,8 +1,22 @@
-// piscina entry of the task pool: work that would hold up the main thread. The pool's threads end when idle.
+// piscina entry of the task pools: work that would hold up the main thread. Each task loads what it needs: the compiler's zod and
+// yaml cost a thread 130 ms, and no other task wants them.
 
-import { type CompileTask, compileFile } from '../src/control/releases/compile-file.ts';
+import type { RouteLatency } from '../src/control/metering/latency-summary.ts';
+import type { SeriesTask } from '../src/control/metering/series-metrics.ts';
+import type { CompileTask } from '../src/control/releases/compile-file.ts';
 import type { CompileAnswer } from '../src/control/releases/publisher.ts';
 
-export default function taskWorker(task: CompileTask): Promise<CompileAnswer> {
+export async function compile(task: CompileTask): Promise<CompileAnswer> {
+  const { compileFile } = await import('../src/control/releases/compile-file.ts');
   return compileFile(task);
+}
+
+export async function seriesMetrics(task: SeriesTask): Promise<string> {
+  const { renderSeriesMetrics } = await import('../src/control/metering/series-metrics.ts');
+  return renderSeriesMetrics(task);
+}
+
+export async function latencies(task: SeriesTask): Promise<readonly RouteLatency[]> {
+  const { latencySummary } = await import('../src/control/metering/latency-summary.ts');
+  return latencySummary(task);
 }

@@ -13,3 +13,5 @@ export type SeriesIndex = Branded<'SeriesIndex'>;
 export type TargetIndex = Branded<'TargetIndex'>;
 /** Index of a gateway worker, 0 to workerCount - 1; a replacement takes over its predecessor's. */
 export type WorkerIndex = Branded<'WorkerIndex'>;
+/** Index of a bank of histograms, of one worker; stays the same over reloads. */
+export type BankIndex = Branded<'BankIndex'>;

@@ -1,7 +1,7 @@
 // A snapshot as one worker uses it: views on its arena, and plans unpacked when their first request comes.
 
 import { unpack } from 'msgpackr';
-import type { RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
+import type { BankIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
 import type { Backend } from './backends/backend.ts';
 import { UpstreamBackend } from './backends/upstream.ts';
@@ -17,6 +17,8 @@ import { LiveUpstream } from './upstream/live-upstream.ts';
 export interface LiveRoute {
   readonly plan: RoutePlan;
   readonly series: SeriesIndex;
+  /** Of this worker's latency histograms. */
+  readonly bank: BankIndex;
   readonly steps: readonly PolicyStep[];
   readonly backend: Backend;
 }
@@ -64,11 +66,14 @@ export class LiveSnapshot {
 
   #prepare(index: RouteIndex): LiveRoute {
     const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
+    const series = this.arena.seriesOf(index) as SeriesIndex;
+    const { shm, worker } = this.#plane;
     const route: LiveRoute = {
       plan,
-      series: this.arena.seriesOf(index) as SeriesIndex,
+      series,
+      bank: shm.histograms.bankOf(worker, series),
       steps: plan.policies.map(({ policy, plan: policyPlan }) =>
-        this.#plane.policy(policy).prepare(policyPlan as never, this, this.#plane.shm),
+        this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
       ),
       backend: new UpstreamBackend(this.#upstreams[plan.upstream] as LiveUpstream),
     };

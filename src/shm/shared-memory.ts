@@ -3,7 +3,8 @@
 //   table        file                   bytes                      written by
 //   --------------------------------------------------------------------------------------------
 //   control      control-block.ts       64 + 384 per worker        main thread and workers
-//   series       series-table.ts        64 + 512 KiB per worker    workers
+//   series       series-table.ts        1 MiB, and as much per worker  workers and main thread
+//   histograms   histogram-table.ts     64 KiB, and 48 MiB per worker, of which what is written is resident  workers
 //   targets      target-table.ts        256 KiB                    workers
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
@@ -12,6 +13,7 @@
 
 import { ConcurrencyTable } from './concurrency-table.ts';
 import { ControlBlock } from './control-block.ts';
+import { HistogramTable } from './histogram-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { TargetTable } from './target-table.ts';
@@ -19,6 +21,7 @@ import { TargetTable } from './target-table.ts';
 export interface SharedBuffers {
   readonly control: SharedArrayBuffer;
   readonly series: SharedArrayBuffer;
+  readonly histograms: SharedArrayBuffer;
   readonly targets: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
@@ -27,6 +30,7 @@ export interface SharedBuffers {
 export class SharedMemory {
   readonly control: ControlBlock;
   readonly series: SeriesTable;
+  readonly histograms: HistogramTable;
   readonly targets: TargetTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
@@ -34,6 +38,7 @@ export class SharedMemory {
   constructor(buffers: SharedBuffers) {
     this.control = new ControlBlock(buffers.control);
     this.series = new SeriesTable(buffers.series);
+    this.histograms = new HistogramTable(buffers.histograms);
     this.targets = new TargetTable(buffers.targets);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
@@ -44,6 +49,7 @@ export class SharedMemory {
     return new SharedMemory({
       control: ControlBlock.create(workerCount, seedLow, seedHigh).buffer,
       series: SeriesTable.create(workerCount).buffer,
+      histograms: HistogramTable.create(workerCount).buffer,
       targets: TargetTable.create().buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount).buffer,
@@ -54,6 +60,7 @@ export class SharedMemory {
     return {
       control: this.control.buffer,
       series: this.series.buffer,
+      histograms: this.histograms.buffer,
       targets: this.targets.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,

@@ -9,8 +9,8 @@ const run = promisify(execFile);
 const root = new URL('../../../', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
 
-// It puts the other tables together, and has no layout of its own.
-const WITHOUT_LAYOUT = ['shared-memory.ts'];
+// The one puts the other tables together; the words of the other lie in other tables.
+const WITHOUT_LAYOUT = ['shared-memory.ts', 'wide-counter.ts'];
 
 t.test('native/layout.json says what src/shm says (npm run layout writes it)', async (t) => {
   t.equal(read('native/layout.json'), layoutJson());

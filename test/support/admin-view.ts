@@ -1,13 +1,27 @@
 // What the admin port looks at, with what a test says of it.
 
+import { pack } from 'msgpackr';
 import type { AdminView } from '../../src/control/admin/admin-view.ts';
+import { latencySummary } from '../../src/control/metering/latency-summary.ts';
+import { renderSeriesMetrics } from '../../src/control/metering/series-metrics.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 
 export function buildView(parts: Partial<AdminView> = {}): AdminView {
+  const shm = parts.shm ?? SharedMemory.create(2, 1, 2);
+  const task = {
+    series: shm.series.buffer,
+    histograms: shm.histograms.buffer,
+    names: pack([
+      ['shop\norders', 1],
+      ['shop\nidle', 2],
+    ]),
+  };
   return {
-    shm: SharedMemory.create(2, 1, 2),
+    shm,
     nowMs: () => 5_000,
-    series: () => [['shop\norders', 1]],
+    seriesMetrics: () => Promise.resolve(renderSeriesMetrics(task)),
+    latencies: () => Promise.resolve(latencySummary(task)),
+    mainLoopDelayMs: () => 2,
     targets: () => [['main\nhttp://a:1', 0]],
     registeredWorkers: () => 2,
     workerRestarts: () => 3,

@@ -27,8 +27,8 @@ export function parsePrometheus(page: string): ReadonlyMap<string, Family> {
       name = type[1] as string;
       if (families.has(name) || help?.[1] !== name) throw new Error(`a second family, or no help: ${line}`);
       families.set(name, { type: type[2] as string, help: help[2] as string, samples: [] });
-    } else if (sample !== null && sample[1] === name) {
-      addSample(families.get(name) as Family, sample[2] ?? '', Number(sample[3]), line);
+    } else if (sample !== null && familyOf(sample[1] as string, families.get(name)?.type) === name) {
+      addSample(families.get(name) as Family, sample, line);
     } else {
       throw new Error(`not Prometheus: ${line}`);
     }
@@ -36,8 +36,15 @@ export function parsePrometheus(page: string): ReadonlyMap<string, Family> {
   return families;
 }
 
-function addSample(family: Family, text: string, value: number, line: string): void {
-  const labels: Record<string, string> = {};
+/** A histogram's samples have names of their own. */
+function familyOf(name: string, type: string | undefined): string {
+  return type === 'histogram' ? name.replace(/_(?:bucket|sum|count)$/, '') : name;
+}
+
+function addSample(family: Family, [, name = '', text = '', number]: RegExpExecArray, line: string): void {
+  // So that a histogram's sum and count are no twins.
+  const labels: Record<string, string> = family.type === 'histogram' ? { __name__: name } : {};
+  const value = Number(number);
   LABEL.lastIndex = 0;
   while (LABEL.lastIndex < text.length) {
     const label = LABEL.exec(text);

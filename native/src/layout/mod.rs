@@ -7,6 +7,7 @@
 pub mod arena;
 pub mod concurrency_table;
 pub mod control_block;
+pub mod histogram_table;
 pub mod limit_table;
 pub mod series_table;
 pub mod slot_index;
@@ -65,6 +66,9 @@ pub const LAYOUTS: &[Layout] = &[
     concurrency_table::ConcurrencySlot::LAYOUT,
     control_block::ControlHeader::LAYOUT,
     control_block::ControlWorker::LAYOUT,
+    histogram_table::HistogramBank::LAYOUT,
+    histogram_table::HistogramRegion::LAYOUT,
+    histogram_table::HistogramTableHeader::LAYOUT,
     limit_table::LimitEntry::LAYOUT,
     limit_table::LimitRecord::LAYOUT,
     limit_table::LimitTableHeader::LAYOUT,
@@ -86,6 +90,8 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("ARENA_MAGIC", arena::ARENA_MAGIC as usize),
     ("CONCURRENCY_SLOT_COUNT", concurrency_table::CONCURRENCY_SLOT_COUNT),
     ("CONCURRENCY_SLOTS_PER_BUCKET", concurrency_table::CONCURRENCY_SLOTS_PER_BUCKET),
+    ("HISTOGRAM_BANK_COUNT", histogram_table::BANK_COUNT),
+    ("HISTOGRAM_BUCKET_COUNT", histogram_table::BUCKET_COUNT),
     ("LIMIT_COUNT", limit_table::LIMIT_COUNT),
     ("LIMIT_RECORD_COUNT", limit_table::LIMIT_RECORD_COUNT),
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),

@@ -3,28 +3,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AdminView } from './admin-view.ts';
-import { CounterReader } from './counter-reader.ts';
 import { renderMetrics } from './metrics.ts';
 
-// Words wrap at 2³²; nobody serves that many requests of one route in 10 s.
-const POLL_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
 const INDEX = `Sluice. This version serves here:
   /healthz   the process is alive
   /readyz    it can take traffic
   /metrics   Prometheus metrics
+  /api/v1/latencies   percentiles per route, as JSON
 `;
 
 export class AdminServer {
   readonly #view: AdminView;
-  readonly #counters: CounterReader;
   readonly #server: Server;
-  #poller: NodeJS.Timeout | undefined;
+  /** A page that is being made: scrapes that come meanwhile get the same one. */
+  #page: Promise<string> | undefined;
 
   constructor(view: AdminView) {
     this.#view = view;
-    this.#counters = new CounterReader(view.shm.series);
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => this.#answer(req, res));
     this.#server.maxConnections = 256;
   }
@@ -36,15 +33,12 @@ export class AdminServer {
       // Without a host, node listens on :: where the system has IPv6, else on 0.0.0.0.
       this.#server.listen({ port, ...(host !== '' && { host }) }, () => {
         this.#server.off('error', reject);
-        // Reads the counters often enough for their wrap even when nobody scrapes.
-        this.#poller = setInterval(() => renderMetrics(this.#view, this.#counters), POLL_MS).unref();
         resolve((this.#server.address() as AddressInfo).port);
       });
     });
   }
 
   close(): void {
-    clearInterval(this.#poller);
     this.#server.close();
     this.#server.closeAllConnections();
   }
@@ -66,9 +60,21 @@ export class AdminServer {
         return sendJson(res, 200, { status: 'ready', epoch: this.#view.shm.control.epoch() });
       }
       case '/metrics':
-        return send(res, 200, 'text/plain; version=0.0.4', renderMetrics(this.#view, this.#counters));
+        this.#page ??= this.#renderPage();
+        return void this.#page.then((page) => send(res, 200, 'text/plain; version=0.0.4', page), sendFailure(res));
+      case '/api/v1/latencies':
+        return void this.#view.latencies().then((routes) => sendJson(res, 200, { routes }), sendFailure(res));
       default:
         return send(res, 404, 'text/plain', `nothing here; ${INDEX}`);
+    }
+  }
+
+  // What grows with the routes is made in the task pool: a page of 1,000 busy routes would hold up new connections here.
+  async #renderPage(): Promise<string> {
+    try {
+      return renderMetrics(this.#view) + (await this.#view.seriesMetrics());
+    } finally {
+      this.#page = undefined;
     }
   }
 }
@@ -84,4 +90,8 @@ function send(res: ServerResponse, status: number, type: string, body: string): 
 
 function sendJson(res: ServerResponse, status: number, body: unknown): void {
   send(res, status, 'application/json', `${JSON.stringify(body)}\n`);
+}
+
+function sendFailure(res: ServerResponse): (error: unknown) => void {
+  return (error) => send(res, 500, 'text/plain', `the task pool failed: ${String(error)}\n`);
 }

@@ -1,12 +1,16 @@
 // What the admin port may look at. main.ts fills it from the parts that it wires together.
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { RouteLatency } from '../metering/latency-summary.ts';
 
 export interface AdminView {
   readonly shm: SharedMemory;
   nowMs(): number;
-  /** 'service\nroute' with its series index. */
-  series(): Iterable<[string, number]>;
+  /** The lines of /metrics that grow with the routes. */
+  seriesMetrics(): Promise<string>;
+  latencies(): Promise<readonly RouteLatency[]>;
+  /** The longest delay of the main thread's event loop since the last call. */
+  mainLoopDelayMs(): number;
   /** 'upstream\norigin' with its target index. */
   targets(): Iterable<[string, number]>;
   registeredWorkers(): number;

@@ -1,16 +1,13 @@
-// GET /metrics: the Prometheus text format, version 0.0.4.
+// GET /metrics, but for what grows with the routes (series-metrics.ts).
 
 import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
-import { ERROR_ID_COUNT, errorCodes } from '../../gateway/pipeline/errors.ts';
-import { STATUS_CLASSES } from '../../shm/series-table.ts';
+import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import type { AdminView } from './admin-view.ts';
-import type { CounterReader } from './counter-reader.ts';
 
-/** @returns the whole page */
-export function renderMetrics(view: AdminView, counters: CounterReader): string {
-  const page = new Page();
-  renderRequests(page, view, counters);
+/** @returns lines of the Prometheus text format */
+export function renderMetrics(view: AdminView): string {
+  const page = new MetricsPage();
   renderWorkers(page, view);
   renderTargets(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
@@ -30,28 +27,7 @@ export function renderMetrics(view: AdminView, counters: CounterReader): string 
   return page.text();
 }
 
-function renderRequests(page: Page, view: AdminView, counters: CounterReader): void {
-  const series = [...view.series()];
-  counters.poll(series);
-  const names = series.map(([name, index]) => [name.split('\n'), index] as const);
-  const samples: Sample[] = [];
-  for (const [[service = '', route = ''], index] of [[['', ''], 0] as const, ...names]) {
-    STATUS_CLASSES.forEach((status_class, statusClass) => {
-      const count = counters.exchanges(index, statusClass);
-      // Routes that nobody has called print nothing.
-      if (count > 0) samples.push([{ service, route, status_class }, count]);
-    });
-  }
-  page.add('sluice_requests_total', 'counter', 'Requests that ended, by the class of their answer.', samples);
-  const rejections: Sample[] = [];
-  for (let id = 1; id < ERROR_ID_COUNT; id++) {
-    const count = counters.rejections(id);
-    if (count > 0) rejections.push([{ code: errorCodes[id] ?? '' }, count]);
-  }
-  page.add('sluice_rejections_total', 'counter', 'Answers that the gateway gave instead of an upstream.', rejections);
-}
-
-function renderWorkers(page: Page, view: AdminView): void {
+function renderWorkers(page: MetricsPage, view: AdminView): void {
   const control = view.shm.control;
   const perWorker = (read: (worker: WorkerIndex) => number): Sample[] =>
     Array.from({ length: control.workerCount }, (_, worker) => [
@@ -85,10 +61,16 @@ function renderWorkers(page: Page, view: AdminView): void {
     "The longest delay of a worker's event loop within the last second.",
     perWorker((w) => control.read(w, 'loopDelayUs') / 1_000_000),
   );
+  page.add(
+    'sluice_main_loop_delay_seconds',
+    'gauge',
+    "The longest delay of the main thread's event loop since the last scrape.",
+    [[{}, view.mainLoopDelayMs() / 1_000]],
+  );
   page.add('sluice_workers_registered', 'gauge', 'Workers that get connections.', [[{}, view.registeredWorkers()]]);
 }
 
-function renderTargets(page: Page, view: AdminView): void {
+function renderTargets(page: MetricsPage, view: AdminView): void {
   const nowMs = view.nowMs();
   page.add(
     'sluice_upstream_healthy',
@@ -101,7 +83,7 @@ function renderTargets(page: Page, view: AdminView): void {
   );
 }
 
-function renderProcess(page: Page): void {
+function renderProcess(page: MetricsPage): void {
   const cpu = process.cpuUsage();
   page.add('process_cpu_seconds_total', 'counter', 'CPU time of the process.', [[{}, (cpu.user + cpu.system) / 1e6]]);
   page.add('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, memoryUsage.rss()]]);
@@ -109,26 +91,4 @@ function renderProcess(page: Page): void {
     [{}, Math.round(Date.now() / 1_000 - process.uptime())],
   ]);
   page.add('nodejs_version_info', 'gauge', 'The version of Node.js.', [[{ version: process.version }, 1]]);
-}
-
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
-
-class Page {
-  readonly #lines: string[] = [];
-
-  add(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): void {
-    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const [labels, value] of samples) {
-      const list = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
-      this.#lines.push(`${name}${list.length === 0 ? '' : `{${list.join(',')}}`} ${value}`);
-    }
-  }
-
-  text(): string {
-    return `${this.#lines.join('\n')}\n`;
-  }
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

@@ -4,7 +4,8 @@
 //
 // Until the epoch is raised nothing that a request sees has changed; raising it is one store.
 
-import type { TargetIndex } from '../../base/ids.ts';
+import { pack } from 'msgpackr';
+import type { SeriesIndex, TargetIndex } from '../../base/ids.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { Arena } from '../../shm/arena.ts';
 import { SERIES_COUNT } from '../../shm/series-table.ts';
@@ -63,7 +64,8 @@ const NAME_SEPARATOR = '\n';
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #arenas: Arenas;
-  readonly #series = new NameTable(SERIES_COUNT, 1, 0);
+  readonly #series: NameTable;
+  #seriesNames: Uint8Array | undefined;
   readonly #targets: NameTable;
   #current: HeldSnapshot | undefined;
   /** Replaced ones that exchanges under way may still use. */
@@ -74,6 +76,10 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#arenas = new Arenas(options.shm.control);
+    this.#series = new NameTable(SERIES_COUNT, 1, 0, (index) => {
+      options.shm.series.startAgain(index as SeriesIndex);
+      options.shm.histograms.startAgain(index as SeriesIndex);
+    });
     this.#targets = new NameTable(TARGET_COUNT, 0, 0, (index) => options.shm.targets.reset(index as TargetIndex));
   }
 
@@ -90,9 +96,10 @@ export class Publisher {
     return this.#arenas.bytes;
   }
 
-  /** 'service\nroute' of every series with its index; index 0 is `other`. */
-  series(): IterableIterator<[string, number]> {
-    return this.#series.entries();
+  /** MessagePack of ['service\nroute', index][]: every series but `other`, whose index is 0. */
+  seriesNames(): Uint8Array {
+    this.#seriesNames ??= pack([...this.#series.entries()]);
+    return this.#seriesNames;
   }
 
   /** 'upstream\norigin' of every target that requests may meet, with its index. */
@@ -133,6 +140,7 @@ export class Publisher {
     if (!limits.ok) return err([limits.error]);
     arena.writeIndexes('limitsAt', limits.value);
     const { routeNames, targetNames } = answer.summary;
+    this.#seriesNames = undefined;
     arena.writeIndexes(
       'seriesAt',
       this.#series.resolve(routeNames.map(joinName), () => this.#namesInUse('routeNames')),

@@ -111,6 +111,13 @@ export class Exchange {
   /** The request's end is not to be trusted: no further request is read from this connection. */
   closeAfter = false;
 
+  // When, by the worker's clock in microseconds; 0 while it has not come to that.
+  /** First sent upstream. */
+  sentUs = 0;
+  /** The upstream's answer had a head. */
+  answerUs = 0;
+  endUs = 0;
+
   // Where it is.
   phase: Phase = Phase.DECIDING;
   step = 0;

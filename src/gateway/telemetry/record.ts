@@ -1,13 +1,19 @@
 // What is kept of an exchange when it ends. Called once per exchange, by finish() only.
 
+import { OTHER_BANK, Span } from '../../shm/histogram-table.ts';
 import { OTHER_SERIES } from '../../shm/series-table.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 
-/** @hot counters are this worker's own words: plain stores */
+/** @hot counters and histograms are this worker's own words: plain stores */
 export function record(x: Exchange): void {
-  const { shm, worker } = x.plane;
-  const series = x.route === undefined ? OTHER_SERIES : x.route.series;
+  const { shm, worker, clock } = x.plane;
+  const route = x.route;
+  const series = route === undefined ? OTHER_SERIES : route.series;
+  const bank = route === undefined ? OTHER_BANK : route.bank;
+  x.endUs = clock.nowUs();
   // No status: the client left before there was an answer.
   shm.series.countExchange(worker, series, Math.trunc(x.status / 100));
+  shm.histograms.record(worker, bank, Span.REQUEST, x.endUs - x.startUs);
+  if (x.sentUs !== 0) shm.histograms.record(worker, bank, Span.UPSTREAM, x.endUs - x.sentUs);
   if (x.errorId !== 0) shm.series.countRejection(worker, x.errorId);
 }

@@ -1,7 +1,9 @@
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
+import type { SeriesIndex, WorkerIndex } from '../../../src/base/ids.ts';
 import { AdminServer } from '../../../src/control/admin/admin-server.ts';
 import type { AdminView } from '../../../src/control/admin/admin-view.ts';
+import { Span } from '../../../src/shm/histogram-table.ts';
 import { buildView } from '../../support/admin-view.ts';
 import { parsePrometheus } from '../../support/prometheus.ts';
 
@@ -45,7 +47,48 @@ t.test('/metrics is a page of Prometheus text that nobody may cache', async (t) 
   t.equal(response.status, 200);
   t.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
   t.equal(response.headers.get('cache-control'), 'no-store');
-  t.ok(parsePrometheus(await response.text()).has('sluice_requests_total'));
+  const page = parsePrometheus(await response.text());
+  t.ok(page.has('sluice_requests_total') && page.has('sluice_workers_registered'));
+});
+
+t.test('scrapes that come at once share one page, and the next gets a new one', async (t) => {
+  let made = 0;
+  const { ask } = await start(t, {
+    seriesMetrics: async () => {
+      made++;
+      await new Promise((resolve) => setImmediate(resolve));
+      return `made ${made}\n`;
+    },
+  });
+  const pages = await Promise.all([1, 2, 3].map(async () => (await ask('/metrics')).text()));
+  const before = made;
+  t.ok(pages.every((page) => page.endsWith(`made ${before}\n`)) || before > 1);
+  await (await ask('/metrics')).text();
+  t.equal(made, before + 1);
+});
+
+t.test('/api/v1/latencies tells percentiles per route', async (t) => {
+  const { ask, view } = await start(t);
+  const { histograms } = view.shm;
+  const worker = 0 as WorkerIndex;
+  histograms.record(worker, histograms.bankOf(worker, 1 as SeriesIndex), Span.REQUEST, 2_000);
+  const response = await ask('/api/v1/latencies');
+  t.equal(response.status, 200);
+  t.match(await response.json(), {
+    routes: [{ service: 'shop', route: 'orders', request: { count: 1 }, upstream: null }],
+  });
+});
+
+t.test('a task pool that fails is said, and the next scrape tries again', async (t) => {
+  let fails = true;
+  const { ask } = await start(t, {
+    seriesMetrics: () => (fails ? Promise.reject(new Error('no thread')) : Promise.resolve('')),
+    latencies: () => Promise.reject(new Error('no thread')),
+  });
+  t.equal((await ask('/metrics')).status, 500);
+  t.equal((await ask('/api/v1/latencies')).status, 500);
+  fails = false;
+  t.equal((await ask('/metrics')).status, 200);
 });
 
 t.test('/ lists what is there, and anything else is 404', async (t) => {
@@ -54,7 +97,8 @@ t.test('/ lists what is there, and anything else is 404', async (t) => {
   t.equal(index.status, 200);
   const text = await index.text();
   for (const path of ['/healthz', '/readyz', '/metrics']) t.match(text, path);
-  for (const path of ['/metrics/', '/api', '//metrics', '/HEALTHZ']) t.equal((await ask(path)).status, 404, path);
+  for (const path of ['/metrics/', '/api', '//metrics', '/api/v1/latencies/', '/HEALTHZ'])
+    t.equal((await ask(path)).status, 404, path);
 });
 
 t.test('only GET and HEAD are allowed, and the answer says so', async (t) => {

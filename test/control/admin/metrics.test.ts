@@ -1,16 +1,14 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { SeriesIndex, TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
-import { CounterReader } from '../../../src/control/admin/counter-reader.ts';
+import type { TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
 import { renderMetrics } from '../../../src/control/admin/metrics.ts';
-import { errors } from '../../../src/gateway/pipeline/errors.ts';
 import { buildView } from '../../support/admin-view.ts';
 import { type Family, parsePrometheus } from '../../support/prometheus.ts';
 
 const WORKER = 1 as WorkerIndex;
 
 function render(view = buildView()): ReadonlyMap<string, Family> {
-  return parsePrometheus(renderMetrics(view, new CounterReader(view.shm.series)));
+  return parsePrometheus(renderMetrics(view));
 }
 
 t.test('the page is Prometheus text, with one family for each of what it measures', async (t) => {
@@ -25,34 +23,11 @@ t.test('the page is Prometheus text, with one family for each of what it measure
   t.same(valuesIn('sluice_snapshot_bytes'), [65_536]);
   t.same(valuesIn('sluice_limit_overflow_total'), [6]);
   t.same(valuesIn('sluice_workers_registered'), [2]);
+  t.same(valuesIn('sluice_main_loop_delay_seconds'), [0.002]);
   for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds']) {
     t.ok((valuesIn(name)?.[0] ?? 0) > 0, name);
   }
 });
-
-t.test(
-  'a route that nobody has called prints nothing; one that was called prints the classes that it had',
-  async (t) => {
-    const view = buildView({
-      series: () => [
-        ['shop\norders', 1],
-        ['shop\nidle', 2],
-      ],
-    });
-    t.same(render(view).get('sluice_requests_total')?.samples, []);
-    view.shm.series.countExchange(WORKER, 1 as SeriesIndex, 2);
-    view.shm.series.countExchange(WORKER, 1 as SeriesIndex, 0);
-    view.shm.series.countExchange(WORKER, 0 as SeriesIndex, 4);
-    view.shm.series.countRejection(WORKER, errors.NO_ROUTE.id);
-    const page = render(view);
-    t.same(page.get('sluice_requests_total')?.samples, [
-      { labels: { service: '', route: '', status_class: '4xx' }, value: 1 },
-      { labels: { service: 'shop', route: 'orders', status_class: 'aborted' }, value: 1 },
-      { labels: { service: 'shop', route: 'orders', status_class: '2xx' }, value: 1 },
-    ]);
-    t.same(page.get('sluice_rejections_total')?.samples, [{ labels: { code: 'NO_ROUTE' }, value: 1 }]);
-  },
-);
 
 t.test('every worker has its own samples', async (t) => {
   const view = buildView();

@@ -1,0 +1,121 @@
+// The part of GET /metrics that grows with the routes: counters and latencies per series. Runs in the task pool.
+
+import { unpack } from 'msgpackr';
+import type { SeriesIndex } from '../../base/ids.ts';
+import { ERROR_ID_COUNT, errorCodes } from '../../gateway/pipeline/errors.ts';
+import { LatencyReader } from '../../gateway/telemetry/latency-reader.ts';
+import { bucketEndUs, bucketOf, bucketStartUs, HistogramTable, Span } from '../../shm/histogram-table.ts';
+import { OTHER_SERIES, SeriesTable, STATUS_CLASSES } from '../../shm/series-table.ts';
+import { labelList, MetricsPage, type Sample } from './metrics-page.ts';
+
+export interface SeriesTask {
+  readonly series: SharedArrayBuffer;
+  readonly histograms: SharedArrayBuffer;
+  /** MessagePack of ['service\nroute', series index][], `other` left out. */
+  readonly names: Uint8Array;
+}
+
+// Upper ends in microseconds. Dense where a gateway's own latency lies, then 1 · 2.5 · 5.
+const BOUNDS_US = [
+  100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+  5_000_000, 10_000_000, 30_000_000,
+] as const;
+
+/** @returns lines of the Prometheus text format */
+export function renderSeriesMetrics(task: SeriesTask): string {
+  const page = new MetricsPage();
+  const table = new SeriesTable(task.series);
+  const labels = seriesLabels(task.names);
+  renderCounters(page, table, labels);
+  const latencies = new LatencyReader(new HistogramTable(task.histograms));
+  renderHistograms(
+    page,
+    { name: 'sluice_request_duration_seconds', help: 'From the head of a request to the end of its answer.' },
+    { latencies, span: Span.REQUEST, labels },
+  );
+  renderHistograms(
+    page,
+    {
+      name: 'sluice_upstream_duration_seconds',
+      help: "From a request's being sent upstream to the end of its answer.",
+    },
+    { latencies, span: Span.UPSTREAM, labels },
+  );
+  return page.text();
+}
+
+/** Labels of every series, `other` first. */
+export function seriesLabels(names: Uint8Array): ReadonlyMap<SeriesIndex, { service: string; route: string }> {
+  const labels = new Map([[OTHER_SERIES, { service: '', route: '' }]]);
+  for (const [name, index] of unpack(names) as [string, number][]) {
+    const [service = '', route = ''] = name.split('\n');
+    labels.set(index as SeriesIndex, { service, route });
+  }
+  return labels;
+}
+
+type SeriesLabels = ReturnType<typeof seriesLabels>;
+
+function renderCounters(page: MetricsPage, table: SeriesTable, labels: SeriesLabels): void {
+  const samples: Sample[] = [];
+  for (const [series, { service, route }] of labels) {
+    STATUS_CLASSES.forEach((status_class, statusClass) => {
+      const count = table.exchanges(series, statusClass);
+      // Routes that nobody has called print nothing.
+      if (count > 0) samples.push([{ service, route, status_class }, count]);
+    });
+  }
+  page.add('sluice_requests_total', 'counter', 'Requests that ended, by the class of their answer.', samples);
+  const rejections: Sample[] = [];
+  for (let id = 1; id < ERROR_ID_COUNT; id++) {
+    const count = table.rejections(id);
+    if (count > 0) rejections.push([{ code: errorCodes[id] ?? '' }, count]);
+  }
+  page.add('sluice_rejections_total', 'counter', 'Answers that the gateway gave instead of an upstream.', rejections);
+}
+
+interface Latencies {
+  readonly latencies: LatencyReader;
+  readonly span: Span;
+  readonly labels: SeriesLabels;
+}
+
+function renderHistograms(
+  page: MetricsPage,
+  { name, help }: { readonly name: string; readonly help: string },
+  { latencies, span, labels }: Latencies,
+): void {
+  page.head(name, 'histogram', help);
+  for (const series of latencies.series()) {
+    const names = labels.get(series);
+    if (names !== undefined) renderHistogram(page, name, labelList(names), latencies.counts(series, span));
+  }
+}
+
+function renderHistogram(page: MetricsPage, name: string, labels: string, counts: Float64Array): void {
+  const sum = sums(counts);
+  if (sum.count === 0) return;
+  let bucket = 0;
+  let below = 0;
+  for (const boundUs of BOUNDS_US) {
+    // The bucket that the bound falls into counts as below it: an error of at most 1/128 of the bound.
+    for (const last = bucketOf(boundUs); bucket <= last; bucket++) below += counts[bucket] as number;
+    page.line(`${name}_bucket{${labels},le="${boundUs / 1e6}"} ${below}`);
+  }
+  page.line(`${name}_bucket{${labels},le="+Inf"} ${sum.count}`);
+  page.line(`${name}_sum{${labels}} ${(sum.us / 1e6).toFixed(6)}`);
+  page.line(`${name}_count{${labels}} ${sum.count}`);
+}
+
+/** The sum takes each bucket's middle: at most 0.4 % off. */
+function sums(counts: Float64Array): { readonly count: number; readonly us: number } {
+  let count = 0;
+  let us = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    const here = counts[bucket] as number;
+    if (here === 0) continue;
+    count += here;
+    us += (here * (bucketStartUs(bucket) + bucketEndUs(bucket))) / 2;
+  }
+  return { count, us };
+}
