@@ -11,7 +11,7 @@ export async function compile(task: CompileTask): Promise<CompileAnswer> {
   return compileFile(task);
 }
 
-export async function seriesMetrics(task: SeriesTask): Promise<string> {
+export async function seriesMetrics(task: SeriesTask): Promise<Uint8Array> {
   const { renderSeriesMetrics } = await import('../src/control/metering/series-metrics.ts');
   return renderSeriesMetrics(task);
 }

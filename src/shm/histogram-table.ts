@@ -8,6 +8,7 @@
 //   64                      u32    generations[16,384]   count        main         one more when a series gets another name
 //   65,600 + r·w            -      region of worker w    -            worker w     below; r = 50,405,440 bytes
 //   region + 0              u32    bankCount             banks        worker w     banks in use, bank 0 (`other`) included
+//   region + 4              u32    isWide                0 | 1        worker w     1: some high word is not 0
 //   region + 64             u32    bankOf[16,384]        bank         worker w     by series; 0: none
 //   region + 65,600         u32    owners[1,024]         series       worker w     by bank
 //   region + 69,696         u32    ages[1,024]           generation   worker w     of the owner when it got the bank
@@ -41,6 +42,7 @@ const MAGIC = 0x51c1ce09;
 const HEADER_WORDS = 16;
 const HISTOGRAM_WORDS = 2 * BUCKET_COUNT;
 const BANK_WORDS = 2 * HISTOGRAM_WORDS;
+const IS_WIDE_WORD = 1;
 const BANK_OF_WORD = 16;
 const OWNERS_WORD = BANK_OF_WORD + SERIES_COUNT;
 const AGES_WORD = OWNERS_WORD + BANK_COUNT;
@@ -59,6 +61,7 @@ export const histogramTableLayout = {
   bucketCount: BUCKET_COUNT,
   region: {
     bankCount: 0,
+    isWide: IS_WIDE_WORD * 4,
     bankOf: BANK_OF_WORD * 4,
     owners: OWNERS_WORD * 4,
     ages: AGES_WORD * 4,
@@ -72,10 +75,13 @@ export class HistogramTable {
   readonly buffer: SharedArrayBuffer;
   readonly workerCount: number;
   readonly #words: Uint32Array;
+  /** The same, two words at a time: both are 0 where this is. */
+  readonly #pairs: Float64Array;
 
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.#words = new Uint32Array(buffer);
+    this.#pairs = new Float64Array(buffer, 0, buffer.byteLength >> 3);
     assert(this.#words[0] === MAGIC, 'the buffer is a histogram table');
     this.workerCount = this.#words[1] ?? 0;
   }
@@ -127,8 +133,9 @@ export class HistogramTable {
    * @hot
    */
   record(worker: WorkerIndex, bank: BankIndex, span: Span, us: number): void {
-    const low = regionAt(worker) + BANKS_WORD + bank * BANK_WORDS + span * HISTOGRAM_WORDS + bucketOf(us);
-    countOne(this.#words, low, low + BUCKET_COUNT);
+    const region = regionAt(worker);
+    const low = region + BANKS_WORD + bank * BANK_WORDS + span * HISTOGRAM_WORDS + bucketOf(us);
+    if (countOne(this.#words, low, low + BUCKET_COUNT)) this.#words[region + IS_WIDE_WORD] = 1;
   }
 
   /** How many banks of a worker are in use, bank 0 included. */
@@ -151,13 +158,24 @@ export class HistogramTable {
    */
   addTo(into: Float64Array, worker: WorkerIndex, bank: BankIndex, span: Span): void {
     const words = this.#words;
-    const at = regionAt(worker) + BANKS_WORD + bank * BANK_WORDS + span * HISTOGRAM_WORDS;
-    for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-      // High words are all but always zero: they are looked at where there is something to look at.
-      if (words[at + bucket] === 0 && words[at + BUCKET_COUNT + bucket] === 0) continue;
-      into[bucket] = (into[bucket] as number) + readCount(words, at + bucket, at + BUCKET_COUNT + bucket);
+    const region = regionAt(worker);
+    const at = region + BANKS_WORD + bank * BANK_WORDS + span * HISTOGRAM_WORDS;
+    if (Atomics.load(words, region + IS_WIDE_WORD) !== 0) {
+      for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) add(into, words, at, bucket);
+      return;
+    }
+    // All but a few are zero, and a page has thousands of histograms.
+    const pairs = this.#pairs;
+    for (let pair = at >> 1, bucket = 0; bucket < BUCKET_COUNT; pair++, bucket += 2) {
+      if (pairs[pair] === 0) continue;
+      add(into, words, at, bucket);
+      add(into, words, at, bucket + 1);
     }
   }
+}
+
+function add(into: Float64Array, words: Uint32Array, at: number, bucket: number): void {
+  into[bucket] = (into[bucket] as number) + readCount(words, at + bucket, at + BUCKET_COUNT + bucket);
 }
 
 /**

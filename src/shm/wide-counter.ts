@@ -17,12 +17,15 @@ const HALF = 0x8000_0000;
 /**
  * One more.
  * @param low, high  indexes of the counter's words; this thread is their only writer
+ * @returns whether the high word was written, too: once in 2³¹ counts
  * @hot
  */
-export function countOne(words: Uint32Array, low: number, high: number): void {
+export function countOne(words: Uint32Array, low: number, high: number): boolean {
   const next = ((words[low] as number) + 1) >>> 0;
   words[low] = next;
-  if ((next & HALF_MASK) === 0) words[high] = (words[high] as number) + 1;
+  if ((next & HALF_MASK) !== 0) return false;
+  words[high] = (words[high] as number) + 1;
+  return true;
 }
 
 /** The count as it stands, from any thread. */

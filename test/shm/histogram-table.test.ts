@@ -38,7 +38,7 @@ t.test('the table in the header comment says what the constants say', async (t) 
   t.equal(rows.get('generations')?.offset, String(headerBytes));
   t.equal(plain(rows.get('region')?.offset), `${regionsByte} + r·w`);
   t.equal(numberIn(rows.get('region')?.rest ?? '', /r = ([\d,]+)/) || regionBytes, regionBytes);
-  for (const field of ['bankCount', 'bankOf', 'owners', 'ages', 'banks'] as const) {
+  for (const field of ['bankCount', 'isWide', 'bankOf', 'owners', 'ages', 'banks'] as const) {
     t.equal(plain(rows.get(field)?.offset), `region + ${region[field]}`);
   }
   t.equal(numberIn(rows.get('banks')?.field ?? '', /\[([\d,]+)\]/), BANK_COUNT);
@@ -142,6 +142,18 @@ t.test('a series that has got another name starts again; its bank is not told be
   t.equal(table.ownerOf(A, bank), 4);
   t.same(countsOf(table, A, bank, Span.REQUEST), []);
   t.same(countsOf(table, A, bank, Span.UPSTREAM), []);
+});
+
+t.test('counts past 2³¹ are read, whatever lies beside them', async (t) => {
+  const table = HistogramTable.create(1);
+  const { regionsByte, region } = histogramTableLayout;
+  const words = new Uint32Array(table.buffer);
+  const low = (regionsByte + region.banks) / 4 + bucketOf(700);
+  words[low] = 0xffff_ffff;
+  words[low + BUCKET_COUNT] = 1;
+  table.record(A, OTHER_BANK, Span.REQUEST, 700);
+  table.record(A, OTHER_BANK, Span.REQUEST, 5_000);
+  t.same(countsOf(table, A, OTHER_BANK, Span.REQUEST), [bucketOf(700), 2 ** 32, bucketOf(5_000), 1]);
 });
 
 t.test('memory that nobody has written is not resident', async (t) => {

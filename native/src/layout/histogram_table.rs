@@ -33,7 +33,8 @@ mirror! {
     /// What one worker records.
     struct HistogramRegion: 50405440 bytes {
         0 => bank_count: AtomicU32,
-        4 => _reserved: [u32; 15],
+        4 => is_wide: AtomicU32,
+        8 => _reserved: [u32; 14],
         64 => bank_of: [AtomicU32; SERIES_COUNT],
         65600 => owners: [AtomicU32; BANK_COUNT],
         69696 => ages: [AtomicU32; BANK_COUNT],

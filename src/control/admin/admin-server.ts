@@ -18,7 +18,7 @@ export class AdminServer {
   readonly #view: AdminView;
   readonly #server: Server;
   /** A page that is being made: scrapes that come meanwhile get the same one. */
-  #page: Promise<string> | undefined;
+  #page: Promise<Uint8Array> | undefined;
 
   constructor(view: AdminView) {
     this.#view = view;
@@ -70,16 +70,16 @@ export class AdminServer {
   }
 
   // What grows with the routes is made in the task pool: a page of 1,000 busy routes would hold up new connections here.
-  async #renderPage(): Promise<string> {
+  async #renderPage(): Promise<Uint8Array> {
     try {
-      return renderMetrics(this.#view) + (await this.#view.seriesMetrics());
+      return Buffer.concat([Buffer.from(renderMetrics(this.#view)), await this.#view.seriesMetrics()]);
     } finally {
       this.#page = undefined;
     }
   }
 }
 
-function send(res: ServerResponse, status: number, type: string, body: string): void {
+function send(res: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   res.writeHead(status, {
     'content-type': type.includes('charset') ? type : `${type}; charset=utf-8`,
     'content-length': Buffer.byteLength(body),

@@ -6,8 +6,8 @@ import type { RouteLatency } from '../metering/latency-summary.ts';
 export interface AdminView {
   readonly shm: SharedMemory;
   nowMs(): number;
-  /** The lines of /metrics that grow with the routes. */
-  seriesMetrics(): Promise<string>;
+  /** The lines of /metrics that grow with the routes, as UTF-8. */
+  seriesMetrics(): Promise<Uint8Array>;
   latencies(): Promise<readonly RouteLatency[]>;
   /** The longest delay of the main thread's event loop since the last call. */
   mainLoopDelayMs(): number;

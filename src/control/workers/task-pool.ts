@@ -25,7 +25,7 @@ export class TaskPool {
     return this.#compiler.run(task, { name: 'compile' });
   }
 
-  seriesMetrics(task: SeriesTask): Promise<string> {
+  seriesMetrics(task: SeriesTask): Promise<Uint8Array> {
     return this.#reader.run(task, { name: 'seriesMetrics' });
   }
 

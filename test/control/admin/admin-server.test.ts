@@ -57,7 +57,7 @@ t.test('scrapes that come at once share one page, and the next gets a new one', 
     seriesMetrics: async () => {
       made++;
       await new Promise((resolve) => setImmediate(resolve));
-      return `made ${made}\n`;
+      return Buffer.from(`made ${made}\n`);
     },
   });
   const pages = await Promise.all([1, 2, 3].map(async () => (await ask('/metrics')).text()));
@@ -82,7 +82,7 @@ t.test('/api/v1/latencies tells percentiles per route', async (t) => {
 t.test('a task pool that fails is said, and the next scrape tries again', async (t) => {
   let fails = true;
   const { ask } = await start(t, {
-    seriesMetrics: () => (fails ? Promise.reject(new Error('no thread')) : Promise.resolve('')),
+    seriesMetrics: () => (fails ? Promise.reject(new Error('no thread')) : Promise.resolve(new Uint8Array())),
     latencies: () => Promise.reject(new Error('no thread')),
   });
   t.equal((await ask('/metrics')).status, 500);
