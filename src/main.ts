@@ -19,6 +19,8 @@ export interface MainOptions {
  */
 export async function main({ config, workers, workerFile }: MainOptions): Promise<number> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
+  // Whoever read what is printed may be gone (sluice run | head); that is no reason for the gateway to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   // Before anything else: a signal that comes while the gateway starts must not end it half-made.
   const stopped = stopSignal();
   let reload = (): void => {};

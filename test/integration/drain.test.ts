@@ -68,6 +68,16 @@ for (const engine of ['uws', 'node'] as const) {
   });
 }
 
+t.test('A gateway whose output nobody reads any more drains like any other', async (t) => {
+  const upstream = await startUpstream(echo);
+  t.teardown(() => upstream.close());
+  const gateway = await startGatewayProcess(testConfig({ upstream: upstream.url, routes }));
+  gateway.closeOutput();
+  t.equal((await fetch(`${gateway.address}/one`)).status, 200);
+  gateway.signal('SIGHUP');
+  t.equal(await gateway.stop(), 0);
+});
+
 for (const engine of ['uws', 'node'] as const) {
   t.test(`A port that is taken ends the start with a sentence (${engine})`, async (t) => {
     const upstream = await startUpstream(echo);

@@ -18,6 +18,8 @@ export interface GatewayProcess {
   output(): string;
   /** Resolves when the output holds the text (again, past `from` characters). */
   waitForOutput(text: string, from?: number): Promise<void>;
+  /** Read nothing that it prints from now on: its pipes have no other end. */
+  closeOutput(): void;
   /** Replace sluice.yaml atomically. */
   writeConfig(yaml: string): Promise<void>;
   signal(signal: NodeJS.Signals): void;
@@ -70,6 +72,10 @@ export async function startGatewayProcess(yaml: string, options: GatewayProcessO
     file,
     output: output.text,
     waitForOutput: (text, from = 0) => output.waitFor(text, from, exited),
+    closeOutput() {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
     async writeConfig(next) {
       await writeFile(`${file}.next`, next);
       await rename(`${file}.next`, file);
