@@ -115,7 +115,7 @@ t.test('a good Content-Length is forwarded as one number, whatever stands around
 });
 
 t.test('a Transfer-Encoding other than chunked closes the connection', async (t) => {
-  const cut = ['gzip', 'gzip, chunked', 'xchunked', 'chunkedx', 'identity', '', 'chunked;x', '"chunked"', ',chunked'];
+  const cut = ['gzip', 'gzip, chunked', 'xchunked', 'chunkedx', 'identity', 'chunked;x', '"chunked"', ',chunked'];
   const refused = ['chunked, chunked', 'chunked, gzip', 'chunked,'];
   const cases: RawCase[] = cut.map((value) => ({
     name: `Transfer-Encoding: ${shown(value)}`,
@@ -131,6 +131,13 @@ t.test('a Transfer-Encoding other than chunked closes the connection', async (t)
       closes: true,
     });
   }
+  // The llhttp of Node 24 refuses an empty one by itself.
+  cases.push({
+    name: 'Transfer-Encoding: nothing',
+    send: post('Transfer-Encoding: \r\n', CHUNKED_HELLO + SMUGGLED),
+    expect: { uws: 'closed', node: ['400', 'closed'], row: 'unknown-end' },
+    closes: true,
+  });
   for (const two of ['chunked', 'identity', 'gzip', '']) {
     cases.push({
       name: `Transfer-Encoding: chunked, and again ${shown(two)}`,
@@ -206,7 +213,8 @@ t.test(
       cases.push({
         name: shown(header),
         send: post(`${header}\r\n`, body),
-        expect: { uws: 'forwarded', node: '400', row: 'trailing-tab' },
+        // The llhttp of Node 24 takes it for the white space that it is.
+        expect: { uws: 'forwarded', node: ['400', 'forwarded'], row: 'trailing-tab' },
         sees: { body: 'hello' },
       });
     }
