@@ -60,7 +60,7 @@ export async function runCommand(
   try {
     signal.throwIfAborted();
     const status = await probeTarget(target.url, options.request);
-    if (status >= 400) terminal.progress.write(`${target.url} answers ${status} to a first request\n`);
+    terminal.progress.write(`${name} against ${target.url}, which answers ${status}\n`);
     result = await runScenario({
       scenario,
       settings,

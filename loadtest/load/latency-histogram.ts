@@ -59,7 +59,9 @@ export class LatencyHistogram {
    * @returns milliseconds; 0 when nothing was recorded
    */
   percentileMs(percentile: number): number {
-    return this.count === 0 ? 0 : this.#histogram.getValueAtPercentile(percentile) / 1000;
+    if (this.count === 0) return 0;
+    // The histogram gives a bucket's upper end, which may lie beyond the slowest answer.
+    return Math.min(this.#histogram.getValueAtPercentile(percentile), this.#histogram.maxValue) / 1000;
   }
 
   reset(): void {

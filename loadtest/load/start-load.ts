@@ -28,7 +28,7 @@ export interface Load {
   stop(): void;
 }
 
-interface Lane {
+export interface Lane {
   readonly connectionCount: number;
   readonly ratePerSecond: number;
   readonly delayMs: number;

@@ -22,7 +22,7 @@ export function textReport(result: LoadTestResult): string {
 export function summaryRows(result: LoadTestResult): readonly (readonly [name: string, value: string])[] {
   const { counts, latencyMs, settings } = result;
   const rate = settings.ratePerSecond === 0 ? 'as fast as answers come' : `${settings.ratePerSecond} requests/s`;
-  const perSecond = (counts.answered * 1000) / result.elapsedMs;
+  const perSecond = result.elapsedMs === 0 ? 0 : (counts.answered * 1000) / result.elapsedMs;
   return [
     ['target', `${result.method} ${result.url}${result.isOwnTarget ? ' (started for this run)' : ''}`],
     ['asked for', `${printNumber(settings.durationMs / 1000)} s, ${settings.connectionCount} connections, ${rate}`],

@@ -3,12 +3,13 @@
 import { LatencyHistogram } from '../load/latency-histogram.ts';
 import { baseSettings, type Scenario, type ScenarioContext } from '../scenario.ts';
 import { medianMib, watchMemory } from '../target/watch-memory.ts';
-import { type SlowEnd, type SlowKind, startSlowConnection } from './slow-connections.ts';
+import { type SlowConnection, type SlowEnd, type SlowKind, startSlowConnection } from './slow-connections.ts';
 
 const KINDS: readonly SlowKind[] = ['head', 'body', 'reader'];
 // A third of the run without slow clients, to compare with; then they take two thirds of what is left, and the rest is grace.
 const QUIET_SHARE = 1 / 3;
 const SLOW_SHARE = 2 / 3;
+const RAMP_SHARE = 1 / 4;
 
 export const slowClients: Scenario = {
   name: 'slow-clients',
@@ -77,19 +78,31 @@ export const slowClients: Scenario = {
   },
 };
 
+/** Opens them one after the other, so that the connects are no spike, and waits for the end of each. */
 async function runSlowOnes(context: ScenarioContext, endMs: number): Promise<Readonly<Record<SlowEnd, number>>> {
-  const { settings, request, target, signal } = context;
+  const { settings, request, target, signal, wait } = context;
+  const startMs = performance.now();
   const ends = { served: 0, left: 0, cut: 0, open: 0 };
-  const connections = Array.from({ length: settings.slowConnectionCount }, (_, index) => {
-    const kind = KINDS[index % KINDS.length] as SlowKind;
-    const url = kind === 'reader' ? target.longUrl : target.url;
-    return startSlowConnection({ kind, url, headers: request.headers, slowMs: endMs * SLOW_SHARE, endMs });
-  });
+  const connections: SlowConnection[] = [];
   const giveUp = (): void => {
     for (const connection of connections) connection.giveUp();
   };
   signal.addEventListener('abort', giveUp);
-  for (const { ended } of connections) ends[await ended]++;
-  signal.removeEventListener('abort', giveUp);
-  return ends;
+  try {
+    for (let index = 0; index < settings.slowConnectionCount; index++) {
+      const kind = KINDS[index % KINDS.length] as SlowKind;
+      const url = kind === 'reader' ? target.longUrl : target.url;
+      const leftMs = endMs - (performance.now() - startMs);
+      connections.push(
+        startSlowConnection({ kind, url, headers: request.headers, slowMs: leftMs * SLOW_SHARE, endMs: leftMs }),
+      );
+      await wait((endMs * RAMP_SHARE) / settings.slowConnectionCount);
+    }
+    for (const { ended } of connections) ends[await ended]++;
+    return ends;
+  } finally {
+    // Whatever ended this: no connection outlives it.
+    giveUp();
+    signal.removeEventListener('abort', giveUp);
+  }
 }
