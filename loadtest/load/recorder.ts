@@ -1,8 +1,7 @@
 // Collects what became of every request of a run: counts, the latencies of all answers, and a series over time.
 
 import { LatencyHistogram } from './latency-histogram.ts';
-import type { LoadEvents } from './start-load.ts';
-import type { Answer } from './watch-client.ts';
+import type { Answer, ClientEvents } from './watch-client.ts';
 
 /** What happened within one slice of time. */
 export interface Slice {
@@ -32,7 +31,7 @@ export type Clock = () => number;
 const SLICE_COUNT_MAX = 600;
 const SLICE_MS_MIN = 250;
 
-export class Recorder implements LoadEvents {
+export class Recorder implements ClientEvents {
   readonly latencies = new LatencyHistogram();
   /** By status, or by why there was none. */
   readonly outcomes = new Map<string, number>();

@@ -4,7 +4,7 @@
 // constant rate, the load is split over lanes: autocannon instances that start one after the other within the first second.
 
 import autocannon, { type Client } from 'autocannon';
-import { type Answer, type ClientEvents, watchClient } from './watch-client.ts';
+import { type ClientEvents, watchClient } from './watch-client.ts';
 
 export interface LoadOptions {
   readonly url: string;
@@ -15,10 +15,6 @@ export interface LoadOptions {
   /** Over all connections; 0 for as fast as answers come. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
-}
-
-export interface LoadEvents extends ClientEvents {
-  onAnswer(answer: Answer): void;
 }
 
 export interface Load {
@@ -43,7 +39,7 @@ const SAMPLE_MS = 100;
 const FAILURE_COUNT_MAX = 1_000;
 const REQUEST_COUNT_MAX = 100_000_000;
 
-export function startLoad(options: LoadOptions, events: LoadEvents): Load {
+export function startLoad(options: LoadOptions, events: ClientEvents): Load {
   const stops = new Set<() => void>();
   let isStopped = false;
   const lanes = planLanes(options).map(async (lane) => {
@@ -81,7 +77,7 @@ function share(total: number, count: number, index: number): number {
 function runLane(
   options: LoadOptions,
   lane: Lane & { readonly durationMs: number },
-  events: LoadEvents,
+  events: ClientEvents,
   stops: Set<() => void>,
 ): Promise<void> {
   const isPaced = lane.ratePerSecond > 0;

@@ -43,7 +43,7 @@ export const slowClients: Scenario = {
     const slowFromMs = startMs + quietMs;
     const alone = new LatencyHistogram();
     const beside = new LatencyHistogram();
-    const memory = watchMemory(target);
+    const memory = watchMemory(target, settings.durationMs);
     try {
       const normal = load({
         onAnswer({ sentMs, arrivedMs, intervalMs }) {

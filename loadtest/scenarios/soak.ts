@@ -37,7 +37,7 @@ export const soak: Scenario = {
     const thirdMs = (endMs - warmMs) / 3;
     const first = new LatencyHistogram();
     const last = new LatencyHistogram();
-    const memory = watchMemory(target);
+    const memory = watchMemory(target, settings.durationMs);
     try {
       await load({
         onAnswer({ sentMs, arrivedMs, intervalMs }) {

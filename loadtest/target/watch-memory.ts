@@ -14,10 +14,17 @@ export interface MemoryWatch {
   stop(): void;
 }
 
-const INTERVAL_MS = 500;
+const INTERVAL_MS_MAX = 1_000;
+const INTERVAL_MS_MIN = 100;
+// Some for every third of a run, however short.
+const SAMPLE_COUNT_WANTED = 40;
 
-/** Takes a sample now and every half second; none where the target does not say its memory. */
-export function watchMemory(target: Target): MemoryWatch {
+/**
+ * Takes a sample now, and one a second; more in a short run. None where the target does not say its memory.
+ * @param durationMs  of the run
+ */
+export function watchMemory(target: Target, durationMs: number): MemoryWatch {
+  const intervalMs = Math.min(INTERVAL_MS_MAX, Math.max(INTERVAL_MS_MIN, durationMs / SAMPLE_COUNT_WANTED));
   const samples: MemorySample[] = [];
   let isReading = false;
   const read = async (): Promise<void> => {
@@ -29,7 +36,7 @@ export function watchMemory(target: Target): MemoryWatch {
     if (mib !== undefined) samples.push({ atMs: performance.now(), mib });
   };
   void read();
-  const timer = setInterval(() => void read(), INTERVAL_MS);
+  const timer = setInterval(() => void read(), intervalMs);
   return { samples, stop: () => clearInterval(timer) };
 }
 

@@ -125,7 +125,7 @@ t.test(
       url: free,
       admin: own.adminUrl,
       request: { method: 'POST', headers: { 'x-load': 'test' }, body: 'some' },
-      settings: { durationMs: 1_500 },
+      settings: { durationMs: 2_000 },
     });
     t.equal(soak.isPassed, true, 'memory is known from /metrics');
 
