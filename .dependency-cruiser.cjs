@@ -37,7 +37,7 @@ module.exports = {
       name: 'no-test-tools-in-the-product',
       comment: 'What runs in production is a dependency, not a devDependency.',
       severity: 'error',
-      from: { path: '^(src|workers)/' },
+      from: { path: '^(src|workers|loadtest)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
     {
@@ -45,7 +45,37 @@ module.exports = {
       comment: 'src and workers import nothing of what is around them.',
       severity: 'error',
       from: { path: '^(src|workers)/' },
-      to: { path: '^(test|bench|loadtest|examples|scripts|portal|docs|dist)/' },
+      to: { path: '^(test|bench|examples|scripts|portal|docs|dist)/' },
+    },
+    {
+      name: 'one-door-to-the-load-tests',
+      comment:
+        '`sluice loadtest` ships them, and loads them when it is called; no other command or thread pays for them.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/cli/loadtest\\.ts$' },
+      to: { path: '^loadtest/' },
+    },
+    {
+      name: 'load-tests-stand-outside',
+      comment: 'They meet the gateway as its clients do: through its port, its file and its command line.',
+      severity: 'error',
+      from: { path: '^loadtest/' },
+      to: { path: '^(src|workers|test|bench|examples|scripts|portal)/', pathNot: '^src/base/' },
+    },
+    {
+      name: 'owners-of-autocannon',
+      severity: 'error',
+      from: { path: '^(src|workers|loadtest)/', pathNot: '^loadtest/load/' },
+      to: { path: '(^|/)node_modules/autocannon/' },
+    },
+    {
+      name: 'owners-of-hdr-histogram',
+      severity: 'error',
+      from: {
+        path: '^(src|workers|loadtest)/',
+        pathNot: ['^loadtest/load/', '^src/gateway/telemetry/latency-reader\\.ts$', '^src/control/metering/'],
+      },
+      to: { path: '(^|/)node_modules/hdr-histogram-js/' },
     },
     {
       name: 'portal-talks-http',

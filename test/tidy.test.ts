@@ -31,7 +31,10 @@ function withoutComments(source: string): string {
   return source.replace(/^[ \t]*\/\*[\s\S]*?\*\/|(?:^|\s)\/\/.*$/gm, '');
 }
 
-const product = [...list('src', /\.ts$/), ...list('workers', /\.ts$/), ...list('portal', /\.tsx?$/)];
+const product = [
+  ...['src', 'workers', 'loadtest'].flatMap((room) => list(room, /\.ts$/)),
+  ...list('portal', /\.tsx?$/),
+];
 
 t.test('the rules below see the product', async (t) => {
   t.ok(product.includes('src/gateway/pipeline/errors.ts'));
@@ -129,14 +132,23 @@ const offenders: Readonly<Record<string, readonly [source: string, ...rules: str
   ],
   'src/control/workers/a.ts': ["import 'piscina';"],
   'src/main.ts': [
-    "import './cli/a.ts'; import '../test/a.ts'; import 'typescript';",
+    "import './cli/a.ts'; import '../test/a.ts'; import '../loadtest/run-command.ts'; import 'typescript';",
     'product-stands-alone',
+    'one-door-to-the-load-tests',
     'no-test-tools-in-the-product',
   ],
   'src/cli/a.ts': ["import './b.ts'; import './nothing.ts';", 'resolvable', 'no-cycles'],
   // A cycle is reported once.
   'src/cli/b.ts': ["import './a.ts'; import '../utils/a.ts';", 'no-junk-rooms'],
   'src/utils/a.ts': ['export {};'],
+  'src/cli/loadtest.ts': ["import '../../loadtest/run-command.ts';"],
+  'loadtest/run-command.ts': [
+    "import '../src/base/a.ts'; import '../src/gateway/snapshot.ts'; import 'autocannon'; import 'typescript';",
+    'load-tests-stand-outside',
+    'owners-of-autocannon',
+    'no-test-tools-in-the-product',
+  ],
+  'loadtest/load/a.ts': ["import 'autocannon';"],
   'test/a.ts': ['export {};'],
   'portal/a.ts': ["import '../src/main.ts';", 'portal-talks-http'],
   'workers/gateway.worker.ts': [
@@ -158,7 +170,7 @@ t.test('every rule about imports catches what it forbids, and only that', async 
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 
   const cruiser = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
-  const args = [cruiser, '--output-type', 'json', 'src', 'workers', 'portal'];
+  const args = [cruiser, '--output-type', 'json', 'src', 'workers', 'portal', 'loadtest'];
   // Its exit code is the number of errors.
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, maxBuffer: 1e8 }).catch(
     (error: unknown) => error as { stdout: string },

@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addLoadtestCommand } from './loadtest.ts';
 
 const EXIT_USAGE = 2;
 const WORKER_COUNT_MAX = 64;
@@ -56,6 +57,7 @@ function buildProgram(): Command {
       const { check } = await import('./check.ts');
       process.exitCode = await check(file, { json: options.json === true }, terminal());
     });
+  addLoadtestCommand(program);
   return program;
 }
 

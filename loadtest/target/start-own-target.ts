@@ -1,0 +1,53 @@
+// A gateway (`sluice run`) and its upstream, each a process of its own, on free ports, in a temporary folder.
+
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Child, startChild } from './child-process.ts';
+import { gatewayYaml, type OwnGateway } from './gateway-yaml.ts';
+import type { Target } from './target.ts';
+
+const cli = fileURLToPath(new URL('../../src/cli/sluice.js', import.meta.url));
+const upstreamScript = fileURLToPath(new URL('./upstream.js', import.meta.url));
+
+/**
+ * @param own  what the gateway holds, by revision
+ * @throws when one of the two does not start; nothing is left behind
+ */
+export async function startOwnTarget(own: (revision: number) => OwnGateway): Promise<Target> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-loadtest-'));
+  const children: Child[] = [];
+  const start = (args: readonly string[]): Child => {
+    const child = startChild(args);
+    children.push(child);
+    return child;
+  };
+  const close = async (): Promise<void> => {
+    // The gateway first: without its upstream it would answer what was not asked.
+    for (const child of children.reverse()) await child.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const [, upstreamUrl] = await start([upstreamScript]).waitForLine(/^upstream on (\S+)$/m);
+    const file = join(folder, 'sluice.yaml');
+    const write = async (revision: number): Promise<void> => {
+      await writeFile(`${file}.next`, gatewayYaml(own(revision), upstreamUrl as string));
+      await rename(`${file}.next`, file);
+    };
+    await write(0);
+    const gateway = start([cli, 'run', '-c', file]);
+    const [, address, adminUrl] = await gateway.waitForLine(/^listening on (\S+)\nadmin on (\S+)$/m);
+    return {
+      url: `${address}/load`,
+      longUrl: `${address}/long`,
+      adminUrl,
+      pid: gateway.pid,
+      config: { write, restore: () => write(0) },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

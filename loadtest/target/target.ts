@@ -1,0 +1,23 @@
+// What a scenario points its load at: a gateway that it started itself, or any address.
+
+/** sluice.yaml, to be written again and again. */
+export interface ConfigFile {
+  /** Writes it so that it differs from every revision before. */
+  write(revision: number): Promise<void>;
+  /** As it was found. */
+  restore(): Promise<void>;
+}
+
+export interface Target {
+  /** Where every request goes, with its path. */
+  readonly url: string;
+  /** A long answer, for those who read slowly. */
+  readonly longUrl: string;
+  /** The gateway's admin address, where it is known. */
+  readonly adminUrl: string | undefined;
+  /** The gateway's process, where it is known and on this machine. */
+  readonly pid: number | undefined;
+  readonly config: ConfigFile | undefined;
+  /** Ends what was started for it. */
+  close(): Promise<void>;
+}
