@@ -14,7 +14,8 @@ const GATEWAY_FOR_CONTROL = [
   '^src/gateway/pipeline/(errors|stages)\\.ts$',
   '^src/gateway/router/compile-trie\\.ts$',
   '^src/gateway/limiter/',
-  '^src/gateway/telemetry/read-[^/]+\\.ts$',
+  // Spans as they travel, and the arithmetic of the sampler.
+  '^src/gateway/telemetry/(read-[^/]+|sampler|span-data)\\.ts$',
 ];
 
 module.exports = {
@@ -106,7 +107,7 @@ module.exports = {
       from: { path: '^workers/task\\.worker\\.ts$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|apidocs|metering)/'],
+        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|telemetry|apidocs|metering)/'],
       },
     },
     {

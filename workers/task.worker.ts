@@ -2,7 +2,10 @@
 
 import { type CompileTask, compileFile } from '../src/control/releases/compile-file.ts';
 import type { CompileAnswer } from '../src/control/releases/publisher.ts';
+import { exportSpans } from '../src/control/telemetry/export-spans.ts';
 
 export default function taskWorker(task: CompileTask): Promise<CompileAnswer> {
   return compileFile(task);
 }
+
+export { exportSpans };

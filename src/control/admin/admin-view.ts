@@ -1,6 +1,7 @@
 // What the admin port may look at. main.ts fills it from the parts that it wires together.
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 
 export interface AdminView {
   readonly shm: SharedMemory;
@@ -15,6 +16,8 @@ export interface AdminView {
   reloadsRefused(): number;
   arenaBytes(): number;
   limitOverflows(): number;
+  /** What became of the spans that the workers handed over. */
+  spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */
   notReady(): readonly string[];
 }

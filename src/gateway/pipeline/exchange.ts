@@ -4,7 +4,8 @@
 import type { DataPlane } from '../data-plane.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
-import type { ConsumerPlan } from '../snapshot.ts';
+import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
+import type { TraceContext } from '../telemetry/trace-context.ts';
 
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
 export type HeaderList = string[];
@@ -129,6 +130,20 @@ export class Exchange {
   clientGone = false;
   /** The answer's head is on its way: from here on an error can only cut the connection. */
   headSent = false;
+  /** The client's connection was cut: by the gateway, or because the client had left. */
+  isCut = false;
+
+  // For telemetry: readings of the clock (microseconds), 0 when that did not happen.
+  /** When the request was sent upstream, the last time. */
+  sentUs = 0;
+  /** When the head of the upstream's answer came. */
+  answerUs = 0;
+  /** When the exchange ended. */
+  endUs = 0;
+  /** Where it was sent to. */
+  target: TargetPlan | undefined = undefined;
+  /** Set when it is sampled. */
+  trace: TraceContext | undefined = undefined;
 
   // Parking (parking.ts) and deadlines (deadlines.ts) keep their links here, so that waiting allocates nothing.
   parkKey = '';
