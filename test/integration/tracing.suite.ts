@@ -76,6 +76,7 @@ export async function tracingSuite(engine: Engine): Promise<void> {
   t.test(`a collector that is down harms no request (${engine})`, (t) => downTest(t, engine));
   t.test(`a reload turns tracing on and off (${engine})`, (t) => reloadTest(t, engine));
   t.test(`what is left when the gateway stops goes out (${engine})`, (t) => drainTest(t, engine));
+  t.test(`a collector that never answers does not hold up the end (${engine})`, (t) => hangingTest(t, engine));
 }
 
 async function spansTests(t: Test, engine: Engine): Promise<void> {
@@ -208,4 +209,16 @@ async function drainTest(t: Test, engine: Engine): Promise<void> {
   for (let n = 0; n < 3; n++) await sendRequest(gateway.port, '/orders/1');
   t.equal(await gateway.stop(), 0);
   t.equal(collector.spans.length, 8);
+}
+
+async function hangingTest(t: Test, engine: Engine): Promise<void> {
+  const collector = await startTestCollector(t);
+  collector.replies = ['never', 'never', 'never'];
+  const { gateway } = await startRig(t, engine, section(collector, 'sample: 100%'));
+  await sendRequest(gateway.port, '/orders/1');
+  const fromMs = performance.now();
+  t.equal(await gateway.stop(), 0);
+  // An export may take 10 s; the end waits for 2 s of them.
+  t.ok(performance.now() - fromMs < 9_000);
+  t.same(collector.spans, []);
 }

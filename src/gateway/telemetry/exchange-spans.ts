@@ -1,5 +1,7 @@
 // The spans of an exchange that has ended: one of its own, and one of the part that the upstream took. Names and attributes
 // are OpenTelemetry's semantic conventions for HTTP, with sluice.* besides. Queries are left out: they carry secrets.
+//
+// Spans are written out whole: with the fields they share spread into them, one took 15 µs instead of 0.1 (measured).
 
 import { errorCodes } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -46,13 +48,16 @@ function serverSpan(x: Exchange, trace: TraceContext): SpanData {
   // A method that nobody knows is no name: every client could make up another.
   const verb = method === x.method ? method : 'HTTP';
   return {
-    ...placeOf(x, trace),
+    traceId: trace.traceId,
     spanId: trace.serverSpanId,
     parentSpanId: trace.parentSpanId,
     isParentRemote: trace.parentSpanId !== '',
+    flags: trace.flags,
+    traceState: traceStateOf(x, trace),
     name: route === undefined ? verb : `${verb} ${route.path}`,
     kind: SpanKind.SERVER,
     startUs: x.startUs,
+    endUs: x.endUs,
     answerUs: 0,
     // An answer 4xx is the client's failure, not this span's.
     isFailed: x.status >= 500 || isBroken(x),
@@ -72,27 +77,25 @@ function clientSpan(x: Exchange, trace: TraceContext): SpanData {
   const error = errorOf(x, 400);
   if (error !== '') attributes['error.type'] = error;
   return {
-    ...placeOf(x, trace),
+    traceId: trace.traceId,
     spanId: trace.clientSpanId,
     parentSpanId: trace.serverSpanId,
     isParentRemote: false,
+    flags: trace.flags,
+    traceState: traceStateOf(x, trace),
     name: methodOf(x) === x.method ? x.method : 'HTTP',
     kind: SpanKind.CLIENT,
     startUs: x.sentUs,
+    endUs: x.endUs,
     answerUs: x.answerUs,
     isFailed: error !== '',
     attributes,
   };
 }
 
-function placeOf(x: Exchange, trace: TraceContext) {
+function traceStateOf(x: Exchange, trace: TraceContext): string {
   const traceState = trace.parentSpanId === '' ? '' : x.headerValues('tracestate');
-  return {
-    traceId: trace.traceId,
-    flags: trace.flags,
-    traceState: traceState.length > TRACE_STATE_CHARS_MAX ? '' : traceState,
-    endUs: x.endUs,
-  };
+  return traceState.length > TRACE_STATE_CHARS_MAX ? '' : traceState;
 }
 
 /** @param failedFrom  the lowest status that is a failure @returns error.type; '' for none */
