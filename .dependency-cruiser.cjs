@@ -14,7 +14,8 @@ const GATEWAY_FOR_CONTROL = [
   '^src/gateway/pipeline/(errors|stages)\\.ts$',
   '^src/gateway/router/compile-trie\\.ts$',
   '^src/gateway/limiter/',
-  '^src/gateway/telemetry/[^/]+-reader\\.ts$',
+  // What reads the telemetry, spans as they travel, and the arithmetic of the sampler.
+  '^src/gateway/telemetry/([^/]+-reader|sampler|span-data)\\.ts$',
 ];
 
 module.exports = {
@@ -136,7 +137,7 @@ module.exports = {
       from: { path: '^workers/task\\.worker\\.ts$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|apidocs|metering)/'],
+        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|telemetry|apidocs|metering)/'],
       },
     },
     {

@@ -15,6 +15,7 @@ import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts
 import { ConfigWatcher } from './control/releases/config-watcher.ts';
 import { type CompileAnswer, Publisher } from './control/releases/publisher.ts';
 import { Reloader } from './control/releases/reloader.ts';
+import { SpanForwarder } from './control/telemetry/span-forwarder.ts';
 import { ListenerPlan } from './control/workers/listener-plan.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
 import { WorkerFleet } from './control/workers/worker-fleet.ts';
@@ -68,8 +69,11 @@ interface Parts {
   readonly fleet: WorkerFleet;
   readonly publisher: Publisher;
   readonly reloader: Reloader;
+  readonly spans: SpanForwarder;
 }
 
+// At the end: how long spans that are left may take to be exported.
+const SPANS_FLUSH_MS = 2_000;
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
 const ATTACH_TIMEOUT_MS = 10_000;
 const LOOP_DELAY_RESOLUTION_MS = 20;
@@ -117,6 +121,7 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
     distributor: acceptors,
     listenersOf: (worker) => plan.listenersOf(worker),
     snapshots: () => publisher.snapshots(),
+    onSpans: (batch) => spans.add(batch),
     onHopeless: (worker, lateMs) => {
       log('error', `worker ${worker} has hung for ${Math.round(lateMs)} ms: the process ends, to be started again`);
       process.kill(process.pid, 'SIGKILL');
@@ -137,11 +142,17 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
   const reloader = new Reloader(publisher, gateway, log);
-  return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader };
+  const spans = new SpanForwarder({
+    export: (task) => tasks.exportSpans(task),
+    tracing: () => reloader.gateway.tracing,
+    clock,
+    log,
+  });
+  return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans };
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader } = parts;
+  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader, spans } = parts;
   const admin = new AdminServer(adminView(parts, tasks));
   let uwsPorts: readonly number[];
   let adminPort: number;
@@ -184,12 +195,13 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await fleet.drain(reloader.gateway.drainTimeoutMs);
       acceptors.close();
       admin.close();
+      await spans.flush(SPANS_FLUSH_MS);
       await tasks.close();
     },
   };
 }
 
-function adminView({ shm, clock, publisher, fleet, reloader }: Parts, tasks: TaskPool): AdminView {
+function adminView({ shm, clock, publisher, fleet, reloader, spans }: Parts, tasks: TaskPool): AdminView {
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -215,6 +227,7 @@ function adminView({ shm, clock, publisher, fleet, reloader }: Parts, tasks: Tas
     reloadsRefused: () => reloader.refused,
     arenaBytes: () => publisher.arenaBytes,
     limitOverflows: () => totalOverflows(shm),
+    spans: () => spans.counts,
     notReady: () => notReady(fleet, shm),
   };
 }

@@ -5,6 +5,7 @@ import type { RouteLatency } from '../src/control/metering/latency-summary.ts';
 import type { SeriesTask } from '../src/control/metering/series-metrics.ts';
 import type { CompileTask } from '../src/control/releases/compile-file.ts';
 import type { CompileAnswer } from '../src/control/releases/publisher.ts';
+import type { ExportAnswer, ExportTask } from '../src/control/telemetry/export-spans.ts';
 
 export async function compile(task: CompileTask): Promise<CompileAnswer> {
   const { compileFile } = await import('../src/control/releases/compile-file.ts');
@@ -19,4 +20,9 @@ export async function seriesMetrics(task: SeriesTask): Promise<Uint8Array> {
 export async function latencies(task: SeriesTask): Promise<readonly RouteLatency[]> {
   const { latencySummary } = await import('../src/control/metering/latency-summary.ts');
   return latencySummary(task);
+}
+
+export async function exportSpans(task: ExportTask): Promise<ExportAnswer> {
+  const { exportSpans: send } = await import('../src/control/telemetry/export-spans.ts');
+  return send(task);
 }

@@ -15,6 +15,8 @@ import { requestId } from './pipeline/request-id.ts';
 import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import { RouteMatch } from './router/match-route.ts';
+import { traceOf } from './telemetry/trace-context.ts';
+import { Tracer } from './telemetry/tracer.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 
@@ -33,6 +35,7 @@ export class DataPlane {
   readonly pools: TransportPools;
   readonly deadlines: Deadlines;
   readonly parking: Parking;
+  readonly tracer: Tracer;
   /** Reused by every match. */
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
@@ -50,6 +53,7 @@ export class DataPlane {
     this.clock = options.clock;
     this.pools = new TransportPools(options.createTransport);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
+    this.tracer = new Tracer(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
   }
@@ -96,6 +100,8 @@ export class DataPlane {
     x.clientAddress = x.peerTrusted
       ? x.snapshot.trustedProxies.clientOf(x.peerAddress, x.headerValues('x-forwarded-for'))
       : x.peerAddress;
+    const { tracing } = x.snapshot;
+    if (tracing !== undefined) x.trace = traceOf(x, tracing);
   }
 
   /** Give back what an exchange held. Called by finish() only. @hot */

@@ -118,6 +118,8 @@ class GatewayWorker {
       this.#loopDelaySinceMs = nowMs;
     }
     this.#plane.tick();
+    this.#plane.tracer.readTime(nowMs * 1_000, Date.now());
+    this.#sendSpans(false);
     if (this.#drainUntilMs > 0) this.#lookWhetherDrained(nowMs);
   }
 
@@ -126,6 +128,7 @@ class GatewayWorker {
     if (busy) this.#quietSinceMs = nowMs;
     if (nowMs - this.#quietSinceMs < QUIET_MS && nowMs < this.#drainUntilMs) return;
     this.#drainUntilMs = 0;
+    this.#sendSpans(true);
     this.#send({ type: 'drained', cut: this.#plane.inFlight + this.#plane.flushing });
   }
 
@@ -145,12 +148,24 @@ class GatewayWorker {
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     process.off('uncaughtException', this.#onUncaught);
+    this.#sendSpans(true);
     this.#port.close();
     this.#onEnd();
   }
 
   #send(message: FromWorker): void {
     this.#port.postMessage(message);
+  }
+
+  /** One batch a tick; @param all  everything there is, at the end */
+  #sendSpans(all: boolean): void {
+    for (;;) {
+      const batch = this.#plane.tracer.take(this.#clock.nowUs(), all);
+      if (batch === undefined) return;
+      const message: FromWorker = { type: 'spans', batch };
+      this.#port.postMessage(message, [batch.bytes.buffer]);
+      if (!all) return;
+    }
   }
 
   #nowMs(): number {

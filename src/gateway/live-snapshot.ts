@@ -9,7 +9,7 @@ import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
 import { RouteMatcher } from './router/match-route.ts';
-import type { GatewayPlan, RoutePlan } from './snapshot.ts';
+import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
 
@@ -31,6 +31,8 @@ export class LiveSnapshot {
   readonly matcher: RouteMatcher;
   readonly consumers: Consumers;
   readonly trustedProxies: TrustedProxies;
+  /** undefined: nothing is traced. */
+  readonly tracing: TracingPlan | undefined;
   /** Exchanges that use it. */
   inFlight = 0;
   readonly #plane: DataPlane;
@@ -45,6 +47,7 @@ export class LiveSnapshot {
     this.plan = unpack(arena.gatewayPlan()) as GatewayPlan;
     this.matcher = new RouteMatcher(arena.trieWords());
     this.consumers = new Consumers(arena);
+    this.tracing = this.plan.tracing;
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);
     this.#routes = new Array<LiveRoute | undefined>(arena.get('routeCount')).fill(undefined);
     let target = 0;

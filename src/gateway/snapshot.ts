@@ -9,6 +9,16 @@ export interface GatewayPlan {
   /** CIDR blocks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly upstreams: readonly UpstreamPlan[];
+  /** Absent: nothing is traced. */
+  readonly tracing?: TracingPlan;
+}
+
+/** Which exchanges are kept as spans. Where they go is the main thread's to know. */
+export interface TracingPlan {
+  /** The sampler's threshold (sampler.ts): 0 keeps all that begin here, 2³² none. */
+  readonly rejectBelow: number;
+  /** What took so long is kept, sampled or not; infinite for never. */
+  readonly slowUs: number;
 }
 
 export interface UpstreamPlan {
@@ -38,6 +48,8 @@ export interface TargetPlan {
 export interface RoutePlan {
   readonly service: string;
   readonly route: string;
+  /** As it is configured, the service's prefix included: /shop/v1/orders/{id} */
+  readonly path: string;
   /** Index in GatewayPlan.upstreams. */
   readonly upstream: number;
   /** Segments at the path's start to drop before it is forwarded (stripPath). */

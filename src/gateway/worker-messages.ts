@@ -1,6 +1,8 @@
 // What the main thread and a gateway worker say to each other, over one MessagePort per worker. Data only, so that the
 // control plane may know it.
 
+import type { SpanBatch } from './telemetry/span-data.ts';
+
 export interface RequestLimits {
   readonly headerBytesMax: number;
   /** Refuse bodies of unknown length (411). */
@@ -55,6 +57,8 @@ export type FromWorker =
    */
   | { readonly type: 'ready'; readonly descriptors: readonly number[]; readonly ports: readonly number[] }
   | { readonly type: 'stopped-listening' }
+  /** Spans that have ended; the bytes are transferred. */
+  | { readonly type: 'spans'; readonly batch: SpanBatch }
   /** @property cut  exchanges that did not finish in time */
   | { readonly type: 'drained'; readonly cut: number }
   /** An error that nobody caught: take me out of distribution. */

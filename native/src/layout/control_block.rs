@@ -32,7 +32,10 @@ mirror! {
         20 => parked: AtomicU32,
         24 => epoch: AtomicU32,
         28 => loop_delay_us: AtomicU32,
-        32 => _reserved: [u32; 24],
+        32 => _reserved: [u32; 2],
+        40 => spans_dropped: AtomicU32,
+        44 => spans: AtomicU32,
+        48 => _reserved_2: [u32; 20],
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

@@ -2,6 +2,7 @@
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
+import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 
 export interface AdminView {
   readonly shm: SharedMemory;
@@ -19,6 +20,8 @@ export interface AdminView {
   reloadsRefused(): number;
   arenaBytes(): number;
   limitOverflows(): number;
+  /** What became of the spans that the workers handed over. */
+  spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */
   notReady(): readonly string[];
 }

@@ -23,17 +23,14 @@ export function renderMetrics(view: AdminView): string {
   page.add('sluice_limit_overflow_total', 'counter', 'Limit decisions taken on an overflow slot (stricter).', [
     [{}, view.limitOverflows()],
   ]);
+  renderSpans(page, view);
   renderProcess(page);
   return page.text();
 }
 
 function renderWorkers(page: MetricsPage, view: AdminView): void {
   const control = view.shm.control;
-  const perWorker = (read: (worker: WorkerIndex) => number): Sample[] =>
-    Array.from({ length: control.workerCount }, (_, worker) => [
-      { worker: String(worker) },
-      read(worker as WorkerIndex),
-    ]);
+  const perWorker = (read: (worker: WorkerIndex) => number) => samplesPerWorker(view, read);
   page.add('sluice_snapshot_epoch', 'gauge', 'Number of the snapshot that a worker uses.', [
     ...perWorker((worker) => control.read(worker, 'epoch')),
   ]);
@@ -81,6 +78,36 @@ function renderTargets(page: MetricsPage, view: AdminView): void {
       return [{ upstream, target }, view.shm.targets.isOut(index as TargetIndex, nowMs) ? 0 : 1];
     }),
   );
+}
+
+/** Workers count modulo 2³²: whoever computes rates takes the step to 0 for a restart, which it may. */
+function renderSpans(page: MetricsPage, view: AdminView): void {
+  const { control } = view.shm;
+  page.add(
+    'sluice_spans_total',
+    'counter',
+    'Trace spans that a worker kept.',
+    samplesPerWorker(view, (worker) => control.read(worker, 'spans') >>> 0),
+  );
+  page.add(
+    'sluice_spans_dropped_total',
+    'counter',
+    'Trace spans for which a worker had no room.',
+    samplesPerWorker(view, (worker) => control.read(worker, 'spansDropped') >>> 0),
+  );
+  page.add(
+    'sluice_span_exports_total',
+    'counter',
+    'Trace spans that workers handed over, by what became of them.',
+    Object.entries(view.spans()).map(([result, count]): Sample => [{ result }, count]),
+  );
+}
+
+function samplesPerWorker(view: AdminView, read: (worker: WorkerIndex) => number): Sample[] {
+  return Array.from({ length: view.shm.control.workerCount }, (_, worker) => [
+    { worker: String(worker) },
+    read(worker as WorkerIndex),
+  ]);
 }
 
 function renderProcess(page: MetricsPage): void {

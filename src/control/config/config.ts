@@ -23,6 +23,20 @@ export interface GatewayConfig {
     readonly connections: number;
   };
   readonly drainTimeoutMs: number;
+  /** Absent: nothing is traced. */
+  readonly tracing?: TracingConfig | undefined;
+}
+
+export interface TracingConfig {
+  /** Where spans are sent: http://127.0.0.1:4318/v1/traces */
+  readonly otlp: string;
+  /** The share of traces that are kept, 0 to 1. */
+  readonly sample: number;
+  /** Requests that take so long are kept though they are not sampled; 0: none. */
+  readonly slowMs: number;
+  /** Of the exporter's requests: secrets, never to be logged. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serviceName: string;
 }
 
 export interface AddressConfig {

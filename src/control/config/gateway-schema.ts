@@ -4,6 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+import { tracingSchema } from './tracing-schema.ts';
 
 const LISTENERS_MAX = 16;
 const WORKERS_MAX = 64;
@@ -94,8 +95,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     drainTimeout: duration(0, HOUR_MS)
       .prefault('30s')
       .describe('How long requests under way may take to end when the gateway stops.'),
+    tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
-  ['data', 'redis', 'tls', 'accessLog', 'tracing', 'publicAddress'],
+  ['data', 'redis', 'tls', 'accessLog', 'publicAddress'],
 ).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
 
 function readAddress(value: string): AddressConfig | undefined {

@@ -73,7 +73,7 @@ export class Report {
   }
 
   /** A name that the user chose, as a key. */
-  addName(path: Path, error: z.core.$ZodError): void {
+  addName(path: Path, error: { readonly issues: readonly ZodIssue[] }): void {
     const [issue] = error.issues;
     this.add(path, { message: 'is no name to use', ...(issue && { expected: expectedBy(issue) }), isAboutKey: true });
   }
@@ -94,6 +94,9 @@ export class Report {
       }
       case 'invalid_union':
         this.#addUnion(path, issue, valueAt(value, inner));
+        return;
+      case 'invalid_key':
+        this.addName(path, issue);
         return;
       case 'custom':
         this.#addProblem(path, (issue.params ?? {}) as Problem, valueAt(value, inner));

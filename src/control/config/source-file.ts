@@ -6,7 +6,7 @@ import { keyOf, type Path, type ReadValue } from './read-value.ts';
 
 const SHOWN_CHARS_MAX = 40;
 // Everything below it may be a secret, or a secret at the wrong place.
-const SECRET_SECTION = 'consumers';
+const SECRET_SECTIONS: readonly Path[] = [['consumers'], ['gateway', 'tracing', 'headers']];
 // A user name and password in a URL; a password may hold a slash where it should not.
 const USER_INFO = /\/\/.*@/s;
 
@@ -65,7 +65,7 @@ export class SourceFile {
     if (isAlias(node)) return 'an alias';
     if (!isScalar(node)) return undefined;
     if (node.value === null) return 'nothing';
-    if (path[0] === SECRET_SECTION) return typeof node.value === 'string' ? 'text' : `a ${typeof node.value}`;
+    if (isSecret(path)) return typeof node.value === 'string' ? 'text' : `a ${typeof node.value}`;
     return typeof node.value === 'string' ? showText(node.value) : shorten(node.source ?? String(node.value));
   }
 
@@ -133,6 +133,10 @@ interface Found {
 /** An empty value lies after the colon, often on the next line: its key is the better place. */
 function hasText(node: ParsedNode | null): boolean {
   return node !== null && (!isScalar(node) || node.range[1] > node.range[0]);
+}
+
+function isSecret(path: Path): boolean {
+  return SECRET_SECTIONS.some((section) => section.every((step, index) => path[index] === step));
 }
 
 function showText(text: string): string {

@@ -13,10 +13,12 @@ import type {
   LimitDefinition,
   PolicyPlan,
   RoutePlan,
+  TracingPlan,
   UpstreamPlan,
 } from '../../gateway/snapshot.ts';
+import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
-import type { Config, PolicyUse, RouteConfig, ServiceConfig, UpstreamConfig } from '../config/config.ts';
+import type { Config, PolicyUse, RouteConfig, ServiceConfig, TracingConfig, UpstreamConfig } from '../config/config.ts';
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
@@ -104,10 +106,16 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
 }
 
 function gatewayPlan(config: Config): GatewayPlan {
+  const { trustedProxies, tracing } = config.gateway;
   return {
-    trustedProxies: config.gateway.trustedProxies,
+    trustedProxies,
     upstreams: config.upstreams.map(upstreamPlan),
+    ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
   };
+}
+
+function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {
+  return { rejectBelow: rejectBelow(sample), slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000 };
 }
 
 function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
@@ -149,6 +157,7 @@ function routePlan(
   return {
     service: service.name,
     route: route.name,
+    path: service.path + route.path,
     upstream,
     stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,

@@ -1,24 +1,31 @@
-// The task pools: work that would hold up the main thread. Threads end when nothing came for a while: the compiler's soon, and with
-// it go zod, yaml and the compiler (some 30 MB); the reader's, which holds little, outlives the gap between two scrapes.
+// The task pools: work that would hold up the main thread, on a thread each that ends when nothing came for a while. The compiler's
+// ends soon, and with it go zod, yaml and the compiler (some 30 MB); that of the telemetry outlives the gap between two scrapes.
 
 import { Piscina } from 'piscina';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { SeriesTask } from '../metering/series-metrics.ts';
 import type { CompileTask } from '../releases/compile-file.ts';
 import type { CompileAnswer } from '../releases/publisher.ts';
+import type { ExportAnswer, ExportTask } from '../telemetry/export-spans.ts';
 
 const COMPILER_IDLE_MS = 5_000;
-const READER_IDLE_MS = 90_000;
+const TELEMETRY_IDLE_MS = 90_000;
+// One page and one export of spans, which is waiting for the most part: each has its own queue.
+const TELEMETRY_TASKS_AT_ONCE = 2;
 
 export class TaskPool {
   readonly #compiler: Piscina;
-  readonly #reader: Piscina;
+  readonly #telemetry: Piscina;
 
   /** @param filename  of the piscina tasks */
   constructor(filename: string) {
     const options = { filename, minThreads: 0, maxThreads: 1, recordTiming: false };
     this.#compiler = new Piscina({ ...options, idleTimeout: COMPILER_IDLE_MS });
-    this.#reader = new Piscina({ ...options, idleTimeout: READER_IDLE_MS });
+    this.#telemetry = new Piscina({
+      ...options,
+      idleTimeout: TELEMETRY_IDLE_MS,
+      concurrentTasksPerWorker: TELEMETRY_TASKS_AT_ONCE,
+    });
   }
 
   compile(task: CompileTask): Promise<CompileAnswer> {
@@ -26,14 +33,20 @@ export class TaskPool {
   }
 
   seriesMetrics(task: SeriesTask): Promise<Uint8Array> {
-    return this.#reader.run(task, { name: 'seriesMetrics' });
+    return this.#telemetry.run(task, { name: 'seriesMetrics' });
   }
 
   latencies(task: SeriesTask): Promise<readonly RouteLatency[]> {
-    return this.#reader.run(task, { name: 'latencies' });
+    return this.#telemetry.run(task, { name: 'latencies' });
+  }
+
+  exportSpans(task: ExportTask): Promise<ExportAnswer> {
+    // The bytes move there without being copied.
+    const transferList = task.batches.map(({ buffer }) => buffer as ArrayBuffer);
+    return this.#telemetry.run(task, { name: 'exportSpans', transferList });
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#compiler.destroy(), this.#reader.destroy()]);
+    await Promise.all([this.#compiler.destroy(), this.#telemetry.destroy()]);
   }
 }

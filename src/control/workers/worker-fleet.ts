@@ -4,6 +4,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import type { WorkerIndex } from '../../base/ids.ts';
+import type { SpanBatch } from '../../gateway/telemetry/span-data.ts';
 import type { FromWorker, ListenerSettings, ToWorker } from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
@@ -32,6 +33,8 @@ export interface WorkerFleetOptions {
   listenersOf(worker: WorkerIndex): ListenerSettings;
   /** What a worker that starts now has to attach: the snapshot of now, and one that is being published. */
   snapshots(): readonly PostedSnapshot[];
+  /** A worker hands over spans that have ended. */
+  onSpans(batch: SpanBatch): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */
   onHopeless(worker: WorkerIndex, lateMs: number): void;
@@ -224,6 +227,8 @@ export class WorkerFleet {
         return worker.onReady?.(message.ports);
       case 'stopped-listening':
         return worker.onStoppedListening?.();
+      case 'spans':
+        return this.#options.onSpans(message.batch);
       case 'drained':
         if (message.cut > 0) {
           this.#options.log('warn', `worker ${worker.index}: ${message.cut} requests did not finish in time`);

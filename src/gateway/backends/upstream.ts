@@ -58,6 +58,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const { stripSegments } = (x.route as NonNullable<typeof x.route>).plan;
     const path = stripSegments === 0 ? x.path : withoutSegments(x.path, stripSegments);
     this.#sending = true;
+    x.target = plan;
     if (x.sentUs === 0) x.sentUs = x.plane.clock.nowUs();
     this.#arm(this.#upstream.plan.responseTimeoutMs);
     const call = transport.send(

@@ -4,7 +4,8 @@
 import type { DataPlane } from '../data-plane.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
-import type { ConsumerPlan } from '../snapshot.ts';
+import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
+import type { TraceContext } from '../telemetry/trace-context.ts';
 
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
 export type HeaderList = string[];
@@ -136,6 +137,13 @@ export class Exchange {
   clientGone = false;
   /** The answer's head is on its way: from here on an error can only cut the connection. */
   headSent = false;
+  /** The client's connection was cut: by the gateway, or because the client had left. */
+  isCut = false;
+
+  /** Where it was sent to. */
+  target: TargetPlan | undefined = undefined;
+  /** Set when it is sampled. */
+  trace: TraceContext | undefined = undefined;
 
   // Parking (parking.ts) and deadlines (deadlines.ts) keep their links here, so that waiting allocates nothing.
   parkKey = '';

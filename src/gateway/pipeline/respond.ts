@@ -71,6 +71,7 @@ export function endingOf(x: Exchange): Ending {
 /** Cut the client's connection: the answer cannot be completed, and must not look complete. */
 export function cut(x: Exchange): void {
   if (x.phase === Phase.DONE) return;
+  x.isCut = true;
   x.call?.cancel();
   x.call = undefined;
   if (!x.clientGone) x.stream.abort();

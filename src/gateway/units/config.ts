@@ -139,6 +139,14 @@ export function flag(): z.ZodType<boolean> {
   });
 }
 
+/** 0 to 1, written as a percentage. */
+export function share(): z.ZodType<number> {
+  return text('a percentage from 0% to 100%, such as 1% or 0.05%', '[0-9]{1,3}(?:\\.[0-9]{1,6})?%', (value) => {
+    if (!/^[0-9]{1,3}(?:\.[0-9]{1,6})?%$/.test(value)) return undefined;
+    return within(Number(value.slice(0, -1)) / 100, 0, 1);
+  });
+}
+
 /** One of a few words. */
 export function word<const W extends string>(words: readonly W[], later: readonly string[] = []): z.ZodType<W> {
   return scalar({

@@ -5,6 +5,7 @@
 // header that claims to know the client's address.
 
 import type { Exchange, HeaderList } from '../pipeline/exchange.ts';
+import { type TraceContext, upstreamTraceparent } from '../telemetry/trace-context.ts';
 
 /** Header names that are for one connection only. */
 const HOP_BY_HOP: readonly string[] = [
@@ -51,6 +52,11 @@ const requestHeaders: ReadonlyMap<string, number> = new Map([
   ['x-forwarded-host', FORWARDED_HOST],
 ]);
 
+// What becomes of them when the exchange is sampled: the gateway writes traceparent itself, and tracestate belongs to the
+// trace that the client's traceparent named.
+const continuedTraceHeaders: ReadonlyMap<string, number> = new Map([...requestHeaders, ['traceparent', DROPPED]]);
+const begunTraceHeaders: ReadonlyMap<string, number> = new Map([...continuedTraceHeaders, ['tracestate', DROPPED]]);
+
 /** The listener writes these itself; the transport has read the framing. */
 const ANSWER_OWN = new Set([...HOP_BY_HOP, 'content-length', 'date', 'x-request-id', 'ratelimit', 'ratelimit-policy']);
 
@@ -69,10 +75,11 @@ export function relayRequestHeaders(x: Exchange, authority: string): HeaderList 
   let forwardedProto = x.scheme as string;
   let forwardedHost = x.authority;
   const headers = x.headers;
+  const kinds = headerKinds(x.trace);
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    const kind = requestHeaders.get(name);
+    const kind = kinds.get(name);
     if (kind === undefined) {
       if (!named.includes(name) && !credentials.includes(name)) relayed.push(name, value);
     } else if (kind !== DROPPED && x.peerTrusted && !named.includes(name)) {
@@ -85,9 +92,16 @@ export function relayRequestHeaders(x: Exchange, authority: string): HeaderList 
   relayed.push('x-forwarded-for', forwardedFor + x.peerAddress, 'x-forwarded-proto', forwardedProto);
   if (forwardedHost !== '') relayed.push('x-forwarded-host', forwardedHost);
   relayed.push('x-request-id', x.requestId);
+  if (x.trace !== undefined) relayed.push('traceparent', upstreamTraceparent(x.trace));
   if (x.consumer !== undefined) relayed.push('x-consumer-id', x.consumer.name);
   if (x.bodyLength > 0) relayed.push('content-length', String(x.bodyLength));
   return relayed;
+}
+
+/** @hot */
+function headerKinds(trace: TraceContext | undefined): ReadonlyMap<string, number> {
+  if (trace === undefined) return requestHeaders;
+  return trace.parentSpanId === '' ? begunTraceHeaders : continuedTraceHeaders;
 }
 
 export interface RelayedAnswer {

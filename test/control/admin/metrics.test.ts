@@ -82,3 +82,18 @@ t.test('whatever a name holds, it is read as it was written', async (t) => {
   });
   t.doesNotThrow(() => fc.assert(law, { numRuns: 30 }));
 });
+
+t.test('spans are told by worker, and by what became of them', async (t) => {
+  const view = buildView();
+  view.shm.control.add(WORKER, 'spans', 5);
+  // Beyond 2³¹ the word is negative.
+  view.shm.control.add(WORKER, 'spansDropped', -1);
+  const page = render(view);
+  t.same(page.get('sluice_spans_total')?.samples[1], { labels: { worker: '1' }, value: 5 });
+  t.same(page.get('sluice_spans_dropped_total')?.samples[1], { labels: { worker: '1' }, value: 2 ** 32 - 1 });
+  t.same(page.get('sluice_span_exports_total')?.samples, [
+    { labels: { result: 'exported' }, value: 7 },
+    { labels: { result: 'failed' }, value: 8 },
+    { labels: { result: 'dropped' }, value: 9 },
+  ]);
+});
