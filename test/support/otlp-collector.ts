@@ -12,7 +12,6 @@ export interface CollectorReply {
 
 export interface OtlpCollector {
   readonly url: string;
-  readonly port: number;
   /** Of all requests that were answered 2xx. */
   readonly spans: readonly ReceivedSpan[];
   /** Headers of all requests. */
@@ -21,13 +20,14 @@ export interface OtlpCollector {
   replies: (CollectorReply | 'never')[];
   /** Resolves with the spans that fit, once there are so many. */
   waitFor(fits: (span: ReceivedSpan) => boolean, count: number): Promise<readonly ReceivedSpan[]>;
+  /** Resolves once there were so many requests, answered or not. */
+  waitForRequests(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
 const WAIT_MS = 15_000;
 
-/** @param port  0: a free one */
-export async function startCollector(port = 0): Promise<OtlpCollector> {
+export async function startCollector(): Promise<OtlpCollector> {
   const spans: ReceivedSpan[] = [];
   const requests: IncomingHttpHeaders[] = [];
   const watchers = new Set<() => void>();
@@ -37,37 +37,42 @@ export async function startCollector(port = 0): Promise<OtlpCollector> {
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
       const reply = collector.replies.shift() ?? { status: 200 };
-      if (reply === 'never') return;
-      if (reply.status < 300) spans.push(...decodeOtlp(Buffer.concat(chunks)));
-      res.writeHead(reply.status, reply.headers);
-      res.end(reply.body);
+      if (reply !== 'never') {
+        if (reply.status < 300) spans.push(...decodeOtlp(Buffer.concat(chunks)));
+        res.writeHead(reply.status, reply.headers);
+        res.end(reply.body);
+      }
       for (const watcher of watchers) watcher();
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address() as AddressInfo;
+  const until = (holds: () => boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const end = (problem?: Error): void => {
+        watchers.delete(look);
+        clearTimeout(timer);
+        if (problem === undefined) resolve();
+        else reject(problem);
+      };
+      const look = (): void => {
+        if (holds()) end();
+      };
+      const came = () => `came: ${requests.length} requests, ${spans.map(({ name }) => name).join(', ')}`;
+      const timer = setTimeout(() => end(new Error(`waited too long; ${came()}`)), WAIT_MS);
+      watchers.add(look);
+      look();
+    });
   const collector: OtlpCollector = {
     url: `http://127.0.0.1:${address.port}/v1/traces`,
-    port: address.port,
     spans,
     requests,
     replies: [],
-    waitFor: (fits, count) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = spans.filter(fits);
-          if (found.length < count) return;
-          watchers.delete(look);
-          clearTimeout(timer);
-          resolve(found);
-        };
-        const timer = setTimeout(() => {
-          watchers.delete(look);
-          reject(new Error(`${count} spans did not come; came: ${spans.map(({ name }) => name).join(', ')}`));
-        }, WAIT_MS);
-        watchers.add(look);
-        look();
-      }),
+    async waitFor(fits, count) {
+      await until(() => spans.filter(fits).length >= count);
+      return spans.filter(fits);
+    },
+    waitForRequests: (count) => until(() => requests.length >= count),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
