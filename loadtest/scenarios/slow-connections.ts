@@ -32,8 +32,6 @@ export interface SlowConnection {
 // Each of the pieces is less than a segment, and more seldom than any buffer's patience.
 const PIECE_COUNT = 20;
 const BODY_BYTES = 2_000;
-// A reader that got nothing for so many steps is not being served.
-const RECENT_STEP_COUNT = 4;
 
 /** Opens a connection and goes through with it. */
 export function startSlowConnection(options: SlowOptions): SlowConnection {
@@ -61,7 +59,7 @@ export function startSlowConnection(options: SlowOptions): SlowConnection {
   });
   if (options.kind === 'reader') {
     socket.write(requestText(options));
-    timers.push(...readInPieces(socket, options.slowMs, stepMs, () => end('left')));
+    timers.push(readInPieces(socket, options.slowMs, stepMs, () => end('left')));
   } else {
     timers.push(sendInPieces(socket, options, stepMs));
   }
@@ -69,19 +67,16 @@ export function startSlowConnection(options: SlowOptions): SlowConnection {
 }
 
 /**
- * Takes a chunk a step, until it has enough; a reader to whom nothing came of late goes on waiting.
- * @param onEnough  called when bytes were still coming
+ * Takes a chunk a step. When its time is over it leaves with the next bytes that come; without any, it goes on waiting.
+ * @param onEnough  called when it leaves
  */
-function readInPieces(socket: Socket, slowMs: number, stepMs: number, onEnough: () => void): readonly NodeJS.Timeout[] {
-  let lastDataMs = 0;
+function readInPieces(socket: Socket, slowMs: number, stepMs: number, onEnough: () => void): NodeJS.Timeout {
+  const leaveAtMs = performance.now() + slowMs;
   socket.on('data', () => {
-    lastDataMs = performance.now();
     socket.pause();
+    if (performance.now() >= leaveAtMs) onEnough();
   });
-  const leave = setTimeout(() => {
-    if (performance.now() - lastDataMs < RECENT_STEP_COUNT * stepMs) onEnough();
-  }, slowMs);
-  return [setInterval(() => socket.resume(), stepMs), leave];
+  return setInterval(() => socket.resume(), stepMs);
 }
 
 function open(url: URL): Socket {
