@@ -16,6 +16,8 @@
 //   64 + 384·w + 20   u32   parked         exchanges       worker w          waiting for a decision
 //   64 + 384·w + 24   u32   epoch          -               worker w          number of the snapshot it uses
 //   64 + 384·w + 28   u32   loopDelayUs    µs              worker w          longest loop delay of the last second
+//   64 + 384·w + 32   u32   logLinesDropped count mod 2³²  worker w          lines of the access log that were lost
+//   64 + 384·w + 36   u32   logLines       count mod 2³²   worker w          lines of the access log that were written
 //   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
 //
 // Invariants: every field has one writer at a time; a worker's fields lie on lines of its own; the main thread writes a
@@ -49,6 +51,8 @@ export const controlBlockLayout = {
     parked: 20,
     epoch: 24,
     loopDelayUs: 28,
+    logLinesDropped: 32,
+    logLines: 36,
     pins: 128,
   },
 } as const;
@@ -156,7 +160,7 @@ export class ControlBlock {
     return false;
   }
 
-  /** After worker's thread has ended: nothing of it is under way any more. Status and turn stay. */
+  /** After worker's thread has ended: nothing of it is under way any more. Status, turn and what is counted stay. */
   zeroWorker(worker: WorkerIndex): void {
     for (const field of ['inFlight', 'connections', 'parked', 'epoch', 'loopDelayUs'] as const) {
       Atomics.store(this.#words, this.#at(worker, field), 0);

@@ -93,7 +93,7 @@ t.test('an arena is pinned while any worker pins it', async (t) => {
   t.doesNotThrow(() => fc.assert(law));
 });
 
-t.test('a worker that has ended holds nothing; its status, its turn and the other workers stay', async (t) => {
+t.test('a worker that has ended holds nothing; its status, its turn, its counts and the other workers stay', async (t) => {
   const block = ControlBlock.create(2, 0, 0);
   for (const index of [W0, W1]) {
     for (const field of FIELDS) block.write(index, field, 5);
@@ -102,7 +102,8 @@ t.test('a worker that has ended holds nothing; its status, its turn and the othe
     block.setStatus(index, WorkerStatus.ENDING);
   }
   block.zeroWorker(W1);
-  t.same(FIELDS.filter((field) => block.read(W1, field) !== 0).sort(), ['heartMs', 'status', 'turn']);
+  const kept = FIELDS.filter((field) => block.read(W1, field) !== 0);
+  t.same(kept.sort(), ['heartMs', 'logLines', 'logLinesDropped', 'status', 'turn']);
   t.ok(FIELDS.every((field) => block.read(W0, field) !== 0));
   block.unpin(W0, 0);
   t.notOk(block.isPinned(0));

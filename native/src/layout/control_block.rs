@@ -32,7 +32,9 @@ mirror! {
         20 => parked: AtomicU32,
         24 => epoch: AtomicU32,
         28 => loop_delay_us: AtomicU32,
-        32 => _reserved: [u32; 24],
+        32 => log_lines_dropped: AtomicU32,
+        36 => log_lines: AtomicU32,
+        40 => _reserved: [u32; 22],
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }
