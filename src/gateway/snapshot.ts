@@ -9,6 +9,16 @@ export interface GatewayPlan {
   /** CIDR blocks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly upstreams: readonly UpstreamPlan[];
+  readonly accessLog: AccessLogPlan | undefined;
+}
+
+export interface AccessLogPlan {
+  /** An absolute path, or '-' for standard output. */
+  readonly file: string;
+  /** Of the requests, from 0 to 1. */
+  readonly sampleShare: number;
+  /** Failures and refusals are logged whatever the sample. */
+  readonly allErrors: boolean;
 }
 
 export interface UpstreamPlan {

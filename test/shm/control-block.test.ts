@@ -93,22 +93,25 @@ t.test('an arena is pinned while any worker pins it', async (t) => {
   t.doesNotThrow(() => fc.assert(law));
 });
 
-t.test('a worker that has ended holds nothing; its status, its turn, its counts and the other workers stay', async (t) => {
-  const block = ControlBlock.create(2, 0, 0);
-  for (const index of [W0, W1]) {
-    for (const field of FIELDS) block.write(index, field, 5);
-    block.pin(index, 0);
-    block.pin(index, ARENA_COUNT - 1);
-    block.setStatus(index, WorkerStatus.ENDING);
-  }
-  block.zeroWorker(W1);
-  const kept = FIELDS.filter((field) => block.read(W1, field) !== 0);
-  t.same(kept.sort(), ['heartMs', 'logLines', 'logLinesDropped', 'status', 'turn']);
-  t.ok(FIELDS.every((field) => block.read(W0, field) !== 0));
-  block.unpin(W0, 0);
-  t.notOk(block.isPinned(0));
-  t.ok(block.isPinned(ARENA_COUNT - 1));
-});
+t.test(
+  'a worker that has ended holds nothing; its status, its turn, its counts and the other workers stay',
+  async (t) => {
+    const block = ControlBlock.create(2, 0, 0);
+    for (const index of [W0, W1]) {
+      for (const field of FIELDS) block.write(index, field, 5);
+      block.pin(index, 0);
+      block.pin(index, ARENA_COUNT - 1);
+      block.setStatus(index, WorkerStatus.ENDING);
+    }
+    block.zeroWorker(W1);
+    const kept = FIELDS.filter((field) => block.read(W1, field) !== 0);
+    t.same(kept.sort(), ['heartMs', 'logLines', 'logLinesDropped', 'status', 'turn']);
+    t.ok(FIELDS.every((field) => block.read(W0, field) !== 0));
+    block.unpin(W0, 0);
+    t.notOk(block.isPinned(0));
+    t.ok(block.isPinned(ARENA_COUNT - 1));
+  },
+);
 
 t.test('a buffer of something else, and a number of workers that cannot be, are refused', async (t) => {
   t.throws(() => new ControlBlock(new SharedArrayBuffer(1_024)), /is a control block/);

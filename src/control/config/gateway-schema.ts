@@ -3,6 +3,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import { accessLogSchema } from './access-log-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 
 const LISTENERS_MAX = 16;
@@ -94,8 +95,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     drainTimeout: duration(0, HOUR_MS)
       .prefault('30s')
       .describe('How long requests under way may take to end when the gateway stops.'),
+    accessLog: accessLogSchema.optional().describe('One line of JSON for every request that ended; none without it.'),
   },
-  ['data', 'redis', 'tls', 'accessLog', 'tracing', 'publicAddress'],
+  ['data', 'redis', 'tls', 'tracing', 'publicAddress'],
 ).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
 
 function readAddress(value: string): AddressConfig | undefined {
