@@ -10,6 +10,7 @@ import type { DataPlane } from './data-plane.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
 import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan } from './snapshot.ts';
+import { LogNames } from './telemetry/log-names.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
 
@@ -19,6 +20,7 @@ export interface LiveRoute {
   readonly series: SeriesIndex;
   readonly steps: readonly PolicyStep[];
   readonly backend: Backend;
+  readonly logNames: LogNames;
 }
 
 export class LiveSnapshot {
@@ -64,13 +66,15 @@ export class LiveSnapshot {
 
   #prepare(index: RouteIndex): LiveRoute {
     const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
+    const upstream = this.#upstreams[plan.upstream] as LiveUpstream;
     const route: LiveRoute = {
       plan,
       series: this.arena.seriesOf(index) as SeriesIndex,
       steps: plan.policies.map(({ policy, plan: policyPlan }) =>
         this.#plane.policy(policy).prepare(policyPlan as never, this, this.#plane.shm),
       ),
-      backend: new UpstreamBackend(this.#upstreams[plan.upstream] as LiveUpstream),
+      backend: new UpstreamBackend(upstream),
+      logNames: new LogNames(plan.service, plan.route, upstream.plan.name),
     };
     this.#routes[index] = route;
     return route;

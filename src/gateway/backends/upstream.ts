@@ -40,7 +40,6 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   #transportCall: TransportCall | undefined;
   #sending = false;
   #retried = false;
-  #sentUs = 0;
   #answerPaused = false;
   #ended = false;
 
@@ -59,7 +58,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const { stripSegments } = (x.route as NonNullable<typeof x.route>).plan;
     const path = stripSegments === 0 ? x.path : withoutSegments(x.path, stripSegments);
     this.#sending = true;
-    this.#sentUs = x.plane.clock.nowUs();
+    x.sentUs = x.plane.clock.nowUs();
     this.#arm(this.#upstream.plan.responseTimeoutMs);
     const call = transport.send(
       {
@@ -114,6 +113,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   onHead(status: number, received: HeaderList): void {
     if (this.#ended) return;
     const x = this.#x;
+    x.answerUs = x.plane.clock.nowUs();
     this.#upstream.countSuccess(this.#target);
     const headers = commonHeaders(x);
     if (!relayAnswerHeaders(received, headers, relayed)) return refuse(x, errors.BAD_GATEWAY.id);
@@ -129,6 +129,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   onChunk(chunk: Buffer): void {
     if (this.#ended) return;
     this.#arm(this.#upstream.plan.idleTimeoutMs);
+    this.#x.answerBytes += chunk.length;
     if (!this.#x.stream.write(chunk) && !this.#ended) {
       this.#answerPaused = true;
       this.#transportCall?.pause();
@@ -169,8 +170,9 @@ class UpstreamCall implements BackendCall, AnswerHandler {
 
   /** gateway: from the request's head to its being sent upstream; upstream: from there to the answer's head. */
   #timing(): string {
-    const gatewayMs = (this.#sentUs - this.#x.startUs) / 1_000;
-    const upstreamMs = (this.#x.plane.clock.nowUs() - this.#sentUs) / 1_000;
+    const { startUs, sentUs, answerUs } = this.#x;
+    const gatewayMs = (sentUs - startUs) / 1_000;
+    const upstreamMs = (answerUs - sentUs) / 1_000;
     return `gateway;dur=${gatewayMs.toFixed(3)}, upstream;dur=${upstreamMs.toFixed(3)}`;
   }
 

@@ -126,9 +126,21 @@ export class Exchange {
   bodyChunks: Buffer[] | undefined = undefined;
   bodyPaused = false;
   answer: { readonly headers: HeaderList; readonly body: string } | undefined = undefined;
+  /** Of the answer's body, as handed to the client's stream. */
+  answerBytes = 0;
   clientGone = false;
   /** The answer's head is on its way: from here on an error can only cut the connection. */
   headSent = false;
+  /** The gateway cut the connection: the answer is missing, or not complete. */
+  wasCut = false;
+
+  // When: readings of the plane's clock, µs; 0 for what has not happened.
+  /** The request was sent upstream (the last time, when it was sent again). */
+  sentUs = 0;
+  /** The head of the upstream's answer came. */
+  answerUs = 0;
+  /** The exchange ended. */
+  endUs = 0;
 
   // Parking (parking.ts) and deadlines (deadlines.ts) keep their links here, so that waiting allocates nothing.
   parkKey = '';
