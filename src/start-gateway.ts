@@ -41,7 +41,7 @@ export interface RunningGateway {
   /** http://127.0.0.1:8080, in the order of gateway.listen. */
   readonly addresses: readonly string[];
   readonly adminAddress: string;
-  /** @param why  for the log */
+  /** Read the configuration again, and open log files anew. @param why  for the log */
   reload(why: string): Promise<void>;
   /** Stop accepting, finish what is under way, end every thread. */
   drain(): Promise<void>;
@@ -183,7 +183,11 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       return url(listen.host, at >= 0 ? (uwsPorts[at] as number) : plan.nodePort(plan.node.indexOf(listen)));
     }),
     adminAddress: url(gateway.admin.host, adminPort),
-    reload: (why) => reloader.reload(why),
+    reload(why) {
+      // Also when the configuration will be refused: whoever moved the logs away waits for new ones.
+      fleet.reopenLogs();
+      return reloader.reload(why);
+    },
     async drain() {
       // First nobody comes any more, then those who are here are sent away: a client that is told Connection: close
       // connects anew at once, and would meet a listening socket on the point of being closed.

@@ -1,5 +1,5 @@
-// Durations, sizes and rates as they are written in a configuration: 500ms, 16KiB, 100/s. Whole numbers only, so that
-// parse(print(x)) = x holds without rounding; a half second is 500ms.
+// Durations, sizes, rates and percentages as they are written in a configuration: 500ms, 16KiB, 100/s, 20%. Whole numbers
+// only, so that parse(print(x)) = x holds without rounding; a half second is 500ms. Percentages may have three decimals.
 
 /** How often: count per period. */
 export interface Rate {
@@ -34,6 +34,7 @@ const rateUnits: UnitTable = [
 // 15 digits always fit a double exactly; the product with the unit is checked apart.
 const AMOUNT = /^([0-9]{1,15})([A-Za-z]*)$/;
 const RATE = /^([0-9]{1,15})\/([a-z]+)$/;
+const PERCENTAGE = /^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$/;
 
 /** @returns milliseconds, or undefined when the text is no duration; '0' needs no unit */
 export function parseDuration(text: string): number | undefined {
@@ -69,6 +70,14 @@ export function parseRate(text: string): Rate | undefined {
 export function printRate(rate: Rate): string {
   const unit = rateUnits.find(([, factor]) => factor === rate.periodSeconds);
   return `${rate.count}/${unit === undefined ? `${rate.periodSeconds}s` : unit[0]}`;
+}
+
+/** @returns a share from 0 to 1, or undefined when the text is no percentage from 0% to 100% */
+export function parsePercentage(text: string): number | undefined {
+  const match = PERCENTAGE.exec(text);
+  if (match === null) return undefined;
+  const percent = Number(match[1]);
+  return percent <= 100 ? percent / 100 : undefined;
 }
 
 function parseAmount(text: string, units: UnitTable): number | undefined {

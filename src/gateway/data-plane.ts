@@ -15,6 +15,8 @@ import { requestId } from './pipeline/request-id.ts';
 import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import { RouteMatch } from './router/match-route.ts';
+import { AccessLog } from './telemetry/access-log.ts';
+import { type LogIo, nodeLogIo } from './telemetry/log-io.ts';
 import { traceOf } from './telemetry/trace-context.ts';
 import { Tracer } from './telemetry/tracer.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
@@ -26,6 +28,10 @@ export interface DataPlaneOptions {
   readonly clock: Clock;
   readonly policies: readonly PolicyRun[];
   readonly createTransport: (options: TransportOptions) => Transport;
+  /** How the access log is written; by node:fs if not said. */
+  readonly logIo?: LogIo;
+  /** The access log has a trouble that its owner should know of; at most once a minute. */
+  readonly onLogTrouble?: (message: string) => void;
 }
 
 export class DataPlane {
@@ -35,6 +41,7 @@ export class DataPlane {
   readonly pools: TransportPools;
   readonly deadlines: Deadlines;
   readonly parking: Parking;
+  readonly accessLog: AccessLog;
   readonly tracer: Tracer;
   /** Reused by every match. */
   readonly match = new RouteMatch();
@@ -55,6 +62,14 @@ export class DataPlane {
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
+    this.accessLog = new AccessLog({
+      control: this.shm.control,
+      worker: this.worker,
+      clock: this.clock,
+      io: options.logIo ?? nodeLogIo,
+      wallMs: Date.now,
+      onTrouble: options.onLogTrouble ?? (() => {}),
+    });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
   }
 
@@ -128,6 +143,7 @@ export class DataPlane {
     if (this.#current !== undefined || this.#attached.has(this.shm.control.epoch())) this.#snapshotOfNow();
     this.deadlines.advance(this.clock.nowUs() / 1_000);
     this.shm.control.write(this.worker, 'parked', this.parking.count);
+    this.accessLog.tick();
   }
 
   #snapshotOfNow(): LiveSnapshot {
@@ -137,6 +153,7 @@ export class DataPlane {
     const next = this.#attached.get(epoch);
     if (next === undefined) throw new Error(`epoch ${epoch} was raised before worker ${this.worker} attached it`);
     this.#current = next;
+    this.accessLog.use(next.plan.accessLog?.file);
     this.shm.control.write(this.worker, 'epoch', epoch);
     for (const old of this.#attached.values()) if (old.epoch < epoch) this.#releaseIfIdle(old);
     return next;

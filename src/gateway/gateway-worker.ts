@@ -31,6 +31,8 @@ export interface GatewayWorkerParts {
 // While draining: no request for so long means that no connection is in use any more. A client that has just been given
 // a response on a kept connection sends its next request within this time or not at all.
 const QUIET_MS = 300;
+// The main thread waits 1 s for a worker's end.
+const LOG_CLOSE_MS = 500;
 const LOOP_DELAY_WINDOW_MS = 1_000;
 
 /** Runs until the worker has drained, was told to stop, or failed. Never rejects. */
@@ -64,7 +66,12 @@ class GatewayWorker {
     this.#shm = new SharedMemory(data.buffers);
     this.#clock = parts.clock;
     this.#onEnd = onEnd;
-    this.#plane = new DataPlane({ ...parts, shm: this.#shm, worker: data.worker });
+    this.#plane = new DataPlane({
+      ...parts,
+      shm: this.#shm,
+      worker: data.worker,
+      onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
+    });
   }
 
   start(): void {
@@ -87,6 +94,8 @@ class GatewayWorker {
       case 'stop-listening':
         for (const node of this.#nodes) node.stopListening();
         return this.#send({ type: 'stopped-listening' });
+      case 'reopen-log':
+        return this.#plane.accessLog.reopen();
       case 'drain':
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
         this.#quietSinceMs = this.#nowMs();
@@ -147,6 +156,7 @@ class GatewayWorker {
     // The closed app frees its sockets at the end of the turn.
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
+    await this.#plane.accessLog.close(LOG_CLOSE_MS);
     process.off('uncaughtException', this.#onUncaught);
     this.#sendSpans(true);
     this.#port.close();

@@ -10,6 +10,7 @@ import type { DataPlane } from './data-plane.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
 import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
+import { LogNames } from './telemetry/log-names.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
 
@@ -21,6 +22,7 @@ export interface LiveRoute {
   readonly bank: BankIndex;
   readonly steps: readonly PolicyStep[];
   readonly backend: Backend;
+  readonly logNames: LogNames;
 }
 
 export class LiveSnapshot {
@@ -71,6 +73,7 @@ export class LiveSnapshot {
     const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
     const series = this.arena.seriesOf(index) as SeriesIndex;
     const { shm, worker } = this.#plane;
+    const upstream = this.#upstreams[plan.upstream] as LiveUpstream;
     const route: LiveRoute = {
       plan,
       series,
@@ -78,7 +81,8 @@ export class LiveSnapshot {
       steps: plan.policies.map(({ policy, plan: policyPlan }) =>
         this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
       ),
-      backend: new UpstreamBackend(this.#upstreams[plan.upstream] as LiveUpstream),
+      backend: new UpstreamBackend(upstream),
+      logNames: new LogNames(plan.service, plan.route, upstream.plan.name),
     };
     this.#routes[index] = route;
     return route;

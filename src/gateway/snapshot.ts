@@ -9,8 +9,18 @@ export interface GatewayPlan {
   /** CIDR blocks whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly upstreams: readonly UpstreamPlan[];
+  readonly accessLog: AccessLogPlan | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingPlan;
+}
+
+export interface AccessLogPlan {
+  /** An absolute path, or '-' for standard output. */
+  readonly file: string;
+  /** Of the requests, from 0 to 1. */
+  readonly sampleShare: number;
+  /** Failures and refusals are logged whatever the sample. */
+  readonly allErrors: boolean;
 }
 
 /** Which exchanges are kept as spans. Where they go is the main thread's to know. */

@@ -43,6 +43,8 @@ export type ToWorker =
   | { readonly type: 'open'; readonly listeners: ListenerSettings }
   /** Accept no more connections. */
   | { readonly type: 'stop-listening' }
+  /** Open the access log's file anew: it may have been moved away. */
+  | { readonly type: 'reopen-log' }
   /** Finish what is under way. */
   | { readonly type: 'drain'; readonly timeoutMs: number }
   /** The worker is out of distribution: it may close its app and end. */
@@ -59,6 +61,8 @@ export type FromWorker =
   | { readonly type: 'stopped-listening' }
   /** Spans that have ended; the bytes are transferred. */
   | { readonly type: 'spans'; readonly batch: SpanBatch }
+  /** The access log cannot be written, or not fast enough. */
+  | { readonly type: 'log-trouble'; readonly message: string }
   /** @property cut  exchanges that did not finish in time */
   | { readonly type: 'drained'; readonly cut: number }
   /** An error that nobody caught: take me out of distribution. */

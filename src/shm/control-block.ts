@@ -16,6 +16,8 @@
 //   64 + 384·w + 20   u32   parked         exchanges       worker w          waiting for a decision
 //   64 + 384·w + 24   u32   epoch          -               worker w          number of the snapshot it uses
 //   64 + 384·w + 28   u32   loopDelayUs    µs              worker w          longest loop delay of the last second
+//   64 + 384·w + 32   u32   logLinesDropped count mod 2³²  worker w          lines of the access log that were lost
+//   64 + 384·w + 36   u32   logLines       count mod 2³²   worker w          lines of the access log that were written
 //   64 + 384·w + 40   u32   spansDropped   count mod 2³²   worker w          trace spans for which there was no room
 //   64 + 384·w + 44   u32   spans          count mod 2³²   worker w          trace spans kept
 //   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
@@ -51,6 +53,8 @@ export const controlBlockLayout = {
     parked: 20,
     epoch: 24,
     loopDelayUs: 28,
+    logLinesDropped: 32,
+    logLines: 36,
     spansDropped: 40,
     spans: 44,
     pins: 128,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   parseDuration,
+  parsePercentage,
   parseRate,
   parseSize,
   printDuration,
@@ -74,4 +75,11 @@ t.test('what is not exactly of the form is refused', async (t) => {
     t.equal(parseSize(text), undefined, text);
   for (const text of ['0/s', '100', '/s', '1.5/s', '1/ms', '1/sec', '1/s ', '-1/s', '1/S'])
     t.equal(parseRate(text), undefined, text);
+});
+
+t.test('a percentage is a share from 0 to 1, with three decimals at the most', async (t) => {
+  t.same(['0%', '0.001%', '0.5%', '20%', '100%', '100.000%'].map(parsePercentage), [0, 0.00001, 0.005, 0.2, 1, 1]);
+  for (const text of ['', '20', '%', '-1%', '100.001%', '101%', '1.2345%', '.5%', '5.%', '1 %', '1e1%', '0x1%']) {
+    t.equal(parsePercentage(text), undefined, JSON.stringify(text));
+  }
 });

@@ -12,6 +12,7 @@ import { handle } from '../../src/gateway/pipeline/handle.ts';
 import type { PolicyRun } from '../../src/gateway/policies/policy-run.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
 import { methodIndex } from '../../src/gateway/router/methods.ts';
+import type { LogIo } from '../../src/gateway/telemetry/log-io.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -130,13 +131,14 @@ export class TestPlane {
   readonly sent: SentRequest[] = [];
   readonly transports: ToldTransport[] = [];
 
-  constructor(policies: readonly PolicyRun[] = [], shm = SharedMemory.create(2, 1, 2), worker = 0) {
+  constructor(policies: readonly PolicyRun[] = [], shm = SharedMemory.create(2, 1, 2), worker = 0, logIo?: LogIo) {
     this.shm = shm;
     this.plane = new DataPlane({
       shm,
       worker: worker as WorkerIndex,
       clock: this.clock,
       policies: [...policyRuns, ...policies],
+      ...(logIo !== undefined && { logIo }),
       createTransport: (options) => {
         const transport = new ToldTransport(options, this.sent);
         this.transports.push(transport);

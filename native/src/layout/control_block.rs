@@ -32,10 +32,11 @@ mirror! {
         20 => parked: AtomicU32,
         24 => epoch: AtomicU32,
         28 => loop_delay_us: AtomicU32,
-        32 => _reserved: [u32; 2],
+        32 => log_lines_dropped: AtomicU32,
+        36 => log_lines: AtomicU32,
         40 => spans_dropped: AtomicU32,
         44 => spans: AtomicU32,
-        48 => _reserved_2: [u32; 20],
+        48 => _reserved: [u32; 20],
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

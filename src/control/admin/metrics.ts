@@ -64,6 +64,18 @@ function renderWorkers(page: MetricsPage, view: AdminView): void {
     "The longest delay of the main thread's event loop since the last scrape.",
     [[{}, view.mainLoopDelayMs() / 1_000]],
   );
+  page.add(
+    'sluice_access_log_lines_total',
+    'counter',
+    'Lines of the access log that were written.',
+    perWorker((w) => control.read(w, 'logLines') >>> 0),
+  );
+  page.add(
+    'sluice_access_log_dropped_total',
+    'counter',
+    'Lines of the access log that were lost because it could not be written fast enough, or at all.',
+    perWorker((w) => control.read(w, 'logLinesDropped') >>> 0),
+  );
   page.add('sluice_workers_registered', 'gauge', 'Workers that get connections.', [[{}, view.registeredWorkers()]]);
 }
 

@@ -23,8 +23,19 @@ export interface GatewayConfig {
     readonly connections: number;
   };
   readonly drainTimeoutMs: number;
+  /** Undefined: there is none. */
+  readonly accessLog?: AccessLogConfig | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingConfig | undefined;
+}
+
+export interface AccessLogConfig {
+  /** As written, until resolvePaths; '-' for standard output. */
+  readonly file: string;
+  /** Of the requests, from 0 to 1. */
+  readonly sampleShare: number;
+  /** all: failures and refusals are logged whatever the sample. */
+  readonly errors: 'all' | 'sampled';
 }
 
 export interface TracingConfig {

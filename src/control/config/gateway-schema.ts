@@ -3,6 +3,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import { accessLogSchema } from './access-log-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { tracingSchema } from './tracing-schema.ts';
 
@@ -95,9 +96,10 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     drainTimeout: duration(0, HOUR_MS)
       .prefault('30s')
       .describe('How long requests under way may take to end when the gateway stops.'),
+    accessLog: accessLogSchema.optional().describe('One line of JSON for every request that ended; none without it.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
-  ['data', 'redis', 'tls', 'accessLog', 'publicAddress'],
+  ['data', 'redis', 'tls', 'publicAddress'],
 ).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
 
 function readAddress(value: string): AddressConfig | undefined {

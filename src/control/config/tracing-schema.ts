@@ -1,7 +1,7 @@
 // The section `gateway.tracing`: which requests are traced, and where their spans go.
 
 import * as z from 'zod';
-import { durationOrNone, headerName, section, share, text } from '../../gateway/units/config.ts';
+import { durationOrNone, headerName, percentage, section, text } from '../../gateway/units/config.ts';
 import type { TracingConfig } from './config.ts';
 
 const HOUR_MS = 3_600_000;
@@ -50,7 +50,7 @@ function serviceName(): z.ZodType<string> {
 
 export const tracingSchema: z.ZodType<TracingConfig> = section({
   otlp: collectorUrl().describe('Where spans are sent: OTLP over HTTP, protobuf.'),
-  sample: share().prefault('1%').describe('The share of traces that begin here and are kept.'),
+  sample: percentage().prefault('1%').describe('The share of traces that begin here and are kept.'),
   slow: durationOrNone(1, HOUR_MS)
     .prefault('1s')
     .describe('Requests that take so long are kept though they are not sampled; none for never.'),

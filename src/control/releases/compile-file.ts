@@ -1,10 +1,13 @@
 // The task 'compile this file': read, parse, check, compile. Runs in the task pool.
 
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { printIssue } from '../config/print-issue.ts';
 import { readConfig } from '../config/read-config.ts';
+import { resolvePaths } from '../config/resolve-paths.ts';
 import { arenaBytes } from './arenas.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
+import { prepareLogFile } from './prepare-log-file.ts';
 import type { CompileAnswer } from './publisher.ts';
 
 export interface CompileTask {
@@ -24,13 +27,16 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   }
   const read = readConfig(text, { file: task.file, env: task.env });
   if (!read.ok) return { ok: false, problems: read.error.map(printIssue) };
-  const { config, warnings } = read.value;
+  const { warnings } = read.value;
+  const config = resolvePaths(read.value.config, dirname(task.file));
   const compiled = compileSnapshot(config, task.epoch, (bytes) =>
     task.recycled !== undefined && task.recycled.byteLength >= bytes
       ? task.recycled
       : new SharedArrayBuffer(arenaBytes(bytes)),
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => `${task.file}: ${message}`) };
+  const problem = await logFileProblem(config.gateway.accessLog?.file);
+  if (problem !== undefined) return { ok: false, problems: [`${task.file}: ${problem}`] };
   return {
     ok: true,
     gateway: config.gateway,
@@ -38,4 +44,10 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
     buffer: compiled.value.arena.buffer,
     warnings: warnings.map(printIssue),
   };
+}
+
+async function logFileProblem(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined || file === '-') return undefined;
+  const why = await prepareLogFile(file);
+  return why === undefined ? undefined : `gateway.accessLog.file cannot be written: ${why}`;
 }

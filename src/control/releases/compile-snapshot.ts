@@ -8,6 +8,7 @@ import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
 import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
 import type {
+  AccessLogPlan,
   ConsumerPlan,
   GatewayPlan,
   LimitDefinition,
@@ -110,8 +111,14 @@ function gatewayPlan(config: Config): GatewayPlan {
   return {
     trustedProxies,
     upstreams: config.upstreams.map(upstreamPlan),
+    accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
   };
+}
+
+function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
+  if (accessLog === undefined) return undefined;
+  return { file: accessLog.file, sampleShare: accessLog.sampleShare, allErrors: accessLog.errors === 'all' };
 }
 
 function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {

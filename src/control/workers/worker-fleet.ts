@@ -64,6 +64,7 @@ const WATCH_MS = 250;
 const RESTART_DELAY_MS_MIN = 100;
 const RESTART_DELAY_MS_MAX = 5_000;
 const FAILURE_WINDOW_MS = 60_000;
+const LOG_TROUBLE_MS = 60_000;
 
 export class WorkerFleet {
   readonly #options: WorkerFleetOptions;
@@ -71,6 +72,7 @@ export class WorkerFleet {
   #watcher: NodeJS.Timeout | undefined;
   #watchedMs = 0;
   #stopping = false;
+  #logTroubleMs = Number.NEGATIVE_INFINITY;
   /** Workers replaced since the start. */
   restarts = 0;
 
@@ -136,6 +138,11 @@ export class WorkerFleet {
     });
     for (const worker of this.#workers) worker.onAttached.delete(snapshot.epoch);
     return [...waiting];
+  }
+
+  /** Have every worker open its log's file anew. */
+  reopenLogs(): void {
+    for (const worker of this.#workers) this.#send(worker, { type: 'reopen-log' });
   }
 
   discard(epoch: number): void {
@@ -229,6 +236,8 @@ export class WorkerFleet {
         return worker.onStoppedListening?.();
       case 'spans':
         return this.#options.onSpans(message.batch);
+      case 'log-trouble':
+        return this.#warnOfLog(message.message);
       case 'drained':
         if (message.cut > 0) {
           this.#options.log('warn', `worker ${worker.index}: ${message.cut} requests did not finish in time`);
@@ -240,6 +249,14 @@ export class WorkerFleet {
         worker.onDrained?.();
         return this.#remove(worker);
     }
+  }
+
+  /** What one worker meets the others meet too: one message for all, once a minute. */
+  #warnOfLog(message: string): void {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#logTroubleMs < LOG_TROUBLE_MS) return;
+    this.#logTroubleMs = nowMs;
+    this.#options.log('warn', message);
   }
 
   #register(worker: Worker): void {

@@ -130,6 +130,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   onChunk(chunk: Buffer): void {
     if (this.#ended) return;
     this.#arm(this.#upstream.plan.idleTimeoutMs);
+    this.#x.answerBytes += chunk.length;
     if (!this.#x.stream.write(chunk) && !this.#ended) {
       this.#answerPaused = true;
       this.#transportCall?.pause();

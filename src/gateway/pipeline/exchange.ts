@@ -134,11 +134,13 @@ export class Exchange {
   bodyChunks: Buffer[] | undefined = undefined;
   bodyPaused = false;
   answer: { readonly headers: HeaderList; readonly body: string } | undefined = undefined;
+  /** Of the answer's body, as handed to the client's stream. */
+  answerBytes = 0;
   clientGone = false;
   /** The answer's head is on its way: from here on an error can only cut the connection. */
   headSent = false;
-  /** The client's connection was cut: by the gateway, or because the client had left. */
-  isCut = false;
+  /** The gateway cut the connection: the answer is missing, or not complete. */
+  wasCut = false;
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;

@@ -57,6 +57,7 @@ export function sendAnswer(x: Exchange): void {
   if (!x.clientGone) {
     const bodyless = x.method === 'HEAD';
     x.stream.respond(x.status, answer.headers, answer.body, bodyless, endingOf(x));
+    if (!bodyless) x.answerBytes = Buffer.byteLength(answer.body);
   }
   finish(x);
 }
@@ -71,10 +72,12 @@ export function endingOf(x: Exchange): Ending {
 /** Cut the client's connection: the answer cannot be completed, and must not look complete. */
 export function cut(x: Exchange): void {
   if (x.phase === Phase.DONE) return;
-  x.isCut = true;
   x.call?.cancel();
   x.call = undefined;
-  if (!x.clientGone) x.stream.abort();
+  if (!x.clientGone) {
+    x.wasCut = true;
+    x.stream.abort();
+  }
   finish(x);
 }
 

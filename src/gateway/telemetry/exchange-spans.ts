@@ -107,7 +107,7 @@ function errorOf(x: Exchange, failedFrom: number): string {
 
 /** The answer was cut off, and not because its client had left. */
 function isBroken(x: Exchange): boolean {
-  return x.isCut && !x.clientGone;
+  return x.wasCut;
 }
 
 function methodOf(x: Exchange): string {

@@ -77,5 +77,5 @@ export class Tracer {
 /** What is kept though nobody asked for it: failures, and what was slow. @hot */
 function isWorthKeeping(x: Exchange, plan: TracingPlan): boolean {
   if (x.status >= 500 || x.endUs - x.startUs >= plan.slowUs) return true;
-  return x.isCut && !x.clientGone;
+  return x.wasCut;
 }

@@ -6,7 +6,15 @@
 
 import { isIP } from 'node:net';
 import * as z from 'zod';
-import { parseDuration, parseRate, parseSize, printDuration, printSize, type Rate } from '../../base/units.ts';
+import {
+  parseDuration,
+  parsePercentage,
+  parseRate,
+  parseSize,
+  printDuration,
+  printSize,
+  type Rate,
+} from '../../base/units.ts';
 import { ADMIT } from '../pipeline/errors.ts';
 import { methods } from '../router/methods.ts';
 import { type NormalizedPath, normalizePath } from '../router/normalize-path.ts';
@@ -139,14 +147,6 @@ export function flag(): z.ZodType<boolean> {
   });
 }
 
-/** 0 to 1, written as a percentage. */
-export function share(): z.ZodType<number> {
-  return text('a percentage from 0% to 100%, such as 1% or 0.05%', '[0-9]{1,3}(?:\\.[0-9]{1,6})?%', (value) => {
-    if (!/^[0-9]{1,3}(?:\.[0-9]{1,6})?%$/.test(value)) return undefined;
-    return within(Number(value.slice(0, -1)) / 100, 0, 1);
-  });
-}
-
 /** One of a few words. */
 export function word<const W extends string>(words: readonly W[], later: readonly string[] = []): z.ZodType<W> {
   return scalar({
@@ -191,6 +191,12 @@ export function rate(): z.ZodType<Rate> {
     const perSecond = parsed.count / parsed.periodSeconds;
     return within(perSecond, TOKENS_PER_SECOND_MIN, TOKENS_PER_SECOND_MAX) === undefined ? undefined : parsed;
   });
+}
+
+/** A share from 0 to 1, written as a percentage. */
+export function percentage(): z.ZodType<number> {
+  const expected = 'a percentage from 0% to 100%, such as 20% or 0.5%';
+  return text(expected, '[0-9]{1,3}(?:\\.[0-9]{1,3})?%', parsePercentage);
 }
 
 /** What a limit's key is made of: ip, consumer, route or header.NAME. */

@@ -36,6 +36,8 @@ t.test('every worker has its own samples', async (t) => {
   view.shm.control.write(WORKER, 'parked', 7);
   view.shm.control.write(WORKER, 'connections', 6);
   view.shm.control.write(WORKER, 'loopDelayUs', 1_500);
+  view.shm.control.write(WORKER, 'logLines', -1);
+  view.shm.control.write(WORKER, 'logLinesDropped', 5);
   const page = render(view);
   const expected = {
     sluice_snapshot_epoch: 9,
@@ -43,6 +45,8 @@ t.test('every worker has its own samples', async (t) => {
     sluice_requests_parked: 7,
     sluice_connections: 6,
     sluice_event_loop_delay_seconds: 0.0015,
+    sluice_access_log_lines_total: 2 ** 32 - 1,
+    sluice_access_log_dropped_total: 5,
   };
   for (const [name, value] of Object.entries(expected)) {
     t.same(page.get(name)?.samples, [

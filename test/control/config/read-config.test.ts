@@ -152,6 +152,30 @@ t.test('a broken upstream is no reason to call it unknown', async (t) => {
   t.match(issuesOf('version: 1\nupstreams: { a: 1 }\nservices: { s: { upstream: a } }'), [/upstreams.a: is not valid/]);
 });
 
+t.test('an access log has a file, and every default besides', async (t) => {
+  const accessLog = (value: string) => `version: 1\ngateway: { accessLog: ${value} }`;
+  t.equal(configOf('version: 1').gateway.accessLog, undefined);
+  t.same(configOf(accessLog('{ file: ./logs/access.log }')).gateway.accessLog, {
+    file: './logs/access.log',
+    sampleShare: 1,
+    errors: 'all',
+  });
+  t.same(configOf(accessLog('{ file: "-", sample: 0.5%, errors: sampled }')).gateway.accessLog, {
+    file: '-',
+    sampleShare: 0.005,
+    errors: 'sampled',
+  });
+  const issues: readonly (readonly [string, RegExp])[] = [
+    ['{}', /accessLog.file: is missing/],
+    ['{ file: "" }', /accessLog.file: is not valid; expected the path of a file, or - for standard output/],
+    ['{ file: "a\\0b" }', /accessLog.file: is not valid/],
+    ['{ file: a, sample: 101% }', /accessLog.sample: is not valid; expected a percentage from 0% to 100%/],
+    ['{ file: a, errors: some }', /accessLog.errors: is not valid; expected all or sampled/],
+    ['{ file: a, query: true }', /accessLog.query: unknown key; expected one of file, sample, errors/],
+  ];
+  for (const [value, message] of issues) t.match(issuesOf(accessLog(value)), [message], value);
+});
+
 const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nplans: {}', 'plans'],
   ['version: 1\nfunctions: {}', 'functions'],

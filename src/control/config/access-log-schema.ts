@@ -1,0 +1,20 @@
+// The section `gateway.accessLog`.
+
+import type * as z from 'zod';
+import { percentage, section, text, word } from '../../gateway/units/config.ts';
+import type { AccessLogConfig } from './config.ts';
+
+// What Linux takes for a path (PATH_MAX).
+const PATH_CHARS_MAX = 4_096;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not pass
+const CONTROL_CHARACTER = /[\x00-\x1f\x7f]/;
+
+export const accessLogSchema: z.ZodType<AccessLogConfig> = section({
+  file: text('the path of a file, or - for standard output', '.+', (value) =>
+    value === '' || value.length > PATH_CHARS_MAX || CONTROL_CHARACTER.test(value) ? undefined : value,
+  ).describe("The file that lines are appended to, relative to this file's folder; - for standard output."),
+  sample: percentage().prefault('100%').describe('The share of requests that are logged.'),
+  errors: word(['all', 'sampled'])
+    .prefault('all')
+    .describe("all: answers from 500 on and the gateway's own refusals are logged whatever the sample."),
+}).transform(({ sample, ...accessLog }) => ({ ...accessLog, sampleShare: sample }));

@@ -1,0 +1,15 @@
+// Paths in a configuration are relative to the folder of the file that names them, wherever the process was started.
+
+import { resolve } from 'node:path';
+import type { Config } from './config.ts';
+
+/**
+ * @param folder  of the configuration file
+ * @returns the configuration with absolute paths; standard output (-) stays what it is
+ */
+export function resolvePaths(config: Config, folder: string): Config {
+  const { accessLog } = config.gateway;
+  if (accessLog === undefined || accessLog.file === '-') return config;
+  const file = resolve(folder, accessLog.file);
+  return { ...config, gateway: { ...config.gateway, accessLog: { ...accessLog, file } } };
+}

@@ -1,0 +1,105 @@
+// One line of the access log: an exchange that has ended, as JSON. What each field says is in docs/operations.md.
+//
+//   {"time":"2026-11-23T17:00:00.123Z","requestId":"…","service":"shop","route":"get-order","consumer":"alice",
+//    "method":"GET","path":"/orders/7","status":200,"code":"RATE_LIMITED","clientAddress":"192.0.2.1","durationMs":1.234,
+//    "upstreamMs":0.987,"upstream":"orders","requestBytes":0,"responseBytes":860,"userAgent":"…","aborted":true,"cut":true}
+//
+// Always in this order; what does not apply is left out. The query is never there: queries hold secrets.
+
+import { errorCodes } from '../pipeline/errors.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
+import type { LineBuffer } from './line-buffer.ts';
+
+const REQUEST_ID_BYTES_MAX = 128;
+const CONSUMER_BYTES_MAX = 128;
+const METHOD_BYTES_MAX = 32;
+const CODE_BYTES_MAX = 32;
+const PATH_BYTES_MAX = 2_048;
+const ADDRESS_BYTES_MAX = 64;
+const USER_AGENT_BYTES_MAX = 256;
+
+// 128 + 128 + 32 + 32 + 2,048 + 64 + 256 (above) + 3 × 64 (names) + 24 (time) + 3 (status) + 2 × 17 and 2 × 16 (numbers)
+// + 250 (keys and quotes) = 3,223. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
+export const LINE_BYTES_MAX = 4_096;
+
+// As bytes: a loop over a string takes half as long again.
+const keys = {
+  requestId: Buffer.from(',"requestId":'),
+  consumer: Buffer.from(',"consumer":'),
+  method: Buffer.from(',"method":'),
+  path: Buffer.from(',"path":'),
+  status: Buffer.from(',"status":'),
+  code: Buffer.from(',"code":'),
+  clientAddress: Buffer.from(',"clientAddress":'),
+  durationMs: Buffer.from(',"durationMs":'),
+  upstreamMs: Buffer.from(',"upstreamMs":'),
+  requestBytes: Buffer.from(',"requestBytes":'),
+  responseBytes: Buffer.from(',"responseBytes":'),
+  userAgent: Buffer.from(',"userAgent":'),
+} as const;
+const TIME_END = Buffer.from('Z"');
+const ABORTED = Buffer.from(',"aborted":true');
+const CUT = Buffer.from(',"cut":true');
+
+export class AccessLine {
+  /** {"time":"2026-11-23T17:00:00. of #second. */
+  #timePrefix: Uint8Array = new Uint8Array(0);
+  #second = -1;
+
+  /**
+   * @param buffer  with room for LINE_BYTES_MAX
+   * @param wallMs  milliseconds since 1970, when the exchange ended
+   * @hot
+   */
+  put(buffer: LineBuffer, x: Exchange, wallMs: number): void {
+    this.#putTime(buffer, wallMs);
+    if (x.requestId !== '') putField(buffer, keys.requestId, x.requestId, REQUEST_ID_BYTES_MAX);
+    if (x.route !== undefined) buffer.putBytes(x.route.logNames.route);
+    if (x.consumer !== undefined) putField(buffer, keys.consumer, x.consumer.name, CONSUMER_BYTES_MAX);
+    putField(buffer, keys.method, x.method, METHOD_BYTES_MAX);
+    // A path that could not be normalised, as it came.
+    putField(buffer, keys.path, x.path === '' ? x.rawPath : x.path, PATH_BYTES_MAX);
+    if (x.status !== 0) putNumber(buffer, keys.status, x.status);
+    if (x.errorId !== 0) putField(buffer, keys.code, errorCodes[x.errorId] ?? '', CODE_BYTES_MAX);
+    putField(buffer, keys.clientAddress, x.clientAddress === '' ? x.peerAddress : x.clientAddress, ADDRESS_BYTES_MAX);
+    putDuration(buffer, keys.durationMs, x.startUs, x.endUs);
+    if (x.answerUs !== 0) putDuration(buffer, keys.upstreamMs, x.sentUs, x.answerUs);
+    if (x.sentUs !== 0 && x.route !== undefined) buffer.putBytes(x.route.logNames.upstream);
+    putNumber(buffer, keys.requestBytes, x.bodyBytes);
+    putNumber(buffer, keys.responseBytes, x.answerBytes);
+    const userAgent = x.header('user-agent');
+    if (userAgent !== '') putField(buffer, keys.userAgent, userAgent, USER_AGENT_BYTES_MAX);
+    if (x.clientGone) buffer.putBytes(ABORTED);
+    if (x.wasCut) buffer.putBytes(CUT);
+    buffer.endLine();
+  }
+
+  #putTime(buffer: LineBuffer, wallMs: number): void {
+    const ms = Math.floor(wallMs);
+    const second = Math.floor(ms / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#timePrefix = Buffer.from(`{"time":"${new Date(second * 1_000).toISOString().slice(0, -4)}`);
+    }
+    buffer.putBytes(this.#timePrefix);
+    buffer.putMilliseconds(ms - second * 1_000);
+    buffer.putBytes(TIME_END);
+  }
+}
+
+/** @param key  ,"path": */
+function putField(buffer: LineBuffer, key: Uint8Array, value: string, bytesMax: number): void {
+  buffer.putBytes(key);
+  buffer.putText(value, bytesMax);
+}
+
+function putNumber(buffer: LineBuffer, key: Uint8Array, value: number): void {
+  buffer.putBytes(key);
+  buffer.putWhole(value);
+}
+
+/** Milliseconds with three decimals. */
+function putDuration(buffer: LineBuffer, key: Uint8Array, fromUs: number, toUs: number): void {
+  buffer.putBytes(key);
+  buffer.putThousandths(Math.max(0, Math.round(toUs - fromUs)));
+}

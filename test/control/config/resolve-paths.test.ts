@@ -1,0 +1,19 @@
+import t from 'tap';
+import { resolvePaths } from '../../../src/control/config/resolve-paths.ts';
+import { buildConfig, buildGateway } from '../../support/build-config.ts';
+
+function fileOf(file: string): string | undefined {
+  const gateway = buildGateway({ accessLog: { file, sampleShare: 1, errors: 'all' } });
+  return resolvePaths(buildConfig({ gateway }), '/etc/sluice').gateway.accessLog?.file;
+}
+
+t.test("paths are relative to the configuration's folder; standard output is no path", async (t) => {
+  t.equal(fileOf('./logs/access.log'), '/etc/sluice/logs/access.log');
+  t.equal(fileOf('/var/log/access.log'), '/var/log/access.log');
+  t.equal(fileOf('-'), '-');
+});
+
+t.test('a configuration without paths stays as it is', async (t) => {
+  const config = buildConfig();
+  t.equal(resolvePaths(config, '/etc/sluice'), config);
+});

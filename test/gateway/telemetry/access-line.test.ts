@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { errorCodes, errors } from '../../../src/gateway/pipeline/errors.ts';
+import type { Exchange } from '../../../src/gateway/pipeline/exchange.ts';
+import { AccessLine, LINE_BYTES_MAX } from '../../../src/gateway/telemetry/access-line.ts';
+import { FIRST_LINE_AT, LineBuffer } from '../../../src/gateway/telemetry/line-buffer.ts';
+import { LogNames } from '../../../src/gateway/telemetry/log-names.ts';
+import { bareExchange } from '../../support/bare-exchange.ts';
+
+const AT_MS = Date.UTC(2026, 10, 23, 17, 0, 0, 7);
+const MINUTE_US = 60_000_000;
+const name64 = 'n'.repeat(64);
+
+function lineOf(fields: Partial<Exchange>, wallMs = AT_MS): string {
+  const buffer = new LineBuffer(LINE_BYTES_MAX + FIRST_LINE_AT);
+  new AccessLine().put(buffer, bareExchange(fields), wallMs);
+  return buffer.bytes.toString('latin1', FIRST_LINE_AT, buffer.end);
+}
+
+/** Only what a line needs of a route. */
+function routeOf(service: string, route: string, upstream: string): Exchange['route'] {
+  return { logNames: new LogNames(service, route, upstream) } as unknown as Exchange['route'];
+}
+
+t.test('a line has every field that applies, in one order', async (t) => {
+  const line = lineOf({
+    requestId: 'id-1',
+    route: routeOf('shop', 'get-order', 'orders'),
+    consumer: { name: 'alice' },
+    method: 'GET',
+    path: '/orders/7',
+    rawPath: '/./orders/7',
+    query: '?token=secret',
+    status: 429,
+    errorId: errors.RATE_LIMITED.id,
+    peerAddress: '10.0.0.1',
+    clientAddress: '192.0.2.1',
+    endUs: 1_234.6,
+    sentUs: 100,
+    answerUs: 1_087,
+    bodyBytes: 3,
+    answerBytes: 860,
+    headers: ['host', 'a', 'user-agent', 'curl "8"'],
+    clientGone: true,
+    wasCut: true,
+  });
+  t.equal(
+    line,
+    '{"time":"2026-11-23T17:00:00.007Z","requestId":"id-1","service":"shop","route":"get-order","consumer":"alice",' +
+      '"method":"GET","path":"/orders/7","status":429,"code":"RATE_LIMITED","clientAddress":"192.0.2.1",' +
+      '"durationMs":1.235,"upstreamMs":0.987,"upstream":"orders","requestBytes":3,"responseBytes":860,' +
+      '"userAgent":"curl \\"8\\"","aborted":true,"cut":true}\n',
+  );
+});
+
+t.test('what does not apply is left out', async (t) => {
+  const line = lineOf({ method: 'GET', rawPath: '/%zz', peerAddress: '192.0.2.1', endUs: 5 });
+  t.equal(
+    line,
+    '{"time":"2026-11-23T17:00:00.007Z","method":"GET","path":"/%zz","clientAddress":"192.0.2.1","durationMs":0.005,' +
+      '"requestBytes":0,"responseBytes":0}\n',
+  );
+});
+
+t.test('the time is that of the line, also when the clock is set back', async (t) => {
+  const buffer = new LineBuffer(64 * 1024);
+  const line = new AccessLine();
+  const moments = [AT_MS, AT_MS + 1.9, AT_MS + 1_000, AT_MS - 5_000, AT_MS + 86_400_000];
+  for (const wallMs of moments) line.put(buffer, bareExchange(), wallMs);
+  const lines = buffer.bytes.toString('latin1', FIRST_LINE_AT, buffer.end - 1).split('\n');
+  t.same(
+    lines.map((text) => JSON.parse(text).time),
+    moments.map((wallMs) => new Date(Math.floor(wallMs)).toISOString()),
+  );
+});
+
+const bytes = fc.uint8Array({ maxLength: 3_000 }).map((array) => Buffer.from(array).toString('latin1'));
+const text = fc.oneof(bytes, fc.string({ unit: 'binary', maxLength: 500 }));
+
+t.test(
+  'whatever a client sends, a line is one line of JSON of at most 4 KiB that says it, or its beginning',
+  async (t) => {
+    const anything = fc.record({
+      requestId: text,
+      consumer: fc.record({ name: text }),
+      method: text,
+      path: text,
+      rawPath: text,
+      clientAddress: text,
+      status: fc.constantFrom(0, 200, 502),
+      errorId: fc.integer({ min: 0, max: errorCodes.length - 1 }),
+      endUs: fc.double({ min: 0, max: 1_000 * MINUTE_US, noNaN: true }),
+      answerBytes: fc.maxSafeNat(),
+      bodyBytes: fc.maxSafeNat(),
+      headers: fc.tuple(fc.constant('user-agent'), text),
+      clientGone: fc.boolean(),
+      wasCut: fc.boolean(),
+    });
+    const law = fc.property(anything, (fields) => {
+      const x = { ...fields, route: routeOf(name64, name64, name64), sentUs: 1, answerUs: 2 };
+      const line = lineOf(x as unknown as Partial<Exchange>);
+      const said = JSON.parse(line);
+      const begins = (whole: string, part: string | undefined) =>
+        whole.startsWith(part ?? '') && (whole === '' || part !== '');
+      return (
+        line.length <= LINE_BYTES_MAX &&
+        line.indexOf('\n') === line.length - 1 &&
+        begins(fields.path === '' ? fields.rawPath : fields.path, said.path) &&
+        begins(fields.requestId, said.requestId) &&
+        begins(fields.method, said.method) &&
+        begins(fields.consumer.name, said.consumer) &&
+        begins(fields.headers[1], said.userAgent) &&
+        said.code === errorCodes[fields.errorId] &&
+        said.durationMs === Math.round(fields.endUs) / 1_000 &&
+        said.responseBytes === fields.answerBytes &&
+        said.requestBytes === fields.bodyBytes &&
+        said.service === name64 &&
+        (said.aborted === true) === fields.clientGone
+      );
+    });
+    t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
+  },
+);
+
+t.test('the longest line that there can be fits', async (t) => {
+  const long = '\u0000'.repeat(10_000);
+  const line = lineOf({
+    requestId: long,
+    route: routeOf(name64, name64, name64),
+    consumer: { name: long },
+    method: long,
+    path: long,
+    status: 429,
+    errorId: errors.UPSTREAM_UNREACHABLE.id,
+    clientAddress: long,
+    endUs: Number.MAX_SAFE_INTEGER,
+    sentUs: 1,
+    answerUs: Number.MAX_SAFE_INTEGER,
+    bodyBytes: Number.MAX_SAFE_INTEGER,
+    answerBytes: Number.MAX_SAFE_INTEGER,
+    headers: ['user-agent', long],
+    clientGone: true,
+    wasCut: true,
+  });
+  t.ok(line.length <= LINE_BYTES_MAX, `${line.length} bytes`);
+  t.ok(JSON.parse(line).cut);
+});
