@@ -12,7 +12,7 @@ export const gateBounds: GateBounds = {
   // Half way between no change and a slow-down of 15 %: √(1 × 1.15) = 1.072. Either error needs the median of all rounds to
   // be 7 % off.
   toBase: 1.07,
-  // For what grows in small steps, each within the bound above. Wide, because the ratio moves by a third with what else the
+  // For what grows in small steps, each within the bound above. Wide, because the ratio moves by half with what else the
   // machine does; to be lowered with every change that makes the gateway quicker.
-  toRawUws: 10,
+  toRawUws: 12,
 };

@@ -44,9 +44,10 @@ export async function decide(
       rounds.map((round) => round.branchUs / round.rawUwsUs),
       bounds.toRawUws,
     );
-    const isClear = toBase.isClear && toRawUws.isClear;
-    if (isClear || block + 1 >= blocksMax) {
-      return { rounds, toBase, toRawUws, passes: !toBase.isWorse && !toRawUws.isWorse };
-    }
+    const passes = !toBase.isWorse && !toRawUws.isWorse;
+    // One that is clearly worse settles it; to pass, both have to be clear.
+    const clear = [toBase, toRawUws].filter((judgement) => judgement.isClear);
+    const isSettled = clear.length === 2 || clear.some((judgement) => judgement.isWorse);
+    if (isSettled || block + 1 >= blocksMax) return { rounds, toBase, toRawUws, passes };
   }
 }

@@ -6,7 +6,7 @@ export interface GateSettings extends BlockLimits {
   /** Under load before a block's first round: V8 compiles meanwhile. */
   readonly warmUpSeconds: number;
   readonly roundsPerBlock: number;
-  /** CPU time is told in steps of 10 ms, and each of the three gets some third of the core: 3 % of a round of 1 s. */
+  /** Base, branch and raw uWS get some third of the core each. */
   readonly roundSeconds: number;
   readonly connections: number;
 }

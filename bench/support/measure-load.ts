@@ -1,6 +1,6 @@
 // One load on one process, and what it cost that process.
 
-import { processUsage } from './process-usage.ts';
+import { cpuUsBetween, processUsage } from './process-usage.ts';
 import type { LoadOptions, LoadResult } from './run-load.ts';
 
 export interface MeasuredLoad extends LoadResult {
@@ -20,5 +20,5 @@ export async function measureLoad(
   const result = await run(options);
   const after = processUsage(pid);
   if (result.requests === 0) throw new Error(`the load on port ${options.port} got no answer`);
-  return { ...result, cpuUs: (after.cpuUs - before.cpuUs) / result.requests, residentMib: after.residentMib };
+  return { ...result, cpuUs: cpuUsBetween(before, after) / result.requests, residentMib: after.residentMib };
 }

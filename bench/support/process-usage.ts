@@ -1,29 +1,48 @@
-// What a process has used, its children included, as /proc tells it.
+// What a process uses, its children included, as /proc tells it.
+//
+// CPU time is read from schedstat, in nanoseconds; utime and stime count in steps of 10 ms, which is too coarse for a round of
+// a second on a busy machine. It is told by thread: a thread that ends takes its share with it.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessUsage {
-  /** User and system time since the start, microseconds, of all threads, those that have ended too. In steps of 10 ms. */
-  readonly cpuUs: number;
+  /** User and system time since the thread's start, microseconds, by thread id. */
+  readonly threadCpuUs: ReadonlyMap<string, number>;
   /** Resident now, MiB. Pages that processes share count for each. */
   readonly residentMib: number;
 }
 
-// USER_HZ, the unit of the times in /proc/PID/stat, is 100 on every Linux that Node.js runs on: 1e6 µs / 100.
-const US_PER_TICK = 10_000;
-
 export function processUsage(pid: number): ProcessUsage {
-  let [cpuUs, residentMib] = [0, 0];
-  for (const each of withChildren(pid)) {
-    // The name, field 2, may have blanks; utime and stime are fields 14 and 15, so 11 and 12 of what follows it.
-    const fields = readFileSync(`/proc/${each}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    cpuUs += (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
-    residentMib += Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+  const threadCpuUs = new Map<string, number>();
+  let residentMib = 0;
+  for (const each of withChildren(String(pid))) {
+    residentMib += Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${each}/status`))?.[1] ?? 0) / 1_024;
+    for (const thread of readdirSync(`/proc/${each}/task`)) {
+      // Time on the processor in nanoseconds, time waiting for it, time slices.
+      const schedstat = read(`/proc/${each}/task/${thread}/schedstat`);
+      if (schedstat !== '') threadCpuUs.set(thread, Number.parseInt(schedstat, 10) / 1_000);
+    }
   }
-  return { cpuUs, residentMib };
+  return { threadCpuUs, residentMib };
 }
 
-function withChildren(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+/** Microseconds between two readings. What threads used that have ended since is lost. */
+export function cpuUsBetween(before: ProcessUsage, after: ProcessUsage): number {
+  let cpuUs = 0;
+  for (const [thread, us] of after.threadCpuUs) cpuUs += us - (before.threadCpuUs.get(thread) ?? 0);
+  return cpuUs;
+}
+
+function withChildren(pid: string): readonly string[] {
+  const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean);
   return [pid, ...children.flatMap(withChildren)];
+}
+
+/** '' when the thread has just ended. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
