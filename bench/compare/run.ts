@@ -12,8 +12,7 @@ import { compare } from './compare.ts';
 import { contenders } from './contenders/all.ts';
 import { printTable } from './print-table.ts';
 import { summarize } from './summarize.ts';
-
-const YARDSTICKS = ['nginx', 'raw uWS'];
+import { yardsticks } from './yardsticks.ts';
 
 const { values } = parseArgs({
   options: {
@@ -38,12 +37,12 @@ const comparison = await compare({
   workers,
   tell: (line) => void process.stdout.write(`${line}\n`),
 });
-const summaries = summarize(comparison.rounds, YARDSTICKS);
+const summaries = summarize(comparison.rounds, yardsticks);
 const { cores, load, missing } = comparison;
 process.stdout.write(
   `\nmedians of ${values.rounds} rounds of ${values.seconds} s, ${values.connections} connections; gateway with ` +
     `${workers} worker${workers === 1 ? '' : 's'} on core ${cores.gateway}, upstream and load (${load}) on core ${cores.other}\n\n` +
-    printTable(summaries, contenders, YARDSTICKS),
+    printTable(summaries, contenders, yardsticks),
 );
 if (values.json !== undefined) {
   const rounds = Object.fromEntries(comparison.rounds);
