@@ -6,11 +6,11 @@ import { REQUEST_HEADERS, REQUEST_PATH } from '../support/workload.ts';
 
 const GRACE_MS = 15_000;
 
-/** @throws when an answer is not 200, or a connection fails */
+/** For whole seconds, which is what wrk takes. @throws when an answer is not 200, or a connection fails */
 export async function runWrk({ port, connections, seconds, core }: LoadOptions): Promise<LoadResult> {
   const headers = REQUEST_HEADERS.flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const child = new Child(core, [
-    ...['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...headers],
+    ...['wrk', '-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--latency', ...headers],
     `http://127.0.0.1:${port}${REQUEST_PATH}`,
   ]);
   const output = await child.finished(seconds * 1_000 + GRACE_MS);

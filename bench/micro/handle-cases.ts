@@ -15,35 +15,40 @@ import { StubGateway } from './stub-gateway.ts';
 // Nobody connects to it.
 const UPSTREAM_PORT = 9_001;
 
-/** Publishes first. */
-export async function handleCases(): Promise<readonly MicroCase[]> {
-  const plain = await handleCase('handle, proxying only', 'plain');
-  const job = await handleCase('handle, key and two limits', 'job');
-  return [await relayCase(), plain, { ...job, against: plain.name }];
+export function handleCases(): readonly MicroCase[] {
+  const plain = handleCase('handle, proxying only', 'plain');
+  return [relayCase(), plain, { ...handleCase('handle, key and two limits', 'job'), against: plain.name }];
 }
 
-async function relayCase(): Promise<MicroCase> {
-  const gateway = await publish('job');
-  const x = receive(gateway, new StubClient());
-  handle(x, ADMIT);
+function relayCase(): MicroCase {
   return {
     name: `relay of ${REQUEST_HEADERS.length} request headers`,
-    run() {
-      sink.value = relayRequestHeaders(x, 'upstream.example');
+    async prepare() {
+      const gateway = await publish('job');
+      const x = receive(gateway, new StubClient());
+      handle(x, ADMIT);
+      return () => {
+        sink.value = relayRequestHeaders(x, 'upstream.example');
+      };
     },
   };
 }
 
-async function handleCase(name: string, kind: SluiceConfigOptions['kind']): Promise<MicroCase> {
-  const gateway = await publish(kind);
-  const client = new StubClient();
-  const run = (): void => {
-    handle(receive(gateway, client), ADMIT);
-    gateway.transport.answer();
+function handleCase(name: string, kind: SluiceConfigOptions['kind']): MicroCase {
+  return {
+    name,
+    async prepare() {
+      const gateway = await publish(kind);
+      const client = new StubClient();
+      const run = (): void => {
+        handle(receive(gateway, client), ADMIT);
+        gateway.transport.answer();
+      };
+      run();
+      if (client.status !== 200) throw new Error(`${name}: the answer is ${client.status}`);
+      return run;
+    },
   };
-  run();
-  if (client.status !== 200) throw new Error(`${name}: the answer is ${client.status}`);
-  return { name, run };
 }
 
 async function publish(kind: SluiceConfigOptions['kind']): Promise<StubGateway> {

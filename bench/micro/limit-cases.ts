@@ -16,14 +16,20 @@ const KEY_COUNT = 1_024;
 const KEY_TURN_MASK = KEY_COUNT - 1;
 
 export function limitCases(): readonly MicroCase[] {
-  const clock = monotonicClock();
-  const clockCase: MicroCase = {
+  const clock = clockCase();
+  return [clock, hashCase(), chargeCase(clock.name), concurrencyCase()];
+}
+
+function clockCase(): MicroCase {
+  return {
     name: 'clock reading',
-    run() {
-      sink.number += clock.nowUs();
+    prepare() {
+      const clock = monotonicClock();
+      return () => {
+        sink.number += clock.nowUs();
+      };
     },
   };
-  return [clockCase, hashCase(), chargeCase(clockCase.name), concurrencyCase()];
 }
 
 function addresses(): readonly string[] {
@@ -31,52 +37,58 @@ function addresses(): readonly string[] {
 }
 
 function hashCase(): MicroCase {
-  const hash = new SeededHash(3, 4);
-  const keys = addresses();
-  let turn = 0;
   return {
     name: 'hash of an address',
-    run() {
-      hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
-      sink.number += hash.low;
+    prepare() {
+      const hash = new SeededHash(3, 4);
+      const keys = addresses();
+      let turn = 0;
+      return () => {
+        hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
+        sink.number += hash.low;
+      };
     },
   };
 }
 
 function chargeCase(against: string): MicroCase {
-  const clock = monotonicClock();
-  const table = LimitTable.create();
-  const registry = new LimitRegistry(table, clock);
-  const resolved = registry.resolve([
-    { idLow: 1, idHigh: 2, name: 'bench', tokensPerSecond: 1_000_000, burst: 1_000_000 },
-  ]);
-  if (!resolved.ok) throw new Error(resolved.error);
-  registry.commit();
-  const limit = new Limit(table, resolved.value[0] as LimitIndex);
-  const reading = new LimitReading();
-  const hash = new SeededHash(3, 4);
-  const keys = addresses();
-  let turn = 0;
   return {
     name: 'rate limit: hash and decision',
     against,
-    run() {
-      hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
-      sink.number += chargeLimit(limit, table, hash.low, hash.high, clock, reading);
+    prepare() {
+      const clock = monotonicClock();
+      const table = LimitTable.create();
+      const registry = new LimitRegistry(table, clock);
+      const resolved = registry.resolve([
+        { idLow: 1, idHigh: 2, name: 'bench', tokensPerSecond: 1_000_000, burst: 1_000_000 },
+      ]);
+      if (!resolved.ok) throw new Error(resolved.error);
+      registry.commit();
+      const limit = new Limit(table, resolved.value[0] as LimitIndex);
+      const reading = new LimitReading();
+      const hash = new SeededHash(3, 4);
+      const keys = addresses();
+      let turn = 0;
+      return () => {
+        hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
+        sink.number += chargeLimit(limit, table, hash.low, hash.high, clock, reading);
+      };
     },
   };
 }
 
 function concurrencyCase(): MicroCase {
-  const table = ConcurrencyTable.create(1);
-  const worker = 0 as WorkerIndex;
-  let turn = 0;
   return {
     name: 'concurrency: acquire and release',
-    run() {
-      const slot = table.acquire(turn++ & KEY_TURN_MASK, 7, 100, worker);
-      table.release(slot, worker);
-      sink.number += slot;
+    prepare() {
+      const table = ConcurrencyTable.create(1);
+      const worker = 0 as WorkerIndex;
+      let turn = 0;
+      return () => {
+        const slot = table.acquire(turn++ & KEY_TURN_MASK, 7, 100, worker);
+        table.release(slot, worker);
+        sink.number += slot;
+      };
     },
   };
 }

@@ -24,45 +24,51 @@ export function matchCases(routeCount: number): readonly MicroCase[] {
 }
 
 function findMyWayCase(name: string, routeCount: number, compiles: boolean): MicroCase {
-  const router = buildFindMyWay(benchRoutes(routeCount), compiles);
-  const paths = benchPaths(routeCount);
-  let turn = 0;
   return {
     name,
-    run() {
-      const found = router.find('GET', paths[turn++ & PATH_TURN_MASK] as string);
-      sink.value = found?.params['id'];
+    prepare() {
+      const router = buildFindMyWay(benchRoutes(routeCount), compiles);
+      const paths = benchPaths(routeCount);
+      let turn = 0;
+      return () => {
+        const found = router.find('GET', paths[turn++ & PATH_TURN_MASK] as string);
+        sink.value = found?.params['id'];
+      };
     },
   };
 }
 
 function sluiceCase(name: string, routeCount: number): MicroCase {
-  const matcher = buildMatcher(routeCount);
-  const paths = benchPaths(routeCount);
-  const match = new RouteMatch();
-  const get = methodIndex('GET');
-  let turn = 0;
   return {
     name,
-    run() {
-      sink.number += matcher.match(HOST, paths[turn++ & PATH_TURN_MASK] as string, get, match) + match.route;
+    prepare() {
+      const matcher = buildMatcher(routeCount);
+      const paths = benchPaths(routeCount);
+      const match = new RouteMatch();
+      const get = methodIndex('GET');
+      let turn = 0;
+      return () => {
+        sink.number += matcher.match(HOST, paths[turn++ & PATH_TURN_MASK] as string, get, match) + match.route;
+      };
     },
   };
 }
 
 function normalizeAndMatchCase(name: string, routeCount: number): MicroCase {
-  const matcher = buildMatcher(routeCount);
-  const paths = benchPaths(routeCount);
-  const match = new RouteMatch();
-  const get = methodIndex('GET');
-  const normalized: NormalizedPath = { path: '', flags: 0 };
-  let turn = 0;
   return {
     name,
-    run() {
-      sink.number += normalizePath(paths[turn++ & PATH_TURN_MASK] as string, normalized);
-      sink.number += matcher.match(HOST, matchForm(normalized.path), get, match);
-      sink.value = normalized.path.slice(match.paramStarts[0], match.paramEnds[0]);
+    prepare() {
+      const matcher = buildMatcher(routeCount);
+      const paths = benchPaths(routeCount);
+      const match = new RouteMatch();
+      const get = methodIndex('GET');
+      const normalized: NormalizedPath = { path: '', flags: 0 };
+      let turn = 0;
+      return () => {
+        sink.number += normalizePath(paths[turn++ & PATH_TURN_MASK] as string, normalized);
+        sink.number += matcher.match(HOST, matchForm(normalized.path), get, match);
+        sink.value = normalized.path.slice(match.paramStarts[0], match.paramEnds[0]);
+      };
     },
   };
 }
