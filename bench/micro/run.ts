@@ -1,35 +1,30 @@
 // npm run bench:hot (also bench:micro): nanoseconds of what every request calls, and of publishing, with ratios where there is
-// something to compare with. One thread, medians of mitata's samples.
+// something to compare with. One thread, a process for each case, medians of mitata's samples.
 //
 //   --only TEXT      cases whose name contains it
 //   --quick          a tenth of the time per case: does it run? (V8 has not compiled everything by then)
 //   --json           one JSON document instead of the table
 
-import { parseArgs } from 'node:util';
-import { measure } from 'mitata';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 import { describeMachine } from '../support/machine.ts';
-import { handleCases } from './handle-cases.ts';
-import { limitCases } from './limit-cases.ts';
-import { matchCases } from './match-cases.ts';
+import { allCases } from './all-cases.ts';
+import type { CaseTime } from './measure-case.ts';
 import type { MicroCase } from './micro-case.ts';
-import { publishCases } from './publish-cases.ts';
 
-interface MicroResult {
+interface MicroResult extends CaseTime {
   readonly name: string;
-  /** Nanoseconds per call. */
-  readonly medianNs: number;
-  readonly p99Ns: number;
   readonly against?: string;
+  /** Of the medians. */
   readonly ratio?: number;
 }
 
-const ROUTE_COUNTS = [10, 1_000, 10_000];
-const PUBLISHED_ROUTE_COUNT = 10_000;
-// Per case. V8 has compiled the larger ones after some 300 ms; mitata by itself takes 642 ms to measure.
-const WARM_UP_MS = 500;
-const MEASURE_MS = 1_000;
-// With --quick.
+// The longest takes some seconds a call, and mitata some calls.
+const CASE_TIMEOUT_MS = 120_000;
 const QUICK_SHARE = 0.1;
+
+const program = fileURLToPath(new URL('./measure-case.js', import.meta.url));
 
 const { values } = parseArgs({
   options: {
@@ -38,32 +33,23 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-const cases = [
-  ...ROUTE_COUNTS.flatMap(matchCases),
-  ...limitCases(),
-  ...handleCases(),
-  ...publishCases(PUBLISHED_ROUTE_COUNT),
-].filter(({ name }) => name.includes(values.only));
-
 const results: MicroResult[] = [];
-for (const each of cases) {
-  results.push(await measureCase(each));
-  if (!values.json) process.stdout.write(resultLine(results.at(-1) as MicroResult));
+for (const each of allCases().filter(({ name }) => name.includes(values.only))) {
+  const result = await measureCase(each);
+  results.push(result);
+  if (!values.json) process.stdout.write(resultLine(result));
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ machine: describeMachine(), results }, undefined, 2)}\n`);
 
-async function measureCase({ name, against, prepare }: MicroCase): Promise<MicroResult> {
-  const share = values.quick ? QUICK_SHARE : 1;
-  const run = await prepare();
-  const warmUntilMs = performance.now() + WARM_UP_MS * share;
-  while (performance.now() < warmUntilMs) await run();
-  const { p50, p99 } = await measure(run, { min_cpu_time: MEASURE_MS * 1e6 * share });
+async function measureCase({ name, against }: MicroCase): Promise<MicroResult> {
+  const args = [program, name, String(values.quick ? QUICK_SHARE : 1)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: CASE_TIMEOUT_MS });
+  const time = JSON.parse(stdout) as CaseTime;
   const other = results.find((result) => result.name === against);
   return {
     name,
-    medianNs: p50,
-    p99Ns: p99,
-    ...(other !== undefined && { against: other.name, ratio: p50 / other.medianNs }),
+    ...time,
+    ...(other !== undefined && { against: other.name, ratio: time.medianNs / other.medianNs }),
   };
 }
 
