@@ -69,7 +69,7 @@ export class AccessLog {
     if (this.#path !== '') this.#file.open(this.#path);
   }
 
-  /** An exchange has ended. Which log, if any, its own snapshot says. @hot bench/micro/access-log.ts */
+  /** An exchange has ended. Which log, if any, its own snapshot says. @hot npm run bench:hot: access log */
   record(x: Exchange): void {
     const plan = x.snapshot.plan.accessLog;
     if (plan === undefined || !isWanted(x, plan)) return;

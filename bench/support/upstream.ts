@@ -1,4 +1,7 @@
-// The upstream of a comparison: uWebSockets.js answering an 860-byte JSON body at once, so that it is never what is measured.
+// A program: uWebSockets.js answering an 860-byte JSON body at once, so that it is never what is measured. It is the upstream
+// of every gateway here, and, on the gateway's core, the yardstick for the machine's speed: HTTP with nothing behind it.
+//
+//   node dist/bench/support/upstream.js        prints 'port N'
 
 import { loadUws } from '../../src/gateway/listener/load-uws.ts';
 
@@ -12,7 +15,7 @@ app.any('/*', (res) => {
   res.writeHeader('cache-control', 'max-age=0');
   res.end(body);
 });
-app.listen('127.0.0.1', Number(process.argv[2] ?? 0), (socket) => {
+app.listen('127.0.0.1', 0, (socket) => {
   if (socket === false) throw new Error('the upstream cannot listen');
   process.stdout.write(`port ${uws.us_socket_local_port(socket)}\n`);
 });

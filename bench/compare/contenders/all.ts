@@ -1,0 +1,9 @@
+import type { Contender } from '../contender.ts';
+import { fastifyProxy } from './fastify.ts';
+import { haproxy } from './haproxy.ts';
+import { nginx, nginxJob } from './nginx.ts';
+import { rawUws } from './raw-uws.ts';
+import { sluice, sluicePlain } from './sluice.ts';
+
+/** In the order of the table. */
+export const contenders: readonly Contender[] = [nginx, nginxJob, haproxy, fastifyProxy, rawUws, sluicePlain, sluice];

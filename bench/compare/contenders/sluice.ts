@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import type { SluiceConfigOptions } from '../../support/sluice-config.ts';
+import { startSluice } from '../../support/start-sluice.ts';
+import type { Contender } from '../contender.ts';
+
+const program = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
+
+export const sluicePlain: Contender = sluiceContender('sluice plain', 'proxying, metrics, X-Forwarded-*', 'plain');
+
+// Beside `nginx job` it lacks the access log: see sluice-config.ts.
+export const sluice: Contender = sluiceContender('sluice', 'the same with API key and two limits', 'job');
+
+function sluiceContender(name: string, job: string, kind: SluiceConfigOptions['kind']): Contender {
+  return {
+    name,
+    job,
+    warmUpSeconds: 5,
+    missing: () => undefined,
+    start: (options) => startSluice({ ...options, program, kind }),
+  };
+}

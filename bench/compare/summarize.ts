@@ -1,0 +1,50 @@
+// Rounds in, one row per contender out: medians, and ratios taken round by round.
+
+import type { MeasuredLoad } from '../support/measure-load.ts';
+import { median } from '../support/median.ts';
+
+/** CPU per request against another contender's of the same round. */
+export interface Ratio {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Summary {
+  readonly name: string;
+  readonly cpuUs: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly residentMib: number;
+  /** By yardstick; none where the yardstick is not here. */
+  readonly ratios: Readonly<Record<string, Ratio>>;
+}
+
+/** @param yardsticks  names of contenders */
+export function summarize(
+  rounds: ReadonlyMap<string, readonly MeasuredLoad[]>,
+  yardsticks: readonly string[],
+): readonly Summary[] {
+  return [...rounds].map(([name, own]) => {
+    const middle = (read: (round: MeasuredLoad) => number): number => median(own.map(read));
+    const ratios = yardsticks.flatMap((yardstick) => {
+      const other = rounds.get(yardstick);
+      return other === undefined ? [] : [[yardstick, ratioOf(own, other)] as const];
+    });
+    return {
+      name,
+      cpuUs: middle((round) => round.cpuUs),
+      requestsPerSecond: middle((round) => round.requestsPerSecond),
+      p50Ms: middle((round) => round.p50Ms),
+      p99Ms: middle((round) => round.p99Ms),
+      residentMib: middle((round) => round.residentMib),
+      ratios: Object.fromEntries(ratios),
+    };
+  });
+}
+
+function ratioOf(own: readonly MeasuredLoad[], other: readonly MeasuredLoad[]): Ratio {
+  const ratios = own.map((round, index) => round.cpuUs / (other[index] as MeasuredLoad).cpuUs);
+  return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
+}

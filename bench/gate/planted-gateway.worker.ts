@@ -1,0 +1,59 @@
+// A gateway worker whose auth policy burns SLUICE_BENCH_PLANT_US microseconds before it decides. Everything else is the real
+// worker.
+
+import { monotonicClock } from '../../src/base/clock.ts';
+import { type GatewayWorkerData, runGatewayWorker } from '../../src/gateway/gateway-worker.ts';
+import { authRun } from '../../src/gateway/policies/auth/run.ts';
+import { definePolicyRun, type PolicyRun } from '../../src/gateway/policies/policy-run.ts';
+import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
+import { UndiciTransport } from '../../src/gateway/upstream/transports/undici-transport.ts';
+import { sink } from '../support/sink.ts';
+import { PLANT_VARIABLE } from './plant.ts';
+
+const CALIBRATION_RUNS = 50;
+// Some 100 µs, a thousand times what the clock can tell apart.
+const CALIBRATION_LOOPS = 100_000;
+
+const plantUs = Number(process.env[PLANT_VARIABLE]);
+if (!(plantUs >= 0)) throw new Error(`${PLANT_VARIABLE} is not a number of microseconds`);
+
+const loopsPerUs = measureLoopsPerUs();
+
+const slowAuth: PolicyRun = definePolicyRun<never>({
+  name: authRun.name,
+  prepare: (plan, snapshot, shm) => {
+    const step = authRun.prepare(plan, snapshot, shm);
+    return {
+      run(x) {
+        sink.number += burn(plantUs * loopsPerUs);
+        return step.run(x);
+      },
+    };
+  },
+});
+
+/** By count, not by the clock: time in which the thread does not run is no work done. */
+function burn(loops: number): number {
+  let state = 1;
+  for (let loop = 0; loop < loops; loop++) state = Math.imul(state, 48_271) ^ loop;
+  return state;
+}
+
+/** The quickest of 50 runs: the others were interrupted. */
+function measureLoopsPerUs(): number {
+  let quickestMs = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < CALIBRATION_RUNS; run++) {
+    const startedMs = performance.now();
+    sink.number += burn(CALIBRATION_LOOPS);
+    quickestMs = Math.min(quickestMs, performance.now() - startedMs);
+  }
+  return CALIBRATION_LOOPS / (quickestMs * 1_000);
+}
+
+export default function plantedGatewayWorker(data: GatewayWorkerData): Promise<void> {
+  return runGatewayWorker(data, {
+    clock: monotonicClock(),
+    policies: policyRuns.map((policy) => (policy.name === slowAuth.name ? slowAuth : policy)),
+    createTransport: (options) => new UndiciTransport(options),
+  });
+}

@@ -1,0 +1,20 @@
+import { handleCases } from './handle-cases.ts';
+import { limitCases } from './limit-cases.ts';
+import { matchCases } from './match-cases.ts';
+import type { MicroCase } from './micro-case.ts';
+import { publishCases } from './publish-cases.ts';
+import { telemetryCases } from './telemetry-cases.ts';
+
+const ROUTE_COUNTS = [10, 1_000, 10_000];
+const PUBLISHED_ROUTE_COUNT = 10_000;
+
+/** In the order of the table; a case stands after the one that it is compared with. */
+export function allCases(): readonly MicroCase[] {
+  return [
+    ...ROUTE_COUNTS.flatMap(matchCases),
+    ...limitCases(),
+    ...telemetryCases(),
+    ...handleCases(),
+    ...publishCases(PUBLISHED_ROUTE_COUNT),
+  ];
+}

@@ -1,0 +1,94 @@
+// Deciding about a request by limits in shared memory.
+
+import { monotonicClock } from '../../src/base/clock.ts';
+import { SeededHash } from '../../src/base/hash.ts';
+import type { LimitIndex, WorkerIndex } from '../../src/base/ids.ts';
+import { LimitRegistry } from '../../src/control/quota/limit-registry.ts';
+import { chargeLimit, LimitReading } from '../../src/gateway/limiter/charge-limit.ts';
+import { Limit } from '../../src/gateway/limiter/limit.ts';
+import { ConcurrencyTable } from '../../src/shm/concurrency-table.ts';
+import { LimitTable } from '../../src/shm/limit-table.ts';
+import { sink } from '../support/sink.ts';
+import type { MicroCase } from './micro-case.ts';
+
+// A power of two, so that taking turns costs one AND.
+const KEY_COUNT = 1_024;
+const KEY_TURN_MASK = KEY_COUNT - 1;
+
+export function limitCases(): readonly MicroCase[] {
+  const clock = clockCase();
+  return [clock, hashCase(), chargeCase(clock.name), concurrencyCase()];
+}
+
+function clockCase(): MicroCase {
+  return {
+    name: 'clock reading',
+    prepare() {
+      const clock = monotonicClock();
+      return () => {
+        sink.number += clock.nowUs();
+      };
+    },
+  };
+}
+
+function addresses(): readonly string[] {
+  return Array.from({ length: KEY_COUNT }, (_, key) => `10.0.${key >> 8}.${key & 255}`);
+}
+
+function hashCase(): MicroCase {
+  return {
+    name: 'hash of an address',
+    prepare() {
+      const hash = new SeededHash(3, 4);
+      const keys = addresses();
+      let turn = 0;
+      return () => {
+        hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
+        sink.number += hash.low;
+      };
+    },
+  };
+}
+
+function chargeCase(against: string): MicroCase {
+  return {
+    name: 'rate limit: hash and decision',
+    against,
+    prepare() {
+      const clock = monotonicClock();
+      const table = LimitTable.create();
+      const registry = new LimitRegistry(table, clock);
+      const resolved = registry.resolve([
+        { idLow: 1, idHigh: 2, name: 'bench', tokensPerSecond: 1_000_000, burst: 1_000_000 },
+      ]);
+      if (!resolved.ok) throw new Error(resolved.error);
+      registry.commit();
+      const limit = new Limit(table, resolved.value[0] as LimitIndex);
+      const reading = new LimitReading();
+      const hash = new SeededHash(3, 4);
+      const keys = addresses();
+      let turn = 0;
+      return () => {
+        hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
+        sink.number += chargeLimit(limit, table, hash.low, hash.high, clock, reading);
+      };
+    },
+  };
+}
+
+function concurrencyCase(): MicroCase {
+  return {
+    name: 'concurrency: acquire and release',
+    prepare() {
+      const table = ConcurrencyTable.create(1);
+      const worker = 0 as WorkerIndex;
+      let turn = 0;
+      return () => {
+        const slot = table.acquire(turn++ & KEY_TURN_MASK, 7, 100, worker);
+        table.release(slot, worker);
+        sink.number += slot;
+      };
+    },
+  };
+}

@@ -1,0 +1,33 @@
+// sluice.yaml for benchmarks over sockets.
+
+import { API_KEY } from './workload.ts';
+
+export interface SluiceConfigOptions {
+  readonly upstreamPort: number;
+  readonly workers: number;
+  /** plain: proxying only; job: an API key and two limits before that. Metrics are always counted. */
+  readonly kind: 'plain' | 'job';
+}
+
+// So high that they never refuse. The access log of `nginx job` has its place here, once the gateway writes one.
+const JOB = `
+    policies:
+      - auth: { any: [api-key] }
+      - rate-limit: { limit: 1000000/s, burst: 1000000, by: ip }
+      - rate-limit: { limit: 1000000/s, burst: 1000000, by: consumer }`;
+
+export function sluiceConfig({ upstreamPort, workers, kind }: SluiceConfigOptions): string {
+  return `version: 1
+gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: ${workers} }
+upstreams:
+  u: { targets: ["http://127.0.0.1:${upstreamPort}"] }
+consumers:
+  bench: { keys: [{ id: bench-1, secret: "${API_KEY}" }] }
+services:
+  s:
+    upstream: u${kind === 'job' ? JOB : ''}
+    routes:
+      order: { match: "GET /shop/v1/orders/{id}" }
+      other: { match: "GET /shop/v1/customers/{id}/orders" }
+`;
+}
