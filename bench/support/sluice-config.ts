@@ -5,11 +5,13 @@ import { API_KEY } from './workload.ts';
 export interface SluiceConfigOptions {
   readonly upstreamPort: number;
   readonly workers: number;
-  /** plain: proxying only; job: an API key and two limits before that. Metrics are always counted. */
-  readonly kind: 'plain' | 'job';
+  /**
+   * plain: proxying only; job: an API key and two limits before that; logged: an access log, too. Metrics are always counted.
+   */
+  readonly kind: 'plain' | 'job' | 'logged';
 }
 
-// So high that they never refuse. The access log of `nginx job` has its place here, once the gateway writes one.
+// So high that they never refuse.
 const JOB = `
     policies:
       - auth: { any: [api-key] }
@@ -18,14 +20,14 @@ const JOB = `
 
 export function sluiceConfig({ upstreamPort, workers, kind }: SluiceConfigOptions): string {
   return `version: 1
-gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: ${workers} }
+gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: ${workers}${kind === 'logged' ? ', accessLog: { file: access.log }' : ''} }
 upstreams:
   u: { targets: ["http://127.0.0.1:${upstreamPort}"] }
 consumers:
   bench: { keys: [{ id: bench-1, secret: "${API_KEY}" }] }
 services:
   s:
-    upstream: u${kind === 'job' ? JOB : ''}
+    upstream: u${kind === 'plain' ? '' : JOB}
     routes:
       order: { match: "GET /shop/v1/orders/{id}" }
       other: { match: "GET /shop/v1/customers/{id}/orders" }

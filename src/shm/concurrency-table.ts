@@ -104,7 +104,7 @@ export class ConcurrencyTable {
    * @param max  1 or more
    * @returns the slot to release; REFUSED; or NO_SLOT
    * @throws  never (data plane)
-   * @hot measured by bench/hot
+   * @hot measured by npm run bench:hot
    */
   acquire(low: number, high: number, max: number, worker: WorkerIndex): number {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {

@@ -7,8 +7,11 @@ const program = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
 
 export const sluicePlain: Contender = sluiceContender('sluice plain', 'proxying, metrics, X-Forwarded-*', 'plain');
 
-// Beside `nginx job` it lacks the access log: see sluice-config.ts.
-export const sluice: Contender = sluiceContender('sluice', 'the same with API key and two limits', 'job');
+export const sluice: Contender = sluiceContender(
+  'sluice',
+  'the same with API key, two limits and access log',
+  'logged',
+);
 
 function sluiceContender(name: string, job: string, kind: SluiceConfigOptions['kind']): Contender {
   return {

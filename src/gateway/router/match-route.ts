@@ -112,7 +112,7 @@ export class RouteMatcher {
    * @param methodIndex  as methodIndex() gives it; -1 is allowed nowhere, not even by ANY
    * @returns ADMIT, or the id of NO_ROUTE or METHOD_NOT_ALLOWED
    * @throws never (data plane)
-   * @hot measured by bench/hot
+   * @hot measured by npm run bench:hot
    */
   match(host: string, path: string, methodIndex: number, out: RouteMatch): Verdict {
     const accepted = acceptedMask(methodIndex);

@@ -69,7 +69,7 @@ const scratch = Buffer.alloc(8_192);
  * @param out  gets path and flags
  * @returns ADMIT, or BAD_PATH's id
  * @throws never (data plane)
- * @hot measured by bench/hot; a path that is normal costs one pass and allocates nothing
+ * @hot measured by npm run bench:hot; a path that is normal costs one pass and allocates nothing
  */
 export function normalizePath(raw: string, out: NormalizedPath): Verdict {
   out.flags = 0;
