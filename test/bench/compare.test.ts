@@ -29,7 +29,7 @@ t.test('the table says what each contender does, and has a dash where a yardstic
   const table = printTable(summarize(rounds, yardsticks), contenders, yardsticks);
   t.match(
     table,
-    '| sluice | 20.0 | 1.50 (1.00–2.00) | – | 1000 | 1.00 | 2.00 | 30 | the same with API key and two limits |',
+    '| sluice | 20.0 | 1.50 (1.00–2.00) | – | 1000 | 1.00 | 2.00 | 30 | the same with API key, two limits and access log |',
   );
 });
 
