@@ -11,8 +11,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
 const ESCAPE_BYTES = 6;
-// From here on a call into C++ takes less than a loop: with the search for what must be escaped, 140 ns against 260 ns for
-// 100 characters.
+// From here on a call into C++ takes less than a loop, the search for what must be escaped included.
 const LONG_BYTES = 28;
 const LONG_TEXT_CHARS = 32;
 const PLAIN = /^[ !#-[\]-~]*$/;
