@@ -141,6 +141,13 @@ module.exports = {
       },
     },
     {
+      name: 'one-owner-of-opentelemetry',
+      comment: 'Request threads make spans by hand; the serializer is loaded by the task that exports them.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/control/telemetry/' },
+      to: { path: '(^|/)node_modules/@opentelemetry/' },
+    },
+    {
       name: 'one-owner-of-uwebsockets',
       severity: 'error',
       from: { path: '^(src|workers)/', pathNot: '^src/gateway/listener/' },

@@ -1,13 +1,11 @@
 // npm run bench:idle: what 10,000 idle keep-alive connections add to the gateway's resident memory. Each has been used for one
 // request before, as connections of browsers and pools are.
 
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { startUnpinnedGateway, type UnpinnedGateway } from './support/start-unpinned-gateway.ts';
 
 const WANTED = 10_000;
 // Connections that are opened at once: the backlog of a listening socket is bounded.
@@ -17,10 +15,9 @@ const OTHER_FILES = 500;
 const REST_MS = 3_000;
 const REQUEST = 'GET /one HTTP/1.1\r\nHost: a.example\r\nUser-Agent: idle\r\n\r\n';
 
-const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const upstream = createServer((_req, res) => res.end('ok'));
 await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-const { child, port, adminPort } = await start((upstream.address() as AddressInfo).port);
+const { pid, port, adminPort, stop } = await start((upstream.address() as AddressInfo).port);
 const sockets: Socket[] = [];
 try {
   // The code is loaded and compiled before anything is compared.
@@ -42,7 +39,7 @@ try {
   );
 } finally {
   for (const socket of sockets) socket.destroy();
-  child.kill('SIGTERM');
+  await stop();
   upstream.close();
   upstream.closeAllConnections();
 }
@@ -67,7 +64,7 @@ async function connectionsHeld(): Promise<number> {
 }
 
 function residentMb(): number {
-  const kb = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0;
+  const kb = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0;
   return Number(kb) / 1_024;
 }
 
@@ -76,25 +73,10 @@ function openFilesMax(): number {
   return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
-async function start(upstreamPort: number) {
-  const file = join(mkdtempSync(join(tmpdir(), 'sluice-bench-')), 'sluice.yaml');
-  writeFileSync(
-    file,
-    `version: 1
+function start(upstreamPort: number): Promise<UnpinnedGateway> {
+  return startUnpinnedGateway(`version: 1
 gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: 2, limits: { headerTimeout: 5m, idleTimeout: 5m } }
 upstreams: { u: { targets: ["http://127.0.0.1:${upstreamPort}"] } }
 services: { s: { upstream: u, routes: { one: { match: "GET /one" } } } }
-`,
-  );
-  const child = spawn(process.execPath, [main, '-c', file], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  const ports = await new Promise<RegExpExecArray>((resolve, reject) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      const match = /listening on http:\/\/127\.0\.0\.1:(\d+)\nadmin on http:\/\/127\.0\.0\.1:(\d+)/.exec(text);
-      if (match !== null) resolve(match);
-    });
-    child.once('exit', () => reject(new Error(`the gateway did not start: ${text}`)));
-  });
-  return { child, port: Number(ports[1]), adminPort: Number(ports[2]) };
+`);
 }

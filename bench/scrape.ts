@@ -1,13 +1,9 @@
 // npm run bench:scrape: a scrape of /metrics with 10,000 routes, 1,000 of them called, and what it does to the requests
 // beside it: their p99 in alternating spells with and without scrapes.
 
-import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { startUnpinnedGateway, type UnpinnedGateway } from './support/start-unpinned-gateway.ts';
 
 const SERVICES = 100;
 const ROUTES_PER_SERVICE = 100;
@@ -18,7 +14,6 @@ const SCRAPE_INTERVAL_MS = 500;
 const SCRAPES_AT_REST = 20;
 const CLIENTS = 4;
 
-const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const upstream = createServer((_req, res) => res.end('ok'));
 await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
 const gateway = await start((upstream.address() as AddressInfo).port);
@@ -49,7 +44,7 @@ try {
   );
 } finally {
   agent.destroy();
-  gateway.child.kill('SIGTERM');
+  await gateway.stop();
   upstream.close();
   upstream.closeAllConnections();
 }
@@ -100,8 +95,7 @@ function get(port: number, path: string): Promise<number> {
   });
 }
 
-async function start(upstreamPort: number) {
-  const file = join(mkdtempSync(join(tmpdir(), 'sluice-bench-')), 'sluice.yaml');
+function start(upstreamPort: number): Promise<UnpinnedGateway> {
   const services = Array.from({ length: SERVICES }, (_, service) => {
     const routes = Array.from(
       { length: ROUTES_PER_SERVICE },
@@ -109,26 +103,12 @@ async function start(upstreamPort: number) {
     );
     return `  s${service}:\n    path: /service-${service}\n    upstream: u\n    routes:\n${routes.join('\n')}`;
   });
-  writeFileSync(
-    file,
-    `version: 1
+  return startUnpinnedGateway(`version: 1
 gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: 2 }
 upstreams: { u: { targets: ["http://127.0.0.1:${upstreamPort}"] } }
 services:
 ${services.join('\n')}
-`,
-  );
-  const child = spawn(process.execPath, [main, '-c', file], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  const ports = await new Promise<RegExpExecArray>((resolve, reject) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      const match = /listening on http:\/\/127\.0\.0\.1:(\d+)\nadmin on http:\/\/127\.0\.0\.1:(\d+)/.exec(text);
-      if (match !== null) resolve(match);
-    });
-    child.once('exit', () => reject(new Error(`the gateway did not start: ${text}`)));
-  });
-  return { child, port: Number(ports[1]), adminPort: Number(ports[2]) };
+`);
 }
 
 function percentile(numbers: readonly number[], share: number): number {

@@ -4,6 +4,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { WORKER_COUNT_MAX } from './shm/control-block.ts';
 import { StartError, startGateway } from './start-gateway.ts';
 
 export interface MainOptions {
@@ -61,11 +62,21 @@ function stopSignal(): Promise<void> {
   });
 }
 
+function workerCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= WORKER_COUNT_MAX) return count;
+  process.stderr.write(`--workers: expected 1 to ${WORKER_COUNT_MAX}\n`);
+  process.exit(2);
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: { config: { type: 'string', short: 'c', default: 'sluice.yaml' }, workers: { type: 'string' } },
   });
   process.exit(
-    await main({ config: values.config, workers: values.workers === undefined ? undefined : Number(values.workers) }),
+    await main({
+      config: values.config,
+      workers: values.workers === undefined ? undefined : workerCount(values.workers),
+    }),
   );
 }

@@ -112,9 +112,10 @@ const offenders: Readonly<Record<string, readonly [source: string, ...rules: str
   'src/base/a.ts': ["import '../shm/a.ts'; import 'zod'; import 'node:os';", 'base-imports-nothing'],
   'src/shm/a.ts': ["import '../gateway/a.ts';", 'shm-imports-base'],
   'src/gateway/a.ts': [
-    "import type { A } from '../control/config/a.ts'; import 'uWebSockets.js'; export type B = A;",
+    "import type { A } from '../control/config/a.ts'; import 'uWebSockets.js'; import '@opentelemetry/otlp-transformer'; export type B = A;",
     'gateway-imports-shm-and-base',
     'one-owner-of-uwebsockets',
+    'one-owner-of-opentelemetry',
   ],
   'src/gateway/listener/a.ts': ["import 'uWebSockets.js';"],
   'src/gateway/policies/x/config.ts': ["import 'zod';"],
