@@ -4,6 +4,7 @@
 import type { Test } from 'tap';
 import type { Transport, TransportOptions } from '../../../src/gateway/upstream/transports/transport.ts';
 import { type RawConnection, RawUpstream } from '../../support/raw-upstream.ts';
+import { transportOptions } from '../../support/transport-options.ts';
 import { testAnswers } from './transport-answers.ts';
 import { testCalls } from './transport-calls.ts';
 import { testFailures } from './transport-failures.ts';
@@ -25,12 +26,7 @@ export type Connect = (
 export function testTransportContract(t: Test, kind: TransportKind): void {
   const connect: Connect = async (t, serve, options = {}) => {
     const upstream = await RawUpstream.listen(serve);
-    const transport = kind.create({
-      origin: upstream.origin,
-      connectTimeoutMs: 5_000,
-      connectionsMax: 1,
-      ...options,
-    });
+    const transport = kind.create(transportOptions({ origin: upstream.origin, ...options }));
     t.teardown(async () => {
       await transport.destroy();
       await upstream.close();

@@ -2,6 +2,7 @@
 // implementation passes the same contract suite (test/gateway/upstream/transport-contract.ts).
 
 import type { HeaderList } from '../../pipeline/exchange.ts';
+import type { UpstreamTlsPlan } from '../../snapshot.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -57,8 +58,19 @@ export interface Transport {
 }
 
 export interface TransportOptions {
-  /** Scheme and authority. */
+  /** Scheme and authority: http://127.0.0.1:9001; of a Unix socket: http://localhost */
   readonly origin: string;
+  /** Path of a Unix socket; '' for none. */
+  readonly socketPath: string;
   readonly connectTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Connections that are kept open though nobody uses them. */
+  readonly connectionsMin: number;
+  /** How long an unused connection is kept. */
+  readonly idleTimeoutMs: number;
+  /** Requests under way on one connection; 1: no pipelining. */
+  readonly pipelining: number;
+  readonly http2: boolean;
+  /** Undefined: the system's certificate authorities, no client certificate. */
+  readonly tls: UpstreamTlsPlan | undefined;
 }

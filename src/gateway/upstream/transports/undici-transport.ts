@@ -1,7 +1,7 @@
 // A transport over undici's Pool. Its own timers are off except the one for connecting: deadlines are the exchange's.
 
 import { Readable } from 'node:stream';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { HeaderList } from '../../pipeline/exchange.ts';
 import type {
   AnswerHandler,
@@ -11,12 +11,13 @@ import type {
   TransportOptions,
   UpstreamRequest,
 } from './transport.ts';
+import { undiciConnector } from './undici-connector.ts';
 
 // Requests that may wait for a connection, on top of those that have one: a burst of a few milliseconds.
 const WAITING_PER_CONNECTION = 4;
 const HEAD_BYTES_MAX = 64 * 1024;
-// Longer than most upstreams keep an idle connection open would only make them close it under a request.
-const KEEP_ALIVE_MS = 4_000;
+// What servers allow by default, and RFC 9113 (§6.5.2) wants at least.
+const STREAMS_PER_CONNECTION = 100;
 
 export class UndiciTransport implements Transport {
   readonly #pool: Pool;
@@ -25,15 +26,17 @@ export class UndiciTransport implements Transport {
   #inFlight = 0;
 
   constructor(options: TransportOptions) {
-    this.#inFlightMax = options.connectionsMax * (1 + WAITING_PER_CONNECTION);
+    const perConnection = options.http2 ? STREAMS_PER_CONNECTION : 1;
+    this.#inFlightMax = options.connectionsMax * (perConnection + WAITING_PER_CONNECTION);
     this.#pool = new Pool(options.origin, {
       connections: options.connectionsMax,
-      pipelining: 1,
+      pipelining: perConnection,
+      allowH2: options.http2,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: this.#resets.watch(buildConnector({ timeout: options.connectTimeoutMs })),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      connect: this.#resets.watch(undiciConnector(options)),
+      keepAliveTimeout: options.idleTimeoutMs,
+      keepAliveMaxTimeout: options.idleTimeoutMs,
       maxHeaderSize: HEAD_BYTES_MAX,
     });
   }
