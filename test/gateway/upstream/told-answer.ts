@@ -1,6 +1,7 @@
 // What a transport told of one request, for the contract suite: it holds the order of the calls to the contract.
 
 import type { HeaderList } from '../../../src/gateway/pipeline/exchange.ts';
+import type { AnswerHead } from '../../../src/gateway/upstream/transports/answer-head.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -8,6 +9,7 @@ import type {
   TransportFailure,
   UpstreamRequest,
 } from '../../../src/gateway/upstream/transports/transport.ts';
+import { linesOf } from '../../support/header-lines.ts';
 
 export class ToldAnswer implements AnswerHandler {
   status = 0;
@@ -41,12 +43,13 @@ export class ToldAnswer implements AnswerHandler {
     return this.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   }
 
-  onHead(status: number, headers: HeaderList): void {
+  onHead(head: AnswerHead): void {
+    const { status } = head;
     this.#expectOpen('onHead');
     if (this.status !== 0) this.faults.push('two heads');
     if (status < 200) this.faults.push(`status ${status}`);
     this.status = status;
-    this.headers = headers;
+    this.headers = head.toList();
     this.onHeadTold();
   }
 
@@ -87,18 +90,28 @@ export class ToldAnswer implements AnswerHandler {
   }
 }
 
+type Asked = Partial<UpstreamRequest> & { readonly headers?: HeaderList };
+
 /** GET /path?query for the header `host`, unless said otherwise. */
-export function ask(transport: Transport, request: Partial<UpstreamRequest> = {}): ToldAnswer {
+export function ask(transport: Transport, { headers, ...request }: Asked = {}): ToldAnswer {
   const told = new ToldAnswer();
   told.call = transport.send(
-    { method: 'GET', path: '/path?query', headers: ['host', 'upstream.example'], bodyLength: 0, ...request },
+    {
+      method: 'GET',
+      path: '/path?query',
+      headerLines: linesOf(headers ?? ['host', 'upstream.example']),
+      bodyLength: 0,
+      isRepeatable: false,
+      isRetry: false,
+      ...request,
+    },
     told,
   );
   return told;
 }
 
 /** Ask, and wait for the end or the failure. */
-export async function askAndWait(transport: Transport, request: Partial<UpstreamRequest> = {}): Promise<ToldAnswer> {
+export async function askAndWait(transport: Transport, request: Asked = {}): Promise<ToldAnswer> {
   const told = ask(transport, request);
   await told.settled;
   return told;

@@ -2,7 +2,8 @@
 
 import { Readable } from 'node:stream';
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
-import type { HeaderList } from '../../pipeline/exchange.ts';
+import { listOfLines } from '../../pipeline/header-lines.ts';
+import { headOfFields } from './head-of-fields.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -54,7 +55,7 @@ export class UndiciTransport implements Transport {
         {
           path: request.path,
           method: request.method as Dispatcher.HttpMethod,
-          headers: request.headers,
+          headers: listOfLines(request.headerLines),
           body: call.body,
         },
         call,
@@ -150,7 +151,9 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200 || this.#settled) return;
     this.#isBodyless = status === 204 || status === 304;
-    this.#handler.onHead(status, flatHeaders(controller.rawHeaders as Buffer[]));
+    const head = headOfFields(status, controller.rawHeaders as Buffer[]);
+    if (head === undefined) return controller.abort(new Error('a header that cannot be passed on'));
+    this.#handler.onHead(head);
     if (this.#paused) controller.pause();
   }
 
@@ -205,33 +208,6 @@ class RequestBody extends Readable {
   override _read(): void {
     this.#onWanted();
   }
-}
-
-function flatHeaders(raw: readonly Buffer[]): HeaderList {
-  const headers: HeaderList = new Array<string>(raw.length);
-  for (let i = 0; i < raw.length; i += 2) {
-    headers[i] = lowerCaseName((raw[i] as Buffer).toString('latin1'));
-    headers[i + 1] = withoutTrailingSpace((raw[i + 1] as Buffer).toString('latin1'));
-  }
-  return headers;
-}
-
-// llhttp leaves a tab behind a value where it is.
-function withoutTrailingSpace(value: string): string {
-  const last = value.charCodeAt(value.length - 1);
-  return last === 0x20 || last === 0x09 ? value.replace(/[ \t]+$/, '') : value;
-}
-
-// Upstreams send the same few names over and over; the cache is bounded because they choose them.
-const LOWER_CASE_NAMES_MAX = 1_024;
-const lowerCaseNames = new Map<string, string>();
-
-function lowerCaseName(name: string): string {
-  const known = lowerCaseNames.get(name);
-  if (known !== undefined) return known;
-  const lower = name.toLowerCase();
-  if (lowerCaseNames.size < LOWER_CASE_NAMES_MAX) lowerCaseNames.set(name, lower);
-  return lower;
 }
 
 const CONNECT_CODES = new Set([
