@@ -1,15 +1,16 @@
 // The section `upstreams`: where requests go.
 
 import * as z from 'zod';
-import { duration, durationOrNone, flag, section, text, whole } from '../../gateway/units/config.ts';
+import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
 
 const TARGETS_MAX = 256;
 const CONNECTIONS_MAX = 10_000;
 // Prototypes gained from 8 to 16; the deeper, the more requests one slow answer holds up.
 const PIPELINING_MAX = 64;
-// What the system has room for (sun_path, 108 bytes with a zero at the end).
+// What the system has room for (sun_path, 108 bytes with a zero at the end); Node cuts off what is longer.
 const SOCKET_PATH_BYTES_MAX = 107;
+const SOCKET = /^unix:(\/[^\s:?#]*[^\s:?#/])(?::(\/[^\s?#\\]*))?$/;
 const PATH_CHARS_MAX = 4_096;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -28,11 +29,18 @@ export interface UpstreamTlsSection {
 }
 
 function targetUrl(): z.ZodType<Omit<TargetConfig, 'weight'>> {
-  return text(
-    'a URL such as http://host:port, https://host:port/base or unix:/run/app.sock, without user, query and fragment',
-    'https?://[^\\s/?#@]+(?:/[^\\s?#]*)?|unix:/[^\\s:?#]+(?::/[^\\s?#]*)?',
-    (value) => readSocket(value) ?? readTarget(value),
-  );
+  const expected =
+    'a URL such as http://host:port, https://host:port/base or unix:/run/app.sock, without user, query and fragment';
+  const pattern = '^(?:https?://[^\\s/?#@]+(?:/[^\\s?#]*)?|unix:/[^\\s:?#]+(?::/[^\\s?#]*)?)$';
+  return scalar({
+    expected,
+    json: { type: 'string', pattern: `${pattern}|\\$\\{` },
+    read: (value) => (typeof value === 'string' ? (readSocket(value) ?? readTarget(value)) : undefined),
+    explain: (value) => {
+      const [, path = ''] = typeof value === 'string' ? (SOCKET.exec(value) ?? []) : [];
+      return isTooLong(path) ? `the path of a Unix socket has at most ${SOCKET_PATH_BYTES_MAX} bytes` : undefined;
+    },
+  });
 }
 
 const targetSchema = z
@@ -114,10 +122,14 @@ function hostName(): z.ZodType<string> {
   );
 }
 
+function isTooLong(socketPath: string): boolean {
+  return Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX;
+}
+
 /** unix:/run/app.sock, and a base path after another colon, as nginx has it. */
 function readSocket(value: string): Omit<TargetConfig, 'weight'> | undefined {
-  const [, socketPath = '', base = '/'] = /^unix:(\/[^\s:?#]*[^\s:?#/])(?::(\/[^\s?#\\]*))?$/.exec(value) ?? [];
-  if (socketPath === '' || Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) return undefined;
+  const [, socketPath = '', base = '/'] = SOCKET.exec(value) ?? [];
+  if (socketPath === '' || isTooLong(socketPath)) return undefined;
   const { host, pathname } = new URL(`http://localhost${base}`);
   return { origin: `unix:${socketPath}`, authority: host, socketPath, basePath: pathname.replace(/\/+$/, '') };
 }
