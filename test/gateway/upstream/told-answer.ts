@@ -87,19 +87,28 @@ export class ToldAnswer implements AnswerHandler {
   }
 }
 
+/** A request in the words of the contract suite, whatever a transport wants it written as. */
+export interface AskedRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Flat; values in latin1. */
+  readonly headers: readonly string[];
+  /** Bytes; 0: no body; -1: unknown. */
+  readonly bodyLength: number;
+}
+
 /** GET /path?query for the header `host`, unless said otherwise. */
-export function ask(transport: Transport, request: Partial<UpstreamRequest> = {}): ToldAnswer {
+export function ask(transport: Transport, asked: Partial<AskedRequest> = {}): ToldAnswer {
   const told = new ToldAnswer();
-  told.call = transport.send(
-    { method: 'GET', path: '/path?query', headers: ['host', 'upstream.example'], bodyLength: 0, ...request },
-    told,
-  );
+  const { method = 'GET', path = '/path?query', headers = ['host', 'upstream.example'], bodyLength = 0 } = asked;
+  const request: UpstreamRequest = { method, path, headers: [...headers], bodyLength };
+  told.call = transport.send(request, told);
   return told;
 }
 
 /** Ask, and wait for the end or the failure. */
-export async function askAndWait(transport: Transport, request: Partial<UpstreamRequest> = {}): Promise<ToldAnswer> {
-  const told = ask(transport, request);
+export async function askAndWait(transport: Transport, asked: Partial<AskedRequest> = {}): Promise<ToldAnswer> {
+  const told = ask(transport, asked);
   await told.settled;
   return told;
 }

@@ -2,17 +2,27 @@
 // implementation's test file runs all of it.
 
 import type { Test } from 'tap';
-import type { Transport, TransportOptions } from '../../../src/gateway/upstream/transports/transport.ts';
+import type {
+  Transport,
+  TransportFailure,
+  TransportOptions,
+} from '../../../src/gateway/upstream/transports/transport.ts';
 import { type RawConnection, RawUpstream } from '../../support/raw-upstream.ts';
 import { testAnswers } from './transport-answers.ts';
 import { testCalls } from './transport-calls.ts';
+import { testConnections } from './transport-connections.ts';
 import { testFailures } from './transport-failures.ts';
 import { testRequests } from './transport-requests.ts';
 
 export interface TransportKind {
   create(options: TransportOptions): Transport;
-  /** It takes 100 Continue, which nobody asked for, for the end of the connection. */
-  readonly refusesContinue?: boolean;
+  /** By the names of answer scripts (scripts/): what it tells instead, and why it cannot do better. */
+  readonly deviations?: ReadonlyMap<string, Deviation>;
+}
+
+export interface Deviation {
+  readonly outcome: 'end' | TransportFailure;
+  readonly reason: string;
 }
 
 /** An upstream of the test's own with a transport to it; both end with the test. */
@@ -39,6 +49,7 @@ export function testTransportContract(t: Test, kind: TransportKind): void {
   };
   testAnswers(t, connect, kind);
   testFailures(t, connect);
+  testConnections(t, connect);
   testRequests(t, connect);
   testCalls(t, connect);
 }

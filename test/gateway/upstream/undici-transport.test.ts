@@ -3,9 +3,9 @@ import { UndiciTransport } from '../../../src/gateway/upstream/transports/undici
 import { RawUpstream } from '../../support/raw-upstream.ts';
 import { ask } from './told-answer.ts';
 import { testTransportContract } from './transport-contract.ts';
+import { undiciDeviations } from './undici-deviations.ts';
 
-// undici closes the connection on 100 Continue (onHeadersComplete in client-h1.js), and offers no way around it.
-testTransportContract(t, { create: (options) => new UndiciTransport(options), refusesContinue: true });
+testTransportContract(t, { create: (options) => new UndiciTransport(options), deviations: undiciDeviations });
 
 t.test('requests that were cancelled while they waited count until undici has let go of them', async (t) => {
   const upstream = await RawUpstream.listen(() => {});
