@@ -49,8 +49,24 @@ export function brokenScript(name: string, rest: string, body: string): AnswerSc
   return { name, bytes: CHUNKED + rest, told: { outcome: 'invalid', status: 200, headers: [], body } };
 }
 
-/** Whole, in two pieces at every boundary, and byte by byte. */
+// Every boundary of more would be too many.
+const EVERY_BOUNDARY_BYTES_MAX = 1_024;
+const PIECE_BYTES = 1_000;
+
+/** Whole, in two pieces at every boundary, and byte by byte; a long one whole, in thousands, and cut beside both ends. */
 export function waysToSplit(bytes: string): readonly (readonly string[])[] {
-  const inTwo = Array.from({ length: bytes.length - 1 }, (_, i) => [bytes.slice(0, i + 1), bytes.slice(i + 1)]);
-  return [[bytes], ...inTwo, [...bytes]];
+  if (bytes.length > EVERY_BOUNDARY_BYTES_MAX) {
+    return [[bytes], inPieces(bytes, PIECE_BYTES), inTwo(bytes, 1), inTwo(bytes, bytes.length - 1)];
+  }
+  const boundaries = Array.from({ length: bytes.length - 1 }, (_, i) => i + 1);
+  return [[bytes], ...boundaries.map((at) => inTwo(bytes, at)), inPieces(bytes, 1)];
+}
+
+function inTwo(bytes: string, at: number): readonly string[] {
+  return [bytes.slice(0, at), bytes.slice(at)];
+}
+
+function inPieces(bytes: string, size: number): readonly string[] {
+  const count = Math.ceil(bytes.length / size);
+  return Array.from({ length: count }, (_, i) => bytes.slice(i * size, (i + 1) * size));
 }
