@@ -3,12 +3,12 @@
 import { monotonicClock } from '../src/base/clock.ts';
 import { type GatewayWorkerData, runGatewayWorker } from '../src/gateway/gateway-worker.ts';
 import { policyRuns } from '../src/gateway/policies/run-registry.ts';
-import { UndiciTransport } from '../src/gateway/upstream/transports/undici-transport.ts';
+import { createTransport } from '../src/gateway/upstream/transports/create-transport.ts';
 
 export default function gatewayWorker(data: GatewayWorkerData): Promise<void> {
   return runGatewayWorker(data, {
     clock: monotonicClock(),
     policies: policyRuns,
-    createTransport: (options) => new UndiciTransport(options),
+    createTransport,
   });
 }

@@ -6,7 +6,7 @@ import { type GatewayWorkerData, runGatewayWorker } from '../../src/gateway/gate
 import { authRun } from '../../src/gateway/policies/auth/run.ts';
 import { definePolicyRun, type PolicyRun } from '../../src/gateway/policies/policy-run.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
-import { UndiciTransport } from '../../src/gateway/upstream/transports/undici-transport.ts';
+import { createTransport } from '../../src/gateway/upstream/transports/create-transport.ts';
 import { sink } from '../support/sink.ts';
 import { PLANT_VARIABLE } from './plant.ts';
 
@@ -54,6 +54,6 @@ export default function plantedGatewayWorker(data: GatewayWorkerData): Promise<v
   return runGatewayWorker(data, {
     clock: monotonicClock(),
     policies: policyRuns.map((policy) => (policy.name === slowAuth.name ? slowAuth : policy)),
-    createTransport: (options) => new UndiciTransport(options),
+    createTransport,
   });
 }

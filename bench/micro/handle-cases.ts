@@ -4,7 +4,7 @@ import { ADMIT } from '../../src/gateway/pipeline/errors.ts';
 import type { Exchange } from '../../src/gateway/pipeline/exchange.ts';
 import { handle } from '../../src/gateway/pipeline/handle.ts';
 import { methodIndex } from '../../src/gateway/router/methods.ts';
-import { relayRequestHeaders } from '../../src/gateway/upstream/relay-headers.ts';
+import { relayRequestLines } from '../../src/gateway/upstream/relay-headers.ts';
 import { sink } from '../support/sink.ts';
 import { type SluiceConfigOptions, sluiceConfig } from '../support/sluice-config.ts';
 import { REQUEST_HEADERS, REQUEST_PATH } from '../support/workload.ts';
@@ -28,7 +28,7 @@ function relayCase(): MicroCase {
       const x = receive(gateway, new StubClient());
       handle(x, ADMIT);
       return () => {
-        sink.value = relayRequestHeaders(x, 'upstream.example');
+        sink.value = relayRequestLines(x, 'upstream.example');
       };
     },
   };

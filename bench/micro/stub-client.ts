@@ -1,4 +1,4 @@
-import type { ClientStream, HeaderList } from '../../src/gateway/pipeline/exchange.ts';
+import type { ClientStream } from '../../src/gateway/pipeline/exchange.ts';
 
 /** A client that takes everything and keeps the status. */
 export class StubClient implements ClientStream {
@@ -8,7 +8,7 @@ export class StubClient implements ClientStream {
     this.status = status;
   }
 
-  writeHead(status: number, _headers: HeaderList): void {
+  writeHead(status: number): void {
     this.status = status;
   }
 

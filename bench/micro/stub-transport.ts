@@ -1,5 +1,7 @@
 // An upstream that is not there: it answers when it is told to, with an answer made ahead.
 
+import type { AnswerHead } from '../../src/gateway/upstream/transports/answer-head.ts';
+import { headOfFields } from '../../src/gateway/upstream/transports/head-of-fields.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -8,6 +10,13 @@ import type {
 } from '../../src/gateway/upstream/transports/transport.ts';
 
 const BODY = Buffer.from('x'.repeat(860));
+
+const HEAD = headOfFields(
+  200,
+  ['Content-Type', 'application/json', 'Cache-Control', 'max-age=0', 'Content-Length', String(BODY.length)].map(
+    (text) => Buffer.from(text),
+  ),
+) as AnswerHead;
 
 const call: TransportCall = {
   sendBody: () => true,
@@ -29,10 +38,7 @@ export class StubTransport implements Transport {
     const handler = this.#waiting;
     if (handler === undefined) throw new Error('no request went upstream');
     this.#waiting = undefined;
-    // A list of its own each time, as a parser makes it.
-    handler.onHead(200, [
-      ...['content-type', 'application/json', 'cache-control', 'max-age=0', 'content-length', String(BODY.length)],
-    ]);
+    handler.onHead(HEAD);
     handler.onChunk(BODY);
     handler.onEnd();
   }

@@ -43,13 +43,38 @@ export interface UpstreamPlan {
   readonly totalTimeoutMs: number;
   /** Connections to each target, per worker. */
   readonly connectionsMax: number;
+  /** Connections that are kept open though nobody uses them, to each target, per worker. */
+  readonly connectionsMin: number;
+  /** How long an unused connection is kept. */
+  readonly keepAliveMs: number;
+  /** Requests under way on one connection; 1: no pipelining. */
+  readonly pipelining: number;
+  readonly http2: boolean;
+  /** Of the https targets. Undefined: the system's certificate authorities, no client certificate. */
+  readonly tls: UpstreamTlsPlan | undefined;
+}
+
+/** Texts rather than files: a certificate that changed makes another plan. '' where nothing is said. */
+export interface UpstreamTlsPlan {
+  /** PEM: whose certificates are believed instead of the system's authorities. */
+  readonly ca: string;
+  /** PEM: the client certificate, with what leads to its authority. */
+  readonly cert: string;
+  /** PEM: its private key. A secret: never to be shown or logged. */
+  readonly key: string;
+  /** The name that is asked for (SNI), and that the certificate must have; '': the target's own. */
+  readonly serverName: string;
+  /** False: any certificate will do. */
+  readonly verify: boolean;
 }
 
 export interface TargetPlan {
-  /** Scheme and authority: http://127.0.0.1:9001 */
+  /** Scheme and authority: http://127.0.0.1:9001; of a Unix socket its path: unix:/run/app.sock */
   readonly origin: string;
-  /** Host header: 127.0.0.1:9001 */
+  /** Host header: 127.0.0.1:9001; of a Unix socket: localhost */
   readonly authority: string;
+  /** Path of a Unix socket; '' for none. */
+  readonly socketPath: string;
   /** Put in front of the path; '' or /base without a final slash. */
   readonly basePath: string;
   readonly weight: number;

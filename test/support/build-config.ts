@@ -39,10 +39,13 @@ export function buildUpstream(
     name,
     targets: targets.map((target) => {
       const [authority, weight] = typeof target === 'string' ? [target, 1] : target;
-      return { origin: `http://${authority}`, authority, basePath: '', weight };
+      return { origin: `http://${authority}`, authority, socketPath: '', basePath: '', weight };
     }),
     timeouts: { connectMs: 1_000, responseMs: 5_000, idleMs: 10_000, totalMs: 0 },
     connections: 8,
+    keepAlive: { idleTimeoutMs: 4_000, min: 0 },
+    pipelining: 1,
+    http2: false,
   };
 }
 

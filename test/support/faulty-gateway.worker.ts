@@ -8,7 +8,7 @@ import type { Exchange } from '../../src/gateway/pipeline/exchange.ts';
 import { concurrencyRun } from '../../src/gateway/policies/concurrency/run.ts';
 import { definePolicyRun, type PolicyRun } from '../../src/gateway/policies/policy-run.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
-import { UndiciTransport } from '../../src/gateway/upstream/transports/undici-transport.ts';
+import { createTransport } from '../../src/gateway/upstream/transports/create-transport.ts';
 
 // Longer than any test waits: opening 1,024 connections at once may take seconds on a busy machine.
 const WAIT_MS = 20_000;
@@ -73,6 +73,6 @@ export default function faultyGatewayWorker(data: GatewayWorkerData): Promise<vo
   return runGatewayWorker(data, {
     clock: monotonicClock(),
     policies: policyRuns.map((policy) => (policy.name === obedient.name ? obedient : policy)),
-    createTransport: (options) => new UndiciTransport(options),
+    createTransport,
   });
 }

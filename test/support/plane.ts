@@ -9,6 +9,7 @@ import { DataPlane } from '../../src/gateway/data-plane.ts';
 import { ADMIT } from '../../src/gateway/pipeline/errors.ts';
 import { type ClientStream, Ending, type Exchange, type HeaderList } from '../../src/gateway/pipeline/exchange.ts';
 import { handle } from '../../src/gateway/pipeline/handle.ts';
+import { type HeaderLines, listOfLines } from '../../src/gateway/pipeline/header-lines.ts';
 import type { PolicyRun } from '../../src/gateway/policies/policy-run.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
 import { methodIndex } from '../../src/gateway/router/methods.ts';
@@ -22,6 +23,7 @@ import type {
 } from '../../src/gateway/upstream/transports/transport.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { VirtualClock } from '../gateway/limiter/window.ts';
+import { headOf } from './header-lines.ts';
 
 const RESPONDED = {
   [Ending.KEEP]: 'respond',
@@ -38,14 +40,14 @@ export class ToldClient implements ClientStream {
   /** What write() says. */
   takes = true;
 
-  respond(status: number, headers: HeaderList, body: string, _bodyless: boolean, ending: Ending): void {
+  respond(status: number, lines: HeaderLines, body: string, _bodyless: boolean, ending: Ending): void {
     this.told.push(RESPONDED[ending]);
-    Object.assign(this, { status, headers, body });
+    Object.assign(this, { status, headers: listOfLines(lines), body });
   }
 
-  writeHead(status: number, headers: HeaderList): void {
+  writeHead(status: number, lines: HeaderLines): void {
     this.told.push('head');
-    Object.assign(this, { status, headers });
+    Object.assign(this, { status, headers: listOfLines(lines) });
   }
 
   write(chunk: Uint8Array): boolean {
@@ -191,7 +193,7 @@ export class TestPlane {
 /** The upstream answers 200 with a body. */
 export function answer(sent: SentRequest | undefined, body = 'fine'): void {
   if (sent === undefined) throw new Error('nothing was sent');
-  sent.handler.onHead(200, ['content-length', String(body.length)]);
+  sent.handler.onHead(headOf(200, ['content-length', String(body.length)]));
   sent.handler.onChunk(Buffer.from(body));
   sent.handler.onEnd();
 }

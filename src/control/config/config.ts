@@ -75,12 +75,37 @@ export interface UpstreamConfig {
   };
   /** Connections to each target, per worker. */
   readonly connections: number;
+  readonly keepAlive: {
+    /** How long an unused connection is kept. */
+    readonly idleTimeoutMs: number;
+    /** Connections that are kept though nobody uses them, to each target, per worker. */
+    readonly min: number;
+  };
+  /** Requests under way on one connection; 1: no pipelining. */
+  readonly pipelining: number;
+  readonly http2: boolean;
+  /** Absent: the system's certificate authorities, no client certificate. */
+  readonly tls?: UpstreamTlsConfig | undefined;
+}
+
+/** What the files hold, not where they lie; '' where nothing is said. */
+export interface UpstreamTlsConfig {
+  /** PEM, as cert and key are. */
+  readonly ca: string;
+  readonly cert: string;
+  /** A secret: never to be shown or logged. */
+  readonly key: string;
+  readonly serverName: string;
+  readonly verify: boolean;
 }
 
 export interface TargetConfig {
-  /** http://127.0.0.1:9001: scheme and authority. */
+  /** http://127.0.0.1:9001: scheme and authority; of a Unix socket unix:/run/app.sock */
   readonly origin: string;
+  /** localhost for a Unix socket. */
   readonly authority: string;
+  /** Path of a Unix socket; '' for none. */
+  readonly socketPath: string;
   /** '' or /base, without a final slash. */
   readonly basePath: string;
   readonly weight: number;

@@ -56,12 +56,17 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section(
     connections: whole(1, 10_000).prefault(256).describe('Connections to each target, per worker.'),
   },
   ['balance', 'circuit', 'discovery', 'health', 'http2', 'retries', 'tls'],
-);
+).transform((upstream) => ({
+  ...upstream,
+  keepAlive: { idleTimeoutMs: 4_000, min: 0 },
+  pipelining: 1,
+  http2: false,
+}));
 
 /** No more is accepted than is written: a URL that the parser would repair (http:/h, http://h\p) is refused. */
 function readTarget(value: string): Omit<TargetConfig, 'weight'> | undefined {
   if (!/^https?:\/\/[^\s/?#@\\]+(?:\/[^\s?#\\]*)?$/i.test(value) || !URL.canParse(value)) return undefined;
   const url = new URL(value);
   if (url.port === '0' || url.hostname === '') return undefined;
-  return { origin: url.origin, authority: url.host, basePath: url.pathname.replace(/\/+$/, '') };
+  return { origin: url.origin, authority: url.host, socketPath: '', basePath: url.pathname.replace(/\/+$/, '') };
 }

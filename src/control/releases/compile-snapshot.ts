@@ -134,6 +134,11 @@ function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
     idleTimeoutMs: upstream.timeouts.idleMs,
     totalTimeoutMs: upstream.timeouts.totalMs,
     connectionsMax: upstream.connections,
+    connectionsMin: upstream.keepAlive.min,
+    keepAliveMs: upstream.keepAlive.idleTimeoutMs,
+    pipelining: upstream.pipelining,
+    http2: upstream.http2,
+    tls: upstream.tls,
   };
 }
 

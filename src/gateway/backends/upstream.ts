@@ -3,11 +3,13 @@
 
 import { assertNever } from '../../base/assert.ts';
 import { errors } from '../pipeline/errors.ts';
-import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
+import type { BackendCall, Exchange } from '../pipeline/exchange.ts';
+import { asHeaderLines } from '../pipeline/header-lines.ts';
 import { releaseBody } from '../pipeline/kept-body.ts';
-import { commonHeaders, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
+import { commonLines, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
-import { type RelayedAnswer, relayAnswerHeaders, relayRequestHeaders } from '../upstream/relay-headers.ts';
+import { relayRequestLines } from '../upstream/relay-headers.ts';
+import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
 import type { Backend } from './backend.ts';
 
@@ -29,8 +31,6 @@ export class UpstreamBackend implements Backend {
 
 // Methods whose repetition does no harm (RFC 9110 §9.2.2).
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH']);
-
-const relayed: RelayedAnswer = { length: -1 };
 
 class UpstreamCall implements BackendCall, AnswerHandler {
   readonly #x: Exchange;
@@ -65,8 +65,10 @@ class UpstreamCall implements BackendCall, AnswerHandler {
       {
         method: x.method,
         path: plan.basePath + path + x.query,
-        headers: relayRequestHeaders(x, plan.authority),
+        headerLines: relayRequestLines(x, plan.authority),
         bodyLength: x.bodyLength,
+        isRepeatable: this.#isRepeatable(),
+        isRetry: this.#retried,
       },
       this,
     );
@@ -111,20 +113,20 @@ class UpstreamCall implements BackendCall, AnswerHandler {
 
   // AnswerHandler: from the upstream.
 
-  onHead(status: number, received: HeaderList): void {
+  onHead(head: AnswerHead): void {
     if (this.#ended) return;
     const x = this.#x;
     x.answerUs = x.plane.clock.nowUs();
     this.#upstream.countSuccess(this.#target);
-    const headers = commonHeaders(x);
-    if (!relayAnswerHeaders(received, headers, relayed)) return refuse(x, errors.BAD_GATEWAY.id);
-    if (x.route?.plan.serverTiming === true) headers.push('server-timing', this.#timing());
+    const { status, length } = head;
+    let lines = commonLines(x) + head.relayedLines();
+    if (x.route?.plan.serverTiming === true) lines += `server-timing: ${this.#timing()}\r\n`;
     const bodyless = x.method === 'HEAD' || status === 204 || status === 304;
     x.status = status;
     x.headSent = true;
     this.#arm(this.#upstream.plan.idleTimeoutMs);
     // An answer that overtakes its request's body ends the connection: what is left of the body would be read as a request.
-    x.stream.writeHead(status, headers, status === 204 ? -1 : relayed.length, bodyless, endingOf(x));
+    x.stream.writeHead(status, asHeaderLines(lines, head.isAscii), status === 204 ? -1 : length, bodyless, endingOf(x));
   }
 
   onChunk(chunk: Buffer): void {
@@ -152,7 +154,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const x = this.#x;
     const nowMs = x.plane.deadlines.nowMs;
     if (failure === 'unreachable' || failure === 'connect-timeout') this.#upstream.countFailure(this.#target, nowMs);
-    if (failure === 'reset' && !x.headSent && this.#mayRetry()) {
+    if (failure === 'reset' && !x.headSent && !this.#retried && this.#isRepeatable()) {
       this.#retried = true;
       return this.send();
     }
@@ -179,8 +181,8 @@ class UpstreamCall implements BackendCall, AnswerHandler {
 
   // A kept connection may be closed by the upstream at the very moment it is used again; where repeating is safe, a fresh
   // one gets the request once more.
-  #mayRetry(): boolean {
-    return !this.#retried && this.#x.bodyLength === 0 && IDEMPOTENT.has(this.#x.method);
+  #isRepeatable(): boolean {
+    return this.#x.bodyLength === 0 && IDEMPOTENT.has(this.#x.method);
   }
 
   #arm(ms: number): void {

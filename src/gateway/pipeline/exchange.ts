@@ -6,6 +6,7 @@ import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
 import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
+import type { HeaderLines } from './header-lines.ts';
 
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
 export type HeaderList = string[];
@@ -27,14 +28,14 @@ export type Ending = (typeof Ending)[keyof typeof Ending];
 /** The response sink and the request's body, as both listener engines offer them. Never throws. */
 export interface ClientStream {
   /** A whole answer at once. `body` is not sent when `bodyless` (HEAD, 204, 304), only its length is. */
-  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, ending: Ending): void;
+  respond(status: number, lines: HeaderLines, body: string, bodyless: boolean, ending: Ending): void;
   /**
    * The head of a streamed answer.
    * @param length  bytes of the body that follows; -1 when unknown
    * @param bodyless  no body follows (HEAD, 204, 304); `length` is only told
    */
-  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, ending: Ending): void;
-  /** @returns false when the client is slower than us: stop until onDrain */
+  writeHead(status: number, lines: HeaderLines, length: number, bodyless: boolean, ending: Ending): void;
+  /** Takes or copies the chunk's bytes before it returns. @returns false when the client is slower than us: stop until onDrain */
   write(chunk: Uint8Array): boolean;
   /** The clean end of the answer. @param ending  what the head's came to be: the rest of a body may have arrived */
   end(ending: Ending): void;
@@ -133,7 +134,7 @@ export class Exchange {
   bodyBytes = 0;
   bodyChunks: Buffer[] | undefined = undefined;
   bodyPaused = false;
-  answer: { readonly headers: HeaderList; readonly body: string } | undefined = undefined;
+  answer: { readonly lines: HeaderLines; readonly body: string } | undefined = undefined;
   /** Of the answer's body, as handed to the client's stream. */
   answerBytes = 0;
   clientGone = false;

@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import { allowHeader } from '../router/methods.ts';
 import { record } from '../telemetry/record.ts';
 import { type ErrorSpec, errorCodes, errors, type Verdict } from './errors.ts';
-import { Ending, type Exchange, type HeaderList, Phase } from './exchange.ts';
+import { Ending, type Exchange, Phase } from './exchange.ts';
 import { dropBody } from './kept-body.ts';
 import { problemBody } from './problem.ts';
 
@@ -30,24 +30,21 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   x.call?.cancel();
   x.call = undefined;
   dropBody(x);
-  const headers = commonHeaders(x);
-  headers.push('content-type', 'application/problem+json');
-  if (spec.id === errors.METHOD_NOT_ALLOWED.id) headers.push('allow', allowHeader(x.allowMask));
-  if (spec.id === errors.UNAUTHENTICATED.id) headers.push('www-authenticate', x.challenge);
-  if (x.retryAfterSeconds > 0) headers.push('retry-after', String(x.retryAfterSeconds));
-  x.answer = { headers, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId) };
+  let lines = `${commonLines(x)}content-type: application/problem+json\r\n`;
+  if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
+  if (spec.id === errors.UNAUTHENTICATED.id) lines += `www-authenticate: ${x.challenge}\r\n`;
+  if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
+  x.answer = { lines, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId) };
   x.plane.deadlines.disarm(x);
   answerWhenRead(x);
 }
 
-/** The headers that every answer carries: the request's id, and what limits applied. @hot */
-export function commonHeaders(x: Exchange): HeaderList {
-  const headers: HeaderList = ['x-request-id', x.requestId];
-  if (x.limitLabel !== '') {
-    headers.push('ratelimit-policy', x.route?.plan.rateLimitPolicy ?? '');
-    headers.push('ratelimit', `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`);
-  }
-  return headers;
+/** The header lines that every answer carries, all ASCII: the request's id, and what limits applied. @hot */
+export function commonLines(x: Exchange): string {
+  if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n`;
+  const policy = x.route?.plan.rateLimitPolicy ?? '';
+  const limit = `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`;
+  return `x-request-id: ${x.requestId}\r\nratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
 }
 
 /** Send the gateway's own answer, and end. */
@@ -56,7 +53,7 @@ export function sendAnswer(x: Exchange): void {
   if (x.phase === Phase.DONE || answer === undefined) return;
   if (!x.clientGone) {
     const bodyless = x.method === 'HEAD';
-    x.stream.respond(x.status, answer.headers, answer.body, bodyless, endingOf(x));
+    x.stream.respond(x.status, answer.lines, answer.body, bodyless, endingOf(x));
     if (!bodyless) x.answerBytes = Buffer.byteLength(answer.body);
   }
   finish(x);

@@ -4,7 +4,7 @@ import type { TargetIndex } from '../../base/ids.ts';
 import type { TargetTable } from '../../shm/target-table.ts';
 import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
 import type { TransportPools } from './transport-pools.ts';
-import type { Transport } from './transports/transport.ts';
+import type { Transport, TransportOptions } from './transports/transport.ts';
 
 export interface LiveTarget {
   readonly plan: TargetPlan;
@@ -26,11 +26,7 @@ export class LiveUpstream {
     this.#targets = plan.targets.map((target, i) => ({
       plan: target,
       index: indexes[i] as TargetIndex,
-      transport: pools.acquire({
-        origin: target.origin,
-        connectTimeoutMs: plan.connectTimeoutMs,
-        connectionsMax: plan.connectionsMax,
-      }),
+      transport: pools.acquire(transportOptions(plan, target)),
     }));
     this.#turns = smoothTurns(this.#targets);
   }
@@ -64,6 +60,22 @@ export class LiveUpstream {
   release(pools: TransportPools): void {
     for (const target of this.#targets) pools.release(target.transport);
   }
+}
+
+function transportOptions(plan: UpstreamPlan, target: TargetPlan): TransportOptions {
+  const origin = target.socketPath === '' ? target.origin : `http://${target.authority}`;
+  return {
+    origin,
+    socketPath: target.socketPath,
+    connectTimeoutMs: plan.connectTimeoutMs,
+    connectionsMax: plan.connectionsMax,
+    connectionsMin: plan.connectionsMin,
+    idleTimeoutMs: plan.keepAliveMs,
+    pipelining: plan.pipelining,
+    http2: plan.http2,
+    // A new certificate is no reason to connect anew where none is asked for.
+    tls: origin.startsWith('https:') ? plan.tls : undefined,
+  };
 }
 
 // Turns of one round, laid out once: weights are divided by their greatest common divisor and capped, so that a round

@@ -4,7 +4,7 @@
 // that a policy has used; X-Consumer-Id, which only the gateway may say; and, from a peer that is no trusted proxy, every
 // header that claims to know the client's address.
 
-import type { Exchange, HeaderList } from '../pipeline/exchange.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
 import { type TraceContext, upstreamTraceparent } from '../telemetry/trace-context.ts';
 
 /** Header names that are for one connection only. */
@@ -57,20 +57,17 @@ const requestHeaders: ReadonlyMap<string, number> = new Map([
 const continuedTraceHeaders: ReadonlyMap<string, number> = new Map([...requestHeaders, ['traceparent', DROPPED]]);
 const begunTraceHeaders: ReadonlyMap<string, number> = new Map([...continuedTraceHeaders, ['tracestate', DROPPED]]);
 
-/** The listener writes these itself; the transport has read the framing. */
-const ANSWER_OWN = new Set([...HOP_BY_HOP, 'content-length', 'date', 'x-request-id', 'ratelimit', 'ratelimit-policy']);
-
 /**
- * The headers of the request as the upstream gets it.
+ * The header lines of the request as the upstream gets it.
  * @param authority  the target's; replaced by the client's own Host where the service says so
- * @returns flat, in the client's order, the gateway's own last; values in latin1
- * @hot one Map lookup per header
+ * @returns in the client's order, the gateway's own last; in latin1
+ * @hot one Map lookup per header, and one string in the end
  */
-export function relayRequestHeaders(x: Exchange, authority: string): HeaderList {
+export function relayRequestLines(x: Exchange, authority: string): string {
   const plan = x.route?.plan;
   const named = connectionTokens(x.connectionHeader);
   const credentials = plan?.credentialHeaders ?? NO_NAMES;
-  const relayed: HeaderList = ['host', plan?.preserveHost === true && x.authority !== '' ? x.authority : authority];
+  let lines = `host: ${plan?.preserveHost === true && x.authority !== '' ? x.authority : authority}\r\n`;
   let forwardedFor = '';
   let forwardedProto = x.scheme as string;
   let forwardedHost = x.authority;
@@ -81,21 +78,23 @@ export function relayRequestHeaders(x: Exchange, authority: string): HeaderList 
     const value = headers[i + 1] as string;
     const kind = kinds.get(name);
     if (kind === undefined) {
-      if (!named.includes(name) && !credentials.includes(name)) relayed.push(name, value);
+      if (!named.includes(name) && !credentials.includes(name)) lines += `${name}: ${value}\r\n`;
     } else if (kind !== DROPPED && x.peerTrusted && !named.includes(name)) {
       if (kind === FORWARDED_FOR) forwardedFor += `${value}, `;
       else if (kind === FORWARDED_PROTO) forwardedProto = value;
       else if (kind === FORWARDED_HOST) forwardedHost = value;
-      else relayed.push(name, value);
+      else lines += `${name}: ${value}\r\n`;
     }
   }
-  relayed.push('x-forwarded-for', forwardedFor + x.peerAddress, 'x-forwarded-proto', forwardedProto);
-  if (forwardedHost !== '') relayed.push('x-forwarded-host', forwardedHost);
-  relayed.push('x-request-id', x.requestId);
-  if (x.trace !== undefined) relayed.push('traceparent', upstreamTraceparent(x.trace));
-  if (x.consumer !== undefined) relayed.push('x-consumer-id', x.consumer.name);
-  if (x.bodyLength > 0) relayed.push('content-length', String(x.bodyLength));
-  return relayed;
+  lines += `x-forwarded-for: ${forwardedFor}${x.peerAddress}\r\nx-forwarded-proto: ${forwardedProto}\r\n`;
+  if (forwardedHost !== '') lines += `x-forwarded-host: ${forwardedHost}\r\n`;
+  lines += `x-request-id: ${x.requestId}\r\n`;
+  if (x.trace !== undefined) lines += `traceparent: ${upstreamTraceparent(x.trace)}\r\n`;
+  if (x.consumer !== undefined) lines += `x-consumer-id: ${x.consumer.name}\r\n`;
+  if (x.bodyLength > 0 || (x.bodyLength === 0 && EXPECTS_BODY.has(x.method))) {
+    lines += `content-length: ${x.bodyLength}\r\n`;
+  }
+  return lines;
 }
 
 /** @hot */
@@ -104,35 +103,8 @@ function headerKinds(trace: TraceContext | undefined): ReadonlyMap<string, numbe
   return trace.parentSpanId === '' ? begunTraceHeaders : continuedTraceHeaders;
 }
 
-export interface RelayedAnswer {
-  /** Bytes the upstream announced; -1 when it did not. */
-  length: number;
-}
-
-/**
- * Append the upstream's headers, as the client gets them, to the gateway's own.
- * @returns false when a value cannot be passed on: it would split the answer
- */
-export function relayAnswerHeaders(received: HeaderList, into: HeaderList, answer: RelayedAnswer): boolean {
-  answer.length = -1;
-  let connection = '';
-  for (let i = 0; i < received.length; i += 2) {
-    if (received[i] === 'connection') connection += `,${received[i + 1] as string}`;
-  }
-  const named = connectionTokens(connection.toLowerCase());
-  for (let i = 0; i < received.length; i += 2) {
-    const name = received[i] as string;
-    const value = received[i + 1] as string;
-    if (name === 'content-length') answer.length = Number(value);
-    if (ANSWER_OWN.has(name) || named.includes(name)) continue;
-    if (UNSAFE_VALUE.test(value)) return false;
-    into.push(name, value);
-  }
-  return true;
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not pass
-const UNSAFE_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
+// Without a body they say so (RFC 9110 §8.6).
+const EXPECTS_BODY = new Set(['POST', 'PUT', 'PATCH']);
 
 const NO_NAMES: readonly string[] = [];
 

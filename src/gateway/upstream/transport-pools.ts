@@ -1,6 +1,8 @@
 // A worker's transports, one per target and its settings. They outlive snapshots: a reload that leaves a target as it was
 // leaves its connections open.
 
+import { createHash } from 'node:crypto';
+import type { UpstreamTlsPlan } from '../snapshot.ts';
 import type { Transport, TransportOptions } from './transports/transport.ts';
 
 interface Entry {
@@ -19,7 +21,7 @@ export class TransportPools {
   }
 
   acquire(options: TransportOptions): Transport {
-    const key = `${options.origin} ${options.connectTimeoutMs} ${options.connectionsMax}`;
+    const key = keyOf(options);
     let entry = this.#byKey.get(key);
     if (entry === undefined) {
       entry = { key, transport: this.#create(options), users: 0 };
@@ -46,4 +48,19 @@ export class TransportPools {
     this.#byTransport.clear();
     await Promise.allSettled(transports.map((transport) => transport.destroy()));
   }
+}
+
+/** The same for the same settings, and for no others. */
+function keyOf(options: TransportOptions): string {
+  const { origin, socketPath, connectTimeoutMs, connectionsMax, connectionsMin, idleTimeoutMs } = options;
+  const { pipelining, http2, tls } = options;
+  const numbers = [connectTimeoutMs, connectionsMax, connectionsMin, idleTimeoutMs, pipelining];
+  return JSON.stringify([origin, socketPath, ...numbers, http2, tls && digestOf(tls)]);
+}
+
+/** Of the texts too: no private key lies in a map's key. */
+function digestOf({ ca, cert, key, serverName, verify }: UpstreamTlsPlan): string {
+  return createHash('sha256')
+    .update(JSON.stringify([ca, cert, key, serverName, verify]))
+    .digest('base64');
 }

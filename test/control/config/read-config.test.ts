@@ -44,11 +44,14 @@ services:
     {
       name: 'orders',
       targets: [
-        { origin: 'http://127.0.0.1:9001', authority: '127.0.0.1:9001', basePath: '/base', weight: 1 },
-        { origin: 'https://orders.example', authority: 'orders.example', basePath: '', weight: 2 },
+        { origin: 'http://127.0.0.1:9001', authority: '127.0.0.1:9001', socketPath: '', basePath: '/base', weight: 1 },
+        { origin: 'https://orders.example', authority: 'orders.example', socketPath: '', basePath: '', weight: 2 },
       ],
       timeouts: { connectMs: 1_000, responseMs: 60_000, idleMs: 60_000, totalMs: 30_000 },
       connections: 256,
+      keepAlive: { idleTimeoutMs: 4_000, min: 0 },
+      pipelining: 1,
+      http2: false,
     },
   ]);
   t.same(config.consumers, [

@@ -7,6 +7,7 @@ import { AccessLog } from '../../../src/gateway/telemetry/access-log.ts';
 import { ControlBlock } from '../../../src/shm/control-block.ts';
 import { bareExchange } from '../../support/bare-exchange.ts';
 import { buildConfig, buildConsumer, buildGateway, buildRoute, buildService } from '../../support/build-config.ts';
+import { headOf } from '../../support/header-lines.ts';
 import { answer, TestPlane } from '../../support/plane.ts';
 import { ToldDisk } from '../../support/told-disk.ts';
 import { VirtualClock } from '../limiter/window.ts';
@@ -227,7 +228,7 @@ t.test('a client that leaves, and an upstream that breaks off, are told apart', 
   const { rig, lines } = planeWith({});
   onClientGone(rig.request('GET /orders').x);
   rig.request('GET /orders');
-  rig.sent[1]?.handler.onHead(200, []);
+  rig.sent[1]?.handler.onHead(headOf(200, []));
   rig.sent[1]?.handler.onFailure('reset');
   const [left, broken] = lines();
   t.same([left.aborted, left.cut, 'status' in left, 'upstreamMs' in left], [true, undefined, false, false]);
@@ -242,7 +243,7 @@ t.test(
       rig.request('GET /orders');
       answer(rig.sent[0]);
       rig.request('GET /orders');
-      rig.sent[1]?.handler.onHead(500, []);
+      rig.sent[1]?.handler.onHead(headOf(500, []));
       rig.sent[1]?.handler.onEnd();
       rig.request('GET /mine');
       rig.request('GET /orders');

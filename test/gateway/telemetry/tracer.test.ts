@@ -4,9 +4,11 @@ import { unpack } from 'msgpackr';
 import t from 'tap';
 import type { WorkerIndex } from '../../../src/base/ids.ts';
 import type { TracingConfig } from '../../../src/control/config/config.ts';
+import { listOfLines } from '../../../src/gateway/pipeline/header-lines.ts';
 import type { PackedSpans, SpanData } from '../../../src/gateway/telemetry/span-data.ts';
 import { BATCH_DELAY_US, BATCH_SPANS_MAX, SPANS_MAX } from '../../../src/gateway/telemetry/tracer.ts';
 import { buildConfig, buildGateway } from '../../support/build-config.ts';
+import { headOf } from '../../support/header-lines.ts';
 import { answer, TestPlane } from '../../support/plane.ts';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
@@ -40,7 +42,7 @@ function spansOf(test: TestPlane): readonly SpanData[] {
 
 /** The upstream got these values of a header. */
 function sentHeader(test: TestPlane, name: string): readonly string[] {
-  const headers = test.sent.at(-1)?.request.headers ?? [];
+  const headers = listOfLines(test.sent.at(-1)?.request.headerLines ?? '');
   return headers.filter((_, index) => index % 2 === 1 && headers[index - 1] === name);
 }
 
@@ -50,7 +52,7 @@ function exchange(test: TestPlane, headers: readonly string[] = [], status = 200
   test.clock.us += tookUs;
   const sent = test.sent.at(-1);
   if (status === 200) return answer(sent);
-  sent?.handler.onHead(status, []);
+  sent?.handler.onHead(headOf(status, []));
   sent?.handler.onEnd();
 }
 
@@ -141,7 +143,7 @@ t.test('failures are kept though nothing is sampled, in the trace that the reque
   t.ok(failed.isFailed);
 
   test.request('GET /orders');
-  test.sent.at(-1)?.handler.onHead(200, []);
+  test.sent.at(-1)?.handler.onHead(headOf(200, []));
   test.sent.at(-1)?.handler.onFailure('reset');
   t.match(spansOf(test), [{ isFailed: true, attributes: { 'error.type': 'CUT' } }, { isFailed: true }]);
 });

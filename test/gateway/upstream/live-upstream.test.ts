@@ -17,12 +17,23 @@ function rig(weights: readonly number[], table = TargetTable.create()) {
   });
   const plan: UpstreamPlan = {
     name: 'main',
-    targets: weights.map((weight, i) => ({ origin: `http://t${i}`, authority: `t${i}`, basePath: '', weight })),
+    targets: weights.map((weight, i) => ({
+      origin: `http://t${i}`,
+      authority: `t${i}`,
+      socketPath: '',
+      basePath: '',
+      weight,
+    })),
     connectTimeoutMs: 1,
     responseTimeoutMs: 1,
     idleTimeoutMs: 1,
     totalTimeoutMs: 0,
     connectionsMax: 1,
+    connectionsMin: 0,
+    keepAliveMs: 1,
+    pipelining: 1,
+    http2: false,
+    tls: undefined,
   };
   const upstream = new LiveUpstream(
     plan,

@@ -1,6 +1,7 @@
 // What a transport told of one request, for the contract suite: it holds the order of the calls to the contract.
 
 import type { HeaderList } from '../../../src/gateway/pipeline/exchange.ts';
+import type { AnswerHead } from '../../../src/gateway/upstream/transports/answer-head.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -8,6 +9,7 @@ import type {
   TransportFailure,
   UpstreamRequest,
 } from '../../../src/gateway/upstream/transports/transport.ts';
+import { linesOf } from '../../support/header-lines.ts';
 
 export class ToldAnswer implements AnswerHandler {
   status = 0;
@@ -41,12 +43,13 @@ export class ToldAnswer implements AnswerHandler {
     return this.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   }
 
-  onHead(status: number, headers: HeaderList): void {
+  onHead(head: AnswerHead): void {
+    const { status } = head;
     this.#expectOpen('onHead');
     if (this.status !== 0) this.faults.push('two heads');
     if (status < 200) this.faults.push(`status ${status}`);
     this.status = status;
-    this.headers = headers;
+    this.headers = head.toList();
     this.onHeadTold();
   }
 
@@ -95,13 +98,23 @@ export interface AskedRequest {
   readonly headers: readonly string[];
   /** Bytes; 0: no body; -1: unknown. */
   readonly bodyLength: number;
+  readonly isRepeatable: boolean;
+  readonly isRetry: boolean;
 }
 
 /** GET /path?query for the header `host`, unless said otherwise. */
 export function ask(transport: Transport, asked: Partial<AskedRequest> = {}): ToldAnswer {
+  const { headers = ['host', 'upstream.example'], ...parts } = asked;
+  const request: UpstreamRequest = {
+    method: 'GET',
+    path: '/path?query',
+    headerLines: linesOf([...headers]),
+    bodyLength: 0,
+    isRepeatable: false,
+    isRetry: false,
+    ...parts,
+  };
   const told = new ToldAnswer();
-  const { method = 'GET', path = '/path?query', headers = ['host', 'upstream.example'], bodyLength = 0 } = asked;
-  const request: UpstreamRequest = { method, path, headers: [...headers], bodyLength };
   told.call = transport.send(request, told);
   return told;
 }

@@ -41,7 +41,7 @@ export function testAnswers(t: Test, connect: Connect, { deviations = new Map() 
       const { all, connectionCount } = await askEveryWay(t, connect, { ...script, ends }, laneCount);
       t.equal(all.length, waysToSplit(script.bytes).length);
       // After what was refused or ended its connection, the next request has one of its own.
-      if (ends || told.outcome === 'invalid') t.equal(connectionCount, all.length);
+      if (ends || told.outcome === 'invalid') t.ok(connectionCount >= all.length);
       else t.ok(connectionCount <= all.length);
       const isExpected = deviation === undefined ? isToldAs(script) : hasOutcome(deviation.outcome);
       const other = all.find(({ told }) => !isExpected(told));

@@ -8,6 +8,7 @@ import type {
   TransportOptions,
 } from '../../../src/gateway/upstream/transports/transport.ts';
 import { type RawConnection, RawUpstream } from '../../support/raw-upstream.ts';
+import { transportOptions } from '../../support/transport-options.ts';
 import { answerScripts, testAnswers } from './transport-answers.ts';
 import { testCalls } from './transport-calls.ts';
 import { closingAnswers, testConnections } from './transport-connections.ts';
@@ -37,12 +38,7 @@ export type Connect = (
 export function testTransportContract(t: Test, kind: TransportKind): void {
   const connect: Connect = async (t, serve, options = {}) => {
     const upstream = await RawUpstream.listen(serve);
-    const transport = kind.create({
-      origin: upstream.origin,
-      connectTimeoutMs: 5_000,
-      connectionsMax: 1,
-      ...options,
-    });
+    const transport = kind.create(transportOptions({ origin: upstream.origin, ...options }));
     t.teardown(async () => {
       await transport.destroy();
       await upstream.close();

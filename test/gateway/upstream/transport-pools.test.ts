@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { TransportPools } from '../../../src/gateway/upstream/transport-pools.ts';
-import type { TransportOptions } from '../../../src/gateway/upstream/transports/transport.ts';
 import { ToldTransport } from '../../support/plane.ts';
+import { transportOptions } from '../../support/transport-options.ts';
 
-const options: TransportOptions = { origin: 'http://a:80', connectTimeoutMs: 1_000, connectionsMax: 8 };
+const options = transportOptions({ origin: 'http://a:80', connectionsMax: 8 });
 
 function rig() {
   const made: ToldTransport[] = [];

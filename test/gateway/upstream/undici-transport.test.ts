@@ -1,6 +1,7 @@
 import t from 'tap';
 import { UndiciTransport } from '../../../src/gateway/upstream/transports/undici-transport.ts';
 import { RawUpstream } from '../../support/raw-upstream.ts';
+import { transportOptions } from '../../support/transport-options.ts';
 import { ask } from './told-answer.ts';
 import { testTransportContract } from './transport-contract.ts';
 import { undiciDeviations } from './undici-deviations.ts';
@@ -9,7 +10,7 @@ testTransportContract(t, { create: (options) => new UndiciTransport(options), de
 
 t.test('requests that were cancelled while they waited count until undici has let go of them', async (t) => {
   const upstream = await RawUpstream.listen(() => {});
-  const transport = new UndiciTransport({ origin: upstream.origin, connectTimeoutMs: 5_000, connectionsMax: 1 });
+  const transport = new UndiciTransport(transportOptions({ origin: upstream.origin }));
   t.teardown(async () => {
     await transport.destroy();
     await upstream.close();

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DataPlane } from '../../data-plane.ts';
 import { type ClientStream, Ending, type HeaderList } from '../../pipeline/exchange.ts';
+import { type HeaderLines, listOfLines } from '../../pipeline/header-lines.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -22,23 +23,26 @@ export class NodeStream implements ClientStream {
     });
   }
 
-  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, ending: Ending): void {
+  respond(status: number, lines: HeaderLines, body: string, bodyless: boolean, ending: Ending): void {
     const bytes = Buffer.from(body);
-    this.#writeHead(status, [...headers, 'content-length', String(bytes.length)], ending);
+    this.#writeHead(status, [...listOfLines(lines), 'content-length', String(bytes.length)], ending);
     if (bodyless) this.#res.end();
     else this.#res.end(bytes);
     if (ending !== Ending.KEEP) this.#endConnection();
   }
 
-  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, ending: Ending): void {
+  writeHead(status: number, lines: HeaderLines, length: number, bodyless: boolean, ending: Ending): void {
     this.#bodyless = bodyless;
-    this.#writeHead(status, length >= 0 ? [...headers, 'content-length', String(length)] : headers, ending);
+    const headers = listOfLines(lines);
+    if (length >= 0) headers.push('content-length', String(length));
+    this.#writeHead(status, headers, ending);
     // Sends the head. flushHeaders() would send it as UTF-8, and values are latin1, byte for byte.
     this.#res.write(NO_BYTES);
   }
 
   write(chunk: Uint8Array): boolean {
-    return this.#bodyless || this.#res.write(chunk);
+    // It keeps what the client has not taken yet.
+    return this.#bodyless || this.#res.write(Buffer.from(chunk));
   }
 
   end(ending: Ending): void {

@@ -6,7 +6,8 @@
 
 import type { HttpResponse } from 'uWebSockets.js';
 import type { DataPlane } from '../../data-plane.ts';
-import { type ClientStream, Ending, type HeaderList } from '../../pipeline/exchange.ts';
+import { type ClientStream, Ending } from '../../pipeline/exchange.ts';
+import type { HeaderLines } from '../../pipeline/header-lines.ts';
 import { statusLine } from '../../pipeline/respond.ts';
 import type { HeadFlusher, LoneHead } from './head-flusher.ts';
 
@@ -17,7 +18,7 @@ const EVENT_STREAM_COMMENT = Buffer.from(':\n\n');
 
 interface PendingHead {
   readonly status: number;
-  readonly headers: HeaderList;
+  readonly lines: HeaderLines;
 }
 
 export class UwsStream implements ClientStream, LoneHead {
@@ -53,13 +54,13 @@ export class UwsStream implements ClientStream, LoneHead {
     if (this.#flushing) this.#plane.flushing--;
   }
 
-  respond(status: number, headers: HeaderList, body: string, bodyless: boolean, ending: Ending): void {
+  respond(status: number, lines: HeaderLines, body: string, bodyless: boolean, ending: Ending): void {
     if (this.#gone) return;
     const res = this.#res;
     this.#unpause();
     this.#gone = true;
     res.cork(() => {
-      this.#writeHead(status, headers);
+      this.#writeHead(status, lines);
       if (ending === Ending.LINGER) res.writeHeader('connection', 'close');
       if (!bodyless) {
         res.end(body, ending === Ending.CLOSE);
@@ -74,12 +75,13 @@ export class UwsStream implements ClientStream, LoneHead {
     });
   }
 
-  writeHead(status: number, headers: HeaderList, length: number, bodyless: boolean, ending: Ending): void {
-    this.#head = { status, headers };
+  writeHead(status: number, lines: HeaderLines, length: number, bodyless: boolean, ending: Ending): void {
+    this.#head = { status, lines };
     this.#ending = ending;
     this.#length = length;
     this.#bodyless = bodyless;
-    this.#heads.add(this);
+    // Only where the body has no known length may the head go alone.
+    if (length < 0 && !bodyless) this.#heads.add(this);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -136,7 +138,7 @@ export class UwsStream implements ClientStream, LoneHead {
   flushLoneHead(): void {
     const head = this.#head;
     if (head === undefined || this.#gone || this.#bodyless || this.#length >= 0) return;
-    if (isPlainEventStream(head.headers)) this.write(EVENT_STREAM_COMMENT);
+    if (isPlainEventStream(head.lines)) this.write(EVENT_STREAM_COMMENT);
   }
 
   /** Head and whole body at once, the usual case: one call, one copy at the most, one system call. @hot */
@@ -172,7 +174,7 @@ export class UwsStream implements ClientStream, LoneHead {
       return true;
     }
     if (taken) return true;
-    this.#rest = chunk.subarray(res.getWriteOffset() - before);
+    this.#rest = Buffer.from(chunk.subarray(res.getWriteOffset() - before));
     this.#waitForDrain();
     return false;
   }
@@ -247,33 +249,28 @@ export class UwsStream implements ClientStream, LoneHead {
     const head = this.#head;
     if (head === undefined) return;
     this.#head = undefined;
-    this.#writeHead(head.status, head.headers);
+    this.#writeHead(head.status, head.lines);
     // end(…, true) writes the header itself.
     if (this.#ending === Ending.LINGER || (this.#ending === Ending.CLOSE && writesClose)) {
       this.#res.writeHeader('connection', 'close');
     }
   }
 
-  #writeHead(status: number, headers: HeaderList): void {
+  // All lines as the value of the first one's name: a call into the addon costs more than what it copies. Nothing but whole
+  // lines of checked values is in them.
+  #writeHead(status: number, lines: HeaderLines): void {
     const res = this.#res;
-    res.writeStatus(statusLine(status));
-    for (let i = 0; i < headers.length; i += 2) {
-      const value = headers[i + 1] as string;
-      res.writeHeader(headers[i] as string, NOT_ASCII.test(value) ? Buffer.from(value, 'latin1') : value);
-    }
+    // 200 is what the addon writes by itself.
+    if (status !== 200) res.writeStatus(statusLine(status));
+    const colon = lines.indexOf(':');
+    const name = typeof lines === 'string' ? lines.slice(0, colon) : lines.subarray(0, colon);
+    const rest = typeof lines === 'string' ? lines.slice(colon + 2, -2) : lines.subarray(colon + 2, -2);
+    res.writeHeader(name, rest);
   }
 }
 
-// Strings are written as UTF-8; values are latin1, byte for byte.
-const NOT_ASCII = /[^\x20-\x7e]/;
-
-function isPlainEventStream(headers: HeaderList): boolean {
-  let isStream = false;
-  for (let i = 0; i < headers.length; i += 2) {
-    // In an encoded stream a comment would be garbage.
-    if (headers[i] === 'content-encoding') return false;
-    if (headers[i] === 'content-type')
-      isStream = (headers[i + 1] as string).toLowerCase().startsWith('text/event-stream');
-  }
-  return isStream;
+function isPlainEventStream(lines: HeaderLines): boolean {
+  const text = lines.toString('latin1');
+  // In an encoded stream a comment would be garbage.
+  return /^content-type:[ \t]*text\/event-stream/im.test(text) && !/^content-encoding:/im.test(text);
 }

@@ -1,16 +1,21 @@
-// The one shape of a transport: what carries a request to one target and its answer back. undici is the first; every
-// implementation passes the same contract suite (test/gateway/upstream/transport-contract.ts).
+// The one shape of a transport: what carries a request to one target and its answer back. wire is the default, undici serves
+// HTTP/2; both pass the same contract suite (test/gateway/upstream/transport-contract.ts).
 
-import type { HeaderList } from '../../pipeline/exchange.ts';
+import type { UpstreamTlsPlan } from '../../snapshot.ts';
+import type { AnswerHead } from './answer-head.ts';
 
 export interface UpstreamRequest {
   readonly method: string;
   /** Origin form: path with query. */
   readonly path: string;
-  /** Flat; values in latin1. Host included; Content-Length only when bodyLength > 0. */
-  readonly headers: HeaderList;
+  /** 'name: value\r\n' each, in latin1. Host included; Content-Length only when bodyLength > 0. */
+  readonly headerLines: string;
   /** Bytes; 0: no body; -1: unknown, sent chunked. */
   readonly bodyLength: number;
+  /** Sending it twice does no harm (RFC 9110 §9.2.2), and it has no body. */
+  readonly isRepeatable: boolean;
+  /** It was sent before, on a connection that turned out to be dead: it gets a new one, or one that has just answered. */
+  readonly isRetry: boolean;
 }
 
 /** Why there is no (whole) answer. */
@@ -28,8 +33,9 @@ export type TransportFailure =
 
 /** Whom a transport tells. After onEnd or onFailure nothing more is told; after cancel() nothing at all. */
 export interface AnswerHandler {
-  /** The final answer's head (1xx are dropped). @param headers  flat; names in lower case, values in latin1 */
-  onHead(status: number, headers: HeaderList): void;
+  /** The final answer's head (1xx are dropped). It is valid during the call only. */
+  onHead(head: AnswerHead): void;
+  /** The chunk's bytes are valid during the call only: who keeps them copies them. */
   onChunk(chunk: Buffer): void;
   onEnd(): void;
   onFailure(failure: TransportFailure): void;
@@ -40,7 +46,7 @@ export interface AnswerHandler {
 export interface TransportCall {
   /** @returns false when enough is waiting: stop until onBodyWanted */
   sendBody(chunk: Buffer, last: boolean): boolean;
-  /** Stop telling chunks (one that is under way may still come). */
+  /** Stop telling chunks (what the read under way brought may still come: 64 KiB at the most). */
   pause(): void;
   resume(): void;
   /** Drop the request and, where it was under way, its connection. */
@@ -57,8 +63,19 @@ export interface Transport {
 }
 
 export interface TransportOptions {
-  /** Scheme and authority. */
+  /** Scheme and authority: http://127.0.0.1:9001; of a Unix socket: http://localhost */
   readonly origin: string;
+  /** Path of a Unix socket; '' for none. */
+  readonly socketPath: string;
   readonly connectTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Connections that are kept open though nobody uses them. */
+  readonly connectionsMin: number;
+  /** How long an unused connection is kept. */
+  readonly idleTimeoutMs: number;
+  /** Requests under way on one connection; 1: no pipelining. */
+  readonly pipelining: number;
+  readonly http2: boolean;
+  /** Undefined: the system's certificate authorities, no client certificate. */
+  readonly tls: UpstreamTlsPlan | undefined;
 }

@@ -1,8 +1,9 @@
 // A transport over undici's Pool. Its own timers are off except the one for connecting: deadlines are the exchange's.
 
 import { Readable } from 'node:stream';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
-import type { HeaderList } from '../../pipeline/exchange.ts';
+import { type buildConnector, type Dispatcher, Pool } from 'undici';
+import { listOfLines } from '../../pipeline/header-lines.ts';
+import { headOfFields } from './head-of-fields.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -11,12 +12,13 @@ import type {
   TransportOptions,
   UpstreamRequest,
 } from './transport.ts';
+import { undiciConnector } from './undici-connector.ts';
 
 // Requests that may wait for a connection, on top of those that have one: a burst of a few milliseconds.
 const WAITING_PER_CONNECTION = 4;
 const HEAD_BYTES_MAX = 64 * 1024;
-// Longer than most upstreams keep an idle connection open would only make them close it under a request.
-const KEEP_ALIVE_MS = 4_000;
+// What servers allow by default, and RFC 9113 (§6.5.2) wants at least.
+const STREAMS_PER_CONNECTION = 100;
 
 export class UndiciTransport implements Transport {
   readonly #pool: Pool;
@@ -25,15 +27,17 @@ export class UndiciTransport implements Transport {
   #inFlight = 0;
 
   constructor(options: TransportOptions) {
-    this.#inFlightMax = options.connectionsMax * (1 + WAITING_PER_CONNECTION);
+    const perConnection = options.http2 ? STREAMS_PER_CONNECTION : 1;
+    this.#inFlightMax = options.connectionsMax * (perConnection + WAITING_PER_CONNECTION);
     this.#pool = new Pool(options.origin, {
       connections: options.connectionsMax,
-      pipelining: 1,
+      pipelining: perConnection,
+      allowH2: options.http2,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: this.#resets.watch(buildConnector({ timeout: options.connectTimeoutMs })),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      connect: this.#resets.watch(undiciConnector(options)),
+      keepAliveTimeout: options.idleTimeoutMs,
+      keepAliveMaxTimeout: options.idleTimeoutMs,
       maxHeaderSize: HEAD_BYTES_MAX,
     });
   }
@@ -51,7 +55,7 @@ export class UndiciTransport implements Transport {
         {
           path: request.path,
           method: request.method as Dispatcher.HttpMethod,
-          headers: request.headers,
+          headers: listOfLines(request.headerLines),
           body: call.body,
         },
         call,
@@ -147,7 +151,9 @@ class UndiciCall implements TransportCall, Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200 || this.#settled) return;
     this.#isBodyless = status === 204 || status === 304;
-    this.#handler.onHead(status, flatHeaders(controller.rawHeaders as Buffer[]));
+    const head = headOfFields(status, controller.rawHeaders as Buffer[]);
+    if (head === undefined) return controller.abort(new Error('a header that cannot be passed on'));
+    this.#handler.onHead(head);
     if (this.#paused) controller.pause();
   }
 
@@ -202,33 +208,6 @@ class RequestBody extends Readable {
   override _read(): void {
     this.#onWanted();
   }
-}
-
-function flatHeaders(raw: readonly Buffer[]): HeaderList {
-  const headers: HeaderList = new Array<string>(raw.length);
-  for (let i = 0; i < raw.length; i += 2) {
-    headers[i] = lowerCaseName((raw[i] as Buffer).toString('latin1'));
-    headers[i + 1] = withoutTrailingSpace((raw[i + 1] as Buffer).toString('latin1'));
-  }
-  return headers;
-}
-
-// llhttp leaves a tab behind a value where it is.
-function withoutTrailingSpace(value: string): string {
-  const last = value.charCodeAt(value.length - 1);
-  return last === 0x20 || last === 0x09 ? value.replace(/[ \t]+$/, '') : value;
-}
-
-// Upstreams send the same few names over and over; the cache is bounded because they choose them.
-const LOWER_CASE_NAMES_MAX = 1_024;
-const lowerCaseNames = new Map<string, string>();
-
-function lowerCaseName(name: string): string {
-  const known = lowerCaseNames.get(name);
-  if (known !== undefined) return known;
-  const lower = name.toLowerCase();
-  if (lowerCaseNames.size < LOWER_CASE_NAMES_MAX) lowerCaseNames.set(name, lower);
-  return lower;
 }
 
 const CONNECT_CODES = new Set([

@@ -1,0 +1,468 @@
+// A parser of HTTP/1.1 responses, strict where leniency has been the hole in other proxies (RFC 9112): CRLF ends lines and
+// nothing else does, a message has one framing, no byte follows a message that it did not announce.
+//
+// It is a state machine over bytes: one read may hold a part of a response, or several. What it needs to keep of a head that
+// is not whole it copies to a buffer of its own (bounded by HEAD_BYTES_MAX), so that the bytes of a read may be reused as
+// soon as read() returns. Bodies are never copied.
+//
+//   state       reads                                     goes on to
+//   ----------------------------------------------------------------------------------------------------
+//   IDLE        nothing: any byte is one too many         VERSION, by expect()
+//   VERSION     'HTTP/1.', '0' or '1', ' '                STATUS
+//   STATUS      three digits                              REASON
+//   REASON      to CR                                     LINE_LF
+//   LINE_LF     LF, behind a line                         LINE
+//   LINE        CR, or a name's first byte                END_LF, NAME
+//   NAME        token characters to ':'                   OWS
+//   OWS         spaces and tabs in front of the value     VALUE
+//   VALUE       to CR                                     LINE_LF
+//   END_LF      LF, behind a head or trailers             the body's state; IDLE
+//   LENGTH      as many bytes as were announced           IDLE
+//   UNTIL_END   everything                                IDLE, by finish()
+//   SIZE        hexadecimal digits                        EXTENSION, SIZE_LF
+//   EXTENSION   to CR                                     SIZE_LF
+//   SIZE_LF     LF                                        DATA, LINE (trailers)
+//   DATA        the chunk                                 DATA_CR
+//   DATA_CR, DATA_LF                                      SIZE
+
+import { AnswerHead } from '../answer-head.ts';
+import { classifyName, kindOf, OWN_BIT } from '../field-names.ts';
+import {
+  byteKinds,
+  COLON,
+  CR,
+  codesOf,
+  DIGIT_0,
+  DIGIT_1,
+  DIGIT_9,
+  hexDigit,
+  LF,
+  NAME_BYTE,
+  SEMICOLON,
+  SPACE,
+  TAB,
+  VALUE_BYTE,
+} from './bytes.ts';
+import { MessageFraming } from './message-framing.ts';
+
+/** All 1xx heads, the head and the trailers of one answer together. */
+export const HEAD_BYTES_MAX = 64 * 1024;
+export const INTERIM_COUNT_MAX = 16;
+const EXTENSION_BYTES_MAX = 16 * 1024;
+// 13 hexadecimal digits are 2⁵² bytes; leading zeros count.
+const SIZE_DIGITS_MAX = 13;
+const HELD_BYTES_FIRST = 2 * 1024;
+
+/** read() met something that is no response. */
+export const INVALID = -1;
+
+const State = {
+  VERSION: 0,
+  STATUS: 1,
+  REASON: 2,
+  LINE_LF: 3,
+  LINE: 4,
+  NAME: 5,
+  OWS: 6,
+  VALUE: 7,
+  END_LF: 8,
+  // From here on: the body.
+  LENGTH: 9,
+  UNTIL_END: 10,
+  SIZE: 11,
+  EXTENSION: 12,
+  SIZE_LF: 13,
+  DATA: 14,
+  DATA_CR: 15,
+  DATA_LF: 16,
+  IDLE: 17,
+  BROKEN: 18,
+} as const;
+type State = (typeof State)[keyof typeof State];
+
+const PREFIX = codesOf('HTTP/1.');
+
+/** Whom a parser tells. */
+export interface ResponseSink {
+  /** The final head; 1xx are dropped. Valid during the call only. */
+  onHead(head: AnswerHead): void;
+  /** A piece of the body, without any framing: bytes from start to end. They belong to the reader of the socket. */
+  onBody(bytes: Buffer, start: number, end: number): void;
+  /** The answer is whole. read() returns behind this call. */
+  onComplete(): void;
+}
+
+export class ResponseParser {
+  readonly #sink: ResponseSink;
+  readonly #head = new AnswerHead();
+  readonly #framing: MessageFraming;
+  #state: State = State.IDLE;
+  #answersHead = false;
+  #hasBytes = false;
+  #keepsAlive = false;
+  #interims = 0;
+  #minor = 1;
+  #status = 0;
+  /** Digits of the status, or characters of the version, that were read. */
+  #digits = 0;
+  // Of the field that is being read: places from the head's start.
+  #nameStart = 0;
+  #nameEnd = 0;
+  #valueStart = 0;
+  /** All bytes of values, or-ed. */
+  #or = 0;
+  #inTrailers = false;
+  /** Bytes left of the body or the chunk. */
+  #left = 0;
+  #extensionBytes = 0;
+  /** Bytes of heads and trailers so far. */
+  #headBytes = 0;
+  /** A head's bytes from the reads before this one. */
+  #held: Buffer | undefined;
+  #heldBytes = 0;
+
+  constructor(sink: ResponseSink) {
+    this.#sink = sink;
+    this.#framing = new MessageFraming(this.#head);
+  }
+
+  /** A request was sent: an answer is due. @param isHead  it was HEAD: the answer has no body @hot */
+  expect(isHead: boolean): void {
+    this.#answersHead = isHead;
+    this.#hasBytes = false;
+    this.#interims = 0;
+    this.#headBytes = 0;
+    this.#extensionBytes = 0;
+    this.#beginHead();
+  }
+
+  /** A byte of the answer (of a 1xx, too) has come. */
+  get hasBytes(): boolean {
+    return this.#hasBytes;
+  }
+
+  /** Once the answer is whole: the connection may take another request. */
+  get keepsAlive(): boolean {
+    return this.#keepsAlive;
+  }
+
+  /** How long the upstream keeps an unused connection (Keep-Alive: timeout=); -1 when it did not say. */
+  get idleSeconds(): number {
+    return this.#framing.idleSeconds;
+  }
+
+  /**
+   * @param bytes  of which those from start to end are new
+   * @returns behind the answer's last byte, or `end` when there is more to come, or INVALID
+   * @hot
+   */
+  read(bytes: Buffer, start: number, end: number): number {
+    if (start === end) return end;
+    if (this.#state === State.IDLE || this.#state === State.BROKEN) return this.#break();
+    this.#hasBytes = true;
+    let at = start;
+    while (at < end) {
+      at = this.#isInHead() ? this.#readHead(bytes, at, end) : this.#readBody(bytes, at, end);
+      if (at === INVALID) return this.#break();
+      if ((this.#state as State) === State.IDLE) return at;
+    }
+    return at;
+  }
+
+  /** The connection has ended, cleanly. @returns true when that was the end of the answer */
+  finish(): boolean {
+    if (this.#state !== State.UNTIL_END) return false;
+    this.#complete();
+    return true;
+  }
+
+  /** Nobody wants the rest: read() takes nothing more. */
+  stop(): void {
+    this.#state = State.BROKEN;
+  }
+
+  #break(): number {
+    this.#state = State.BROKEN;
+    return INVALID;
+  }
+
+  #complete(): void {
+    this.#state = State.IDLE;
+    this.#sink.onComplete();
+  }
+
+  #isInHead(): boolean {
+    return this.#state <= State.END_LF && !this.#inTrailers;
+  }
+
+  #beginHead(): void {
+    this.#state = State.VERSION;
+    this.#digits = 0;
+    this.#status = 0;
+    this.#inTrailers = false;
+    this.#or = 0;
+    this.#heldBytes = 0;
+    this.#head.reset();
+    this.#framing.reset();
+  }
+
+  // While a head is read its bytes are one piece of memory: the read's own, or, when it comes in several reads, the held
+  // bytes, to which each read is added. A head whose first read is not its last is read anew from there.
+  #readHead(bytes: Buffer, start: number, end: number): number {
+    if (this.#heldBytes > 0) return this.#readHeldHead(bytes, start, end);
+    const at = this.#readLines(bytes, start, end);
+    if (at === INVALID) return INVALID;
+    if (this.#isInHead() && !(this.#state === State.VERSION && this.#digits === 0)) {
+      this.#beginHead();
+      return this.#readHeldHead(bytes, start, end);
+    }
+    return this.#countHead(at - start) ? at : INVALID;
+  }
+
+  #readHeldHead(bytes: Buffer, start: number, end: number): number {
+    const before = this.#heldBytes;
+    const held = this.#hold(bytes, start, Math.min(end, start + HEAD_BYTES_MAX + 1 - this.#headBytes));
+    const at = this.#readLines(held, before, this.#heldBytes);
+    if (at === INVALID || !this.#countHead(at - before)) return INVALID;
+    if (!this.#isInHead()) this.#heldBytes = 0;
+    return start + (at - before);
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): Buffer {
+    const needed = this.#heldBytes + end - start;
+    let held = this.#held;
+    if (held === undefined || held.length < needed) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(HELD_BYTES_FIRST, 2 ** Math.ceil(Math.log2(needed))));
+      held?.copy(larger, 0, 0, this.#heldBytes);
+      this.#held = held = larger;
+    }
+    bytes.copy(held, this.#heldBytes, start, end);
+    this.#heldBytes = needed;
+    return held;
+  }
+
+  #countHead(bytes: number): boolean {
+    this.#headBytes += bytes;
+    return this.#headBytes <= HEAD_BYTES_MAX;
+  }
+
+  /** Lines of a head or of trailers. @returns behind the empty line that ends them, or end, or INVALID @hot */
+  #readLines(bytes: Buffer, at: number, end: number): number {
+    while (at < end) {
+      switch (this.#state) {
+        case State.VERSION:
+        case State.STATUS:
+          at = this.#readStatus(bytes, at, end);
+          break;
+        case State.REASON:
+          while (at < end && (byteKinds[bytes[at] as number] as number) >= VALUE_BYTE) at++;
+          if (at < end) at = this.#expectByte(bytes, at, CR, State.LINE_LF);
+          break;
+        case State.LINE_LF:
+          at = this.#expectByte(bytes, at, LF, State.LINE);
+          break;
+        case State.LINE:
+          if (bytes[at] === CR) {
+            this.#state = State.END_LF;
+            at++;
+            break;
+          }
+          if (((byteKinds[bytes[at] as number] as number) & NAME_BYTE) === 0) return INVALID;
+          this.#nameStart = at;
+          this.#state = State.NAME;
+          break;
+        case State.NAME:
+          while (at < end && ((byteKinds[bytes[at] as number] as number) & NAME_BYTE) !== 0) at++;
+          if (at === end) return end;
+          this.#nameEnd = at;
+          at = this.#expectByte(bytes, at, COLON, State.OWS);
+          break;
+        case State.OWS:
+          while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
+          this.#valueStart = at;
+          if (at < end) this.#state = State.VALUE;
+          break;
+        case State.VALUE:
+          at = this.#readValue(bytes, at, end);
+          break;
+        case State.END_LF:
+          if (bytes[at] !== LF) return INVALID;
+          return this.#endLines(bytes, at + 1);
+        default:
+          return INVALID;
+      }
+      if (at === INVALID) return INVALID;
+    }
+    return at;
+  }
+
+  #expectByte(bytes: Buffer, at: number, code: number, next: State): number {
+    if (bytes[at] !== code) return INVALID;
+    this.#state = next;
+    return at + 1;
+  }
+
+  #readStatus(bytes: Buffer, at: number, end: number): number {
+    while (at < end && this.#state === State.VERSION) {
+      const code = bytes[at++] as number;
+      const index = this.#digits++;
+      if (index < PREFIX.length) {
+        if (code !== PREFIX[index]) return INVALID;
+      } else if (index === PREFIX.length) {
+        if (code !== DIGIT_0 && code !== DIGIT_1) return INVALID;
+        this.#minor = code - DIGIT_0;
+      } else {
+        if (code !== SPACE) return INVALID;
+        this.#state = State.STATUS;
+        this.#digits = 0;
+      }
+    }
+    while (at < end && this.#state === State.STATUS) {
+      const code = bytes[at++] as number;
+      if (this.#digits < 3) {
+        if (code < DIGIT_0 || code > DIGIT_9) return INVALID;
+        this.#status = this.#status * 10 + code - DIGIT_0;
+        this.#digits++;
+        continue;
+      }
+      if (this.#status < 100 || this.#status > 599) return INVALID;
+      // Servers leave the space out where there is no reason.
+      if (code === SPACE) this.#state = State.REASON;
+      else if (code === CR) this.#state = State.LINE_LF;
+      else return INVALID;
+    }
+    return at;
+  }
+
+  #readValue(bytes: Buffer, at: number, end: number): number {
+    let or = this.#or;
+    while (at < end) {
+      const code = bytes[at] as number;
+      if ((byteKinds[code] as number) < VALUE_BYTE) break;
+      or |= code;
+      at++;
+    }
+    this.#or = or;
+    if (at === end) return end;
+    if (bytes[at] !== CR) return INVALID;
+    this.#state = State.LINE_LF;
+    if (this.#inTrailers) return at + 1;
+    let valueEnd = at;
+    while (valueEnd > this.#valueStart && (bytes[valueEnd - 1] === SPACE || bytes[valueEnd - 1] === TAB)) valueEnd--;
+    return this.#takeField(bytes, valueEnd) ? at + 1 : INVALID;
+  }
+
+  #takeField(bytes: Buffer, valueEnd: number): boolean {
+    const classified = classifyName(bytes, this.#nameStart, this.#nameEnd);
+    if (!this.#head.add(this.#nameStart, this.#nameEnd, this.#valueStart, valueEnd, kindOf(classified))) return false;
+    return this.#framing.take(classified & ~OWN_BIT, bytes, this.#valueStart, valueEnd);
+  }
+
+  #endLines(bytes: Buffer, at: number): number {
+    if (this.#inTrailers) {
+      this.#complete();
+      return at;
+    }
+    const status = this.#status;
+    if (status < 200) {
+      // Nobody asked for an upgrade here.
+      if (status === 101 || ++this.#interims > INTERIM_COUNT_MAX) return INVALID;
+      this.#beginHead();
+      return at;
+    }
+    if (!this.#framing.isSound(this.#minor)) return INVALID;
+    const head = this.#head;
+    head.status = status;
+    head.isAscii = this.#or < 0x80;
+    // Without the empty line.
+    head.seal(bytes, at - 2);
+    const hasBody = !this.#answersHead && status !== 204 && status !== 304;
+    this.#keepsAlive = this.#framing.keepsAlive(this.#minor);
+    if (!hasBody || head.length === 0) this.#state = State.IDLE;
+    else this.#beginBody();
+    this.#sink.onHead(head);
+    // The sink may have had enough, and stopped the parser.
+    if ((this.#state as State) === State.IDLE) this.#sink.onComplete();
+    return at;
+  }
+
+  #beginBody(): void {
+    this.#digits = 0;
+    this.#left = 0;
+    if (this.#framing.isChunked) {
+      this.#state = State.SIZE;
+    } else if (this.#head.length > 0) {
+      this.#state = State.LENGTH;
+      this.#left = this.#head.length;
+    } else {
+      this.#state = State.UNTIL_END;
+      this.#keepsAlive = false;
+    }
+  }
+
+  /** One step of a body. @hot */
+  #readBody(bytes: Buffer, at: number, end: number): number {
+    switch (this.#state) {
+      case State.LENGTH:
+      case State.DATA:
+        return this.#readData(bytes, at, end);
+      case State.UNTIL_END:
+        this.#sink.onBody(bytes, at, end);
+        return end;
+      case State.SIZE:
+        return this.#readSize(bytes, at, end);
+      case State.EXTENSION:
+        return this.#readExtension(bytes, at, end);
+      case State.SIZE_LF:
+        this.#inTrailers = this.#left === 0;
+        return this.#expectByte(bytes, at, LF, this.#inTrailers ? State.LINE : State.DATA);
+      case State.DATA_CR:
+        return this.#expectByte(bytes, at, CR, State.DATA_LF);
+      case State.DATA_LF:
+        this.#digits = 0;
+        return this.#expectByte(bytes, at, LF, State.SIZE);
+      default: {
+        if (!this.#inTrailers) return INVALID;
+        const behind = this.#readLines(bytes, at, end);
+        return behind !== INVALID && this.#countHead(behind - at) ? behind : INVALID;
+      }
+    }
+  }
+
+  #readData(bytes: Buffer, at: number, end: number): number {
+    const behind = Math.min(end, at + this.#left);
+    this.#left -= behind - at;
+    const isLast = this.#left === 0;
+    const isChunk = this.#state === State.DATA;
+    if (isLast) this.#state = isChunk ? State.DATA_CR : State.IDLE;
+    this.#sink.onBody(bytes, at, behind);
+    if ((this.#state as State) === State.IDLE) this.#sink.onComplete();
+    return behind;
+  }
+
+  #readSize(bytes: Buffer, at: number, end: number): number {
+    while (at < end) {
+      const code = bytes[at++] as number;
+      const digit = hexDigit(code);
+      if (digit >= 0) {
+        if (++this.#digits > SIZE_DIGITS_MAX) return INVALID;
+        this.#left = this.#left * 16 + digit;
+        continue;
+      }
+      if (this.#digits === 0) return INVALID;
+      if (code === CR) this.#state = State.SIZE_LF;
+      else if (code === SEMICOLON) this.#state = State.EXTENSION;
+      else return INVALID;
+      return at;
+    }
+    return at;
+  }
+
+  #readExtension(bytes: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end && (byteKinds[bytes[at] as number] as number) >= VALUE_BYTE) at++;
+    this.#extensionBytes += at - start;
+    if (this.#extensionBytes > EXTENSION_BYTES_MAX) return INVALID;
+    return at === end ? end : this.#expectByte(bytes, at, CR, State.SIZE_LF);
+  }
+}

@@ -1,0 +1,244 @@
+// One connection to a target: writes requests, hands the bytes that come to the parser, and each answer to the call that it
+// is for. It is used again only when everything about the last exchange was in order.
+
+import type { Socket } from 'node:net';
+import type { AnswerHead } from '../answer-head.ts';
+import type { TransportFailure } from '../transport.ts';
+import type { SocketConnector } from './connect-socket.ts';
+import { INVALID, ResponseParser, type ResponseSink } from './response-parser.ts';
+import type { WireCall } from './wire-call.ts';
+
+// Of an answer that nobody wants any more, while others wait behind it.
+const SWALLOWED_BYTES_MAX = 256 * 1024;
+
+const LAST_CHUNK = '0\r\n\r\n';
+
+/** The pool that a connection belongs to. */
+export interface ConnectionOwner {
+  onConnected(connection: WireConnection): void;
+  /** It waits for a request. */
+  onIdle(connection: WireConnection): void;
+  /** It is gone. @param connectFailure  why it never came about; undefined once it stood */
+  onClosed(connection: WireConnection, connectFailure: TransportFailure | undefined): void;
+}
+
+export class WireConnection implements ResponseSink {
+  /** Its place in the owner's list of idle connections, and since when: the owner's. */
+  idleSinceTick = 0;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #parser = new ResponseParser(this);
+  /** Requests under way, the one whose answer is due first. */
+  readonly #calls: WireCall[] = [];
+  #isConnected = false;
+  #isClosed = false;
+  #isReading = false;
+  /** The last answer is whole: when its read is over, the connection is free, or ends. */
+  #isFree = false;
+  #endsAfterRead = false;
+  #isPaused = false;
+  #swallowed = 0;
+  #answered = 0;
+  /** Heads that go out together when the turn is over. */
+  #batch = '';
+  #errorCode = '';
+
+  constructor(owner: ConnectionOwner, connector: SocketConnector) {
+    this.#owner = owner;
+    this.#socket = connector.connect(
+      (count, buffer) => this.#onRead(count, buffer),
+      () => this.#onConnected(),
+    );
+    this.#socket.on('error', (error: Error & { code?: string }) => {
+      this.#errorCode = error.code ?? '';
+    });
+    this.#socket.on('end', () => this.#onEnd());
+    this.#socket.on('close', () => this.#onClose());
+    this.#socket.on('drain', () => this.#calls.at(-1)?.tellBodyWanted());
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  get inFlight(): number {
+    return this.#calls.length;
+  }
+
+  /** Seconds that the upstream keeps it open unused; -1 when it did not say. */
+  get idleSeconds(): number {
+    return this.#parser.idleSeconds;
+  }
+
+  /** Another request may follow those under way: it is proved that they are answered on one connection. */
+  get takesMore(): boolean {
+    const last = this.#calls.at(-1);
+    return this.#answered > 0 && !this.#isClosed && !this.#isReading && last?.isRepeatable === true;
+  }
+
+  /** Send a request; the connection is idle, or takes more. @hot */
+  dispatch(call: WireCall, batched: boolean): void {
+    call.connection = this;
+    this.#calls.push(call);
+    if (this.#calls.length === 1) {
+      this.#isFree = false;
+      this.#parser.expect(call.isHead);
+      if (call.isPaused) this.pause(call);
+    }
+    if (batched) {
+      this.#batch += call.head;
+    } else if (!call.hasBody) {
+      this.#socket.write(call.head, 'latin1');
+    } else {
+      this.#writeHeadWithBody(call);
+    }
+  }
+
+  /** Write what dispatch gathered. */
+  flush(): void {
+    const batch = this.#batch;
+    this.#batch = '';
+    if (batch !== '' && !this.#isClosed) this.#socket.write(batch, 'latin1');
+  }
+
+  /** @returns false when enough is waiting */
+  writeBody(call: WireCall, chunk: Buffer, last: boolean): boolean {
+    const socket = this.#socket;
+    if (!call.isChunked) return chunk.length === 0 || socket.write(chunk);
+    socket.cork();
+    let more = true;
+    if (chunk.length > 0) {
+      socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+      socket.write(chunk);
+      more = socket.write(last ? `\r\n${LAST_CHUNK}` : '\r\n', 'latin1');
+    } else if (last) {
+      more = socket.write(LAST_CHUNK, 'latin1');
+    }
+    socket.uncork();
+    return more;
+  }
+
+  pause(call: WireCall): void {
+    if (call !== this.#calls[0] || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(call: WireCall): void {
+    if (call === this.#calls[0]) this.#unpause();
+  }
+
+  /** Nobody waits for the call any more. */
+  drop(call: WireCall): void {
+    if (this.#isClosed) return;
+    if (this.#calls.length > 1) {
+      // Others are on the way behind or before it: its answer is read, and told to nobody.
+      if (call === this.#calls[0]) this.#unpause();
+      return;
+    }
+    this.fail('reset');
+  }
+
+  /** End it now. @param failure  what the call whose answer is due is told; those behind it may be sent again */
+  fail(failure: TransportFailure, connectFailure?: TransportFailure): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#parser.stop();
+    this.#socket.destroy();
+    this.#owner.onClosed(this, connectFailure);
+    const calls = this.#calls.splice(0);
+    calls.forEach((call, index) => call.fail(index === 0 ? failure : 'reset'));
+  }
+
+  /** Resolves when the system has let go of it. */
+  async closed(): Promise<void> {
+    if (!this.#socket.closed) await new Promise((resolve) => this.#socket.once('close', resolve));
+  }
+
+  // ResponseSink: from the parser.
+
+  onHead(head: AnswerHead): void {
+    this.#calls[0]?.tellHead(head);
+  }
+
+  onBody(bytes: Buffer, start: number, end: number): void {
+    const call = this.#calls[0];
+    if (call === undefined) return;
+    if (!call.isSettled) return call.tellChunk(bytes.subarray(start, end));
+    this.#swallowed += end - start;
+    if (this.#swallowed > SWALLOWED_BYTES_MAX) this.fail('reset');
+  }
+
+  onComplete(): void {
+    const call = this.#calls.shift();
+    if (call === undefined) return;
+    this.#answered++;
+    this.#swallowed = 0;
+    const goesOn = this.#parser.keepsAlive && call.isSent;
+    const next = this.#calls[0];
+    if (!goesOn) {
+      this.#endsAfterRead = true;
+    } else if (next === undefined) {
+      this.#isFree = true;
+    } else {
+      this.#parser.expect(next.isHead);
+      if (next.isPaused) this.pause(next);
+      else this.#unpause();
+    }
+    call.end();
+  }
+
+  #onRead(count: number, buffer: Buffer): void {
+    if (this.#isClosed) return;
+    this.#isReading = true;
+    const at = this.#parser.read(buffer, 0, count);
+    this.#isReading = false;
+    if (this.#isClosed) return;
+    // Bytes that no request is to be answered with, behind an answer or on an idle connection: never the next answer.
+    if (at === INVALID) return this.fail(this.#parser.hasBytes ? 'invalid' : 'reset');
+    if (this.#endsAfterRead || at < count) return this.fail('reset');
+    if (this.#isFree) this.#release();
+  }
+
+  #release(): void {
+    this.#isFree = false;
+    this.#unpause();
+    this.#owner.onIdle(this);
+  }
+
+  #unpause(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  #onConnected(): void {
+    if (this.#isClosed) return;
+    this.#isConnected = true;
+    this.#owner.onConnected(this);
+  }
+
+  /** The upstream sends no more. */
+  #onEnd(): void {
+    if (this.#isClosed) return;
+    if (this.#calls.length > 0) this.#parser.finish();
+    this.#onClose();
+  }
+
+  #onClose(): void {
+    if (this.#isClosed) return;
+    if (!this.#isConnected) {
+      return this.fail('reset', this.#errorCode === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable');
+    }
+    this.fail(this.#parser.hasBytes ? 'invalid' : 'reset');
+  }
+
+  // Head and first piece of the body in one system call, where both are there.
+  #writeHeadWithBody(call: WireCall): void {
+    const socket = this.#socket;
+    socket.cork();
+    socket.write(call.head, 'latin1');
+    call.sendEarlyBody();
+    process.nextTick(() => socket.uncork());
+  }
+}
