@@ -4,6 +4,7 @@
 import { monotonicClock } from '../../src/base/clock.ts';
 import type { WorkerIndex } from '../../src/base/ids.ts';
 import type { Config } from '../../src/control/config/config.ts';
+import { filesBeside } from '../../src/control/config/config-files.ts';
 import { readConfig } from '../../src/control/config/read-config.ts';
 import { LimitRegistry } from '../../src/control/quota/limit-registry.ts';
 import { arenaBytes } from '../../src/control/releases/arenas.ts';
@@ -22,7 +23,7 @@ export class StubGateway {
 
   /** @param yaml  a whole sluice.yaml @throws when it has issues */
   constructor(yaml: string) {
-    const read = readConfig(yaml, { file: 'sluice.yaml', env: {} });
+    const read = readConfig(yaml, { file: 'sluice.yaml', env: {}, files: filesBeside('.') });
     if (!read.ok) throw new Error(read.error[0]?.message);
     this.#config = read.value.config;
     const clock = monotonicClock();

@@ -1,7 +1,9 @@
 // `sluice check FILE`: every problem of a configuration, with its place.
 
+import { dirname } from 'node:path';
 import { err } from '../base/result.ts';
 import type { Config } from '../control/config/config.ts';
+import { filesBeside } from '../control/config/config-files.ts';
 import type { Environment } from '../control/config/interpolate.ts';
 import type { Issue } from '../control/config/issue.ts';
 import { printIssue } from '../control/config/print-issue.ts';
@@ -25,7 +27,9 @@ export async function check(file: string, options: { readonly json: boolean }, t
     terminal.error(`sluice check: cannot read ${file}: ${text.error.message}\n`);
     return 1;
   }
-  const read = text.ok ? readConfig(text.value, { file, env: terminal.env }) : err([text.error]);
+  const read = text.ok
+    ? readConfig(text.value, { file, env: terminal.env, files: filesBeside(dirname(file)) })
+    : err([text.error]);
   const issues = read.ok ? read.value.warnings : read.error;
   if (options.json) {
     terminal.out(`${JSON.stringify(issues, null, 2)}\n`);

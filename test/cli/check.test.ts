@@ -7,6 +7,7 @@ import t from 'tap';
 import { check } from '../../src/cli/check.ts';
 import type { Issue } from '../../src/control/config/issue.ts';
 import { shop } from '../control/config/read.ts';
+import { tlsFolder } from '../support/tls-files.ts';
 
 const sluice = fileURLToPath(new URL('../../src/cli/sluice.js', import.meta.url));
 
@@ -60,6 +61,25 @@ t.test('warnings are printed and do not fail', async (t) => {
     error: /^FILE:2:\d+ gateway.limits.idleTimeout: warning: /,
   });
   t.match(await runCheck(`${limits}\nbogus: 1`), { code: 1, error: /\n1 problem, 1 warning\n$/ });
+});
+
+t.test('certificates and keys are read beside the file, and a problem with one has its place', async (t) => {
+  const upstream = (tls: string) => `version: 1\nupstreams:\n  a: { targets: ["https://a"], tls: { ${tls} } }\n`;
+  const good = `ca: ${tlsFolder}ca.crt, cert: ${tlsFolder}client.crt, key: ${tlsFolder}client.key`;
+  t.match(await runCheck(upstream(good)), { code: 0, error: '' });
+  t.match(await runCheck(upstream(good.replace('client.key', 'stranger.key'))), {
+    code: 1,
+    error: /^FILE:3:\d+ upstreams.a.tls.key: the private key does not fit/,
+  });
+  t.match(await runCheck(upstream('ca: sluice.yaml')), {
+    code: 1,
+    error: /^FILE:3:43 upstreams.a.tls.ca: the file holds no certificate in PEM form\n/,
+  });
+  t.match(await runCheck(upstream('verify: false')), {
+    code: 0,
+    out: /^FILE: ok/,
+    error: /^FILE:3:47 upstreams.a.tls.verify: warning: any certificate is accepted/,
+  });
 });
 
 t.test('--json prints an array on stdout and nothing else', async (t) => {

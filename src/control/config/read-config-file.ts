@@ -2,16 +2,9 @@
 
 import { open } from 'node:fs/promises';
 import { err, ok, type Result } from '../../base/result.ts';
+import { fileProblem } from './file-problem.ts';
 import type { Issue } from './issue.ts';
 import { FILE_BYTES_MAX } from './parse-yaml.ts';
-
-const sentences: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EACCES: 'this file may not be read',
-  EPERM: 'this file may not be read',
-  EISDIR: 'this is a folder, not a file',
-};
 
 export async function readConfigFile(file: string): Promise<Result<string, Issue>> {
   const fail = (message: string) => err({ severity: 'error', file, line: 1, column: 1, path: '', message } as const);
@@ -20,9 +13,7 @@ export async function readConfigFile(file: string): Promise<Result<string, Issue
     if (bytes === undefined) return fail('the file is larger than 16MiB');
     return ok(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return fail('the file is not UTF-8');
-    return fail(sentences[code] ?? `the file cannot be read (${code})`);
+    return fail(fileProblem(error));
   }
 }
 

@@ -4,25 +4,27 @@ import * as z from 'zod';
 import { err, ok, type Result } from '../../base/result.ts';
 import { checkGateway } from './check-gateway.ts';
 import { checkRoutes } from './check-routes.ts';
-import type { Config, UpstreamConfig } from './config.ts';
+import type { Config } from './config.ts';
+import type { ConfigFiles } from './config-files.ts';
 import { fileSchema } from './file-schema.ts';
 import { gatewaySchema } from './gateway-schema.ts';
 import type { Environment } from './interpolate.ts';
 import type { Issue } from './issue.ts';
 import { parseYaml, type SyntaxIssues } from './parse-yaml.ts';
 import { readConsumers } from './read-consumers.ts';
-import { readNamed } from './read-named.ts';
 import { readServices } from './read-services.ts';
+import { readUpstreams } from './read-upstreams.ts';
 import { readValue } from './read-value.ts';
 import { Report } from './report.ts';
 import { SourceFile } from './source-file.ts';
-import { upstreamSchema } from './upstream-schema.ts';
 
 export interface ReadOptions {
   /** As it is to stand in messages. */
   readonly file: string;
   /** For ${NAME}. */
   readonly env: Environment;
+  /** For certificates and keys. */
+  readonly files: ConfigFiles;
 }
 
 export interface ReadConfig {
@@ -43,13 +45,13 @@ export function readConfig(text: string, options: ReadOptions): Result<ReadConfi
   const read = readValue(parsed.value.root, options.env);
   const report = new Report(options.file, new SourceFile(parsed.value, read));
   for (const { offset, path, message } of read.issues) report.addAt(offset, path, message);
-  const config = readSections(read.value, report);
+  const config = readSections(read.value, options.files, report);
   const issues = report.issues;
   return report.hasErrors ? err(issues) : ok({ config, warnings: issues });
 }
 
 /** @returns a configuration that is whole when the report has no errors */
-function readSections(raw: unknown, report: Report): Config {
+function readSections(raw: unknown, files: ConfigFiles, report: Report): Config {
   const file = ownFile.safeParse(raw);
   if (!file.success) report.addZod([], file.error, raw);
   const sections = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
@@ -57,21 +59,11 @@ function readSections(raw: unknown, report: Report): Config {
   const gateway = gatewaySchema.safeParse(rawGateway);
   if (gateway.success) checkGateway(gateway.data, rawGateway, report);
   else report.addZod(['gateway'], gateway.error, rawGateway);
-  const upstreams = readUpstreams(sections['upstreams'], report);
+  const upstreams = readUpstreams(sections['upstreams'], files, report);
   const consumers = readConsumers(sections['consumers'], report);
   const services = readServices(sections['services'], namesOf(sections['upstreams']), report);
   checkRoutes(services, report);
   return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, consumers, services };
-}
-
-function readUpstreams(raw: unknown, report: Report): UpstreamConfig[] {
-  const upstreams: UpstreamConfig[] = [];
-  readNamed(raw, ['upstreams'], report, (name, value, path) => {
-    const parsed = upstreamSchema.safeParse(value);
-    if (parsed.success) upstreams.push({ name, ...parsed.data });
-    else report.addZod(path, parsed.error, value);
-  });
-  return upstreams;
 }
 
 /** Of the broken ones too: a service that names one has no problem of its own. */

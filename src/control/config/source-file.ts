@@ -5,8 +5,15 @@ import type { YamlTree } from './parse-yaml.ts';
 import { keyOf, type Path, type ReadValue } from './read-value.ts';
 
 const SHOWN_CHARS_MAX = 40;
+// In a path: whatever stands there.
+const ANY = '*';
 // Everything below it may be a secret, or a secret at the wrong place.
-const SECRET_SECTIONS: readonly Path[] = [['consumers'], ['gateway', 'tracing', 'headers']];
+const SECRET_SECTIONS: readonly Path[] = [
+  ['consumers'],
+  ['gateway', 'tracing', 'headers'],
+  ['upstreams', ANY, 'tls', 'key'],
+];
+const PEM = '-----BEGIN ';
 // A user name and password in a URL; a password may hold a slash where it should not.
 const USER_INFO = /\/\/.*@/s;
 
@@ -136,10 +143,14 @@ function hasText(node: ParsedNode | null): boolean {
 }
 
 function isSecret(path: Path): boolean {
-  return SECRET_SECTIONS.some((section) => section.every((step, index) => path[index] === step));
+  return SECRET_SECTIONS.some((section) =>
+    section.every((step, index) => path[index] === step || (step === ANY && index < path.length)),
+  );
 }
 
 function showText(text: string): string {
+  // Written where the name of a file belongs.
+  if (text.includes(PEM)) return 'PEM text';
   return JSON.stringify(shorten(text.replace(USER_INFO, '//***@')));
 }
 

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { filesBeside } from '../config/config-files.ts';
 import { printIssue } from '../config/print-issue.ts';
 import { readConfig } from '../config/read-config.ts';
 import { resolvePaths } from '../config/resolve-paths.ts';
@@ -25,10 +26,11 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   } catch (error) {
     return { ok: false, problems: [`${task.file} cannot be read: ${(error as Error).message}`] };
   }
-  const read = readConfig(text, { file: task.file, env: task.env });
+  const folder = dirname(task.file);
+  const read = readConfig(text, { file: task.file, env: task.env, files: filesBeside(folder) });
   if (!read.ok) return { ok: false, problems: read.error.map(printIssue) };
   const { warnings } = read.value;
-  const config = resolvePaths(read.value.config, dirname(task.file));
+  const config = resolvePaths(read.value.config, folder);
   const compiled = compileSnapshot(config, task.epoch, (bytes) =>
     task.recycled !== undefined && task.recycled.byteLength >= bytes
       ? task.recycled

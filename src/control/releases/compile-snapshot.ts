@@ -19,7 +19,15 @@ import type {
 } from '../../gateway/snapshot.ts';
 import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
-import type { Config, PolicyUse, RouteConfig, ServiceConfig, TracingConfig, UpstreamConfig } from '../config/config.ts';
+import type {
+  Config,
+  PolicyUse,
+  RouteConfig,
+  ServiceConfig,
+  TargetConfig,
+  TracingConfig,
+  UpstreamConfig,
+} from '../config/config.ts';
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
@@ -60,7 +68,7 @@ export function compileSnapshot(
     ),
   );
   const targetNames = config.upstreams.flatMap((upstream) =>
-    upstream.targets.map((target) => [upstream.name, target.origin + target.basePath] as const),
+    upstream.targets.map((target) => [upstream.name, targetName(target)] as const),
   );
   const arena = writeArena(
     {
@@ -90,6 +98,11 @@ export function compileSnapshot(
       consumerCount: config.consumers.length,
     },
   });
+}
+
+/** As it is written, but for the weight: unix:/run/app.sock:/base */
+function targetName({ origin, socketPath, basePath }: TargetConfig): string {
+  return socketPath === '' || basePath === '' ? origin + basePath : `${origin}:${basePath}`;
 }
 
 /** The routes as the trie sees them, in the order of the arena's tables. */

@@ -5,6 +5,7 @@
 
 import { errorCodes } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
+import type { TargetPlan } from '../snapshot.ts';
 import { type SpanData, SpanKind } from './span-data.ts';
 import type { TraceContext } from './trace-context.ts';
 
@@ -67,11 +68,7 @@ function serverSpan(x: Exchange, trace: TraceContext): SpanData {
 
 function clientSpan(x: Exchange, trace: TraceContext): SpanData {
   const attributes: Attributes = { 'http.request.method': methodOf(x) };
-  if (x.target !== undefined) {
-    const { hostname, port, protocol } = new URL(x.target.origin);
-    attributes['server.address'] = hostname.replace(/^\[|\]$/g, '');
-    attributes['server.port'] = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
-  }
+  if (x.target !== undefined) addServer(attributes, x.target);
   // Before that, the status is the gateway's own.
   if (x.headSent) attributes['http.response.status_code'] = x.status;
   const error = errorOf(x, 400);
@@ -91,6 +88,16 @@ function clientSpan(x: Exchange, trace: TraceContext): SpanData {
     isFailed: error !== '',
     attributes,
   };
+}
+
+function addServer(attributes: Attributes, { origin, socketPath }: TargetPlan): void {
+  if (socketPath !== '') {
+    attributes['server.address'] = socketPath;
+    return;
+  }
+  const { hostname, port, protocol } = new URL(origin);
+  attributes['server.address'] = hostname.replace(/^\[|\]$/g, '');
+  attributes['server.port'] = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 function traceStateOf(x: Exchange, trace: TraceContext): string {

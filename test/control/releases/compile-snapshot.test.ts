@@ -1,6 +1,6 @@
 import { unpack } from 'msgpackr';
 import t from 'tap';
-import type { Config, PolicyUse } from '../../../src/control/config/config.ts';
+import type { Config, PolicyUse, UpstreamConfig } from '../../../src/control/config/config.ts';
 import { compileSnapshot, routeEntries } from '../../../src/control/releases/compile-snapshot.ts';
 import { stages } from '../../../src/gateway/pipeline/stages.ts';
 import type { GatewayPlan, PolicyPlan, RateLimitPlan, RoutePlan } from '../../../src/gateway/snapshot.ts';
@@ -104,6 +104,33 @@ t.test('the gateway plan holds upstreams and trusted proxies, targets in the ord
     ['other', 'http://a:1'],
   ]);
   t.equal(arena.get('targetCount'), 3);
+});
+
+t.test('an upstream says how its connections are made and kept, and a socket is named as it is written', async (t) => {
+  const tls = { ca: 'CA', cert: 'CERT', key: 'KEY', serverName: 'a.test', verify: false };
+  const socket = { origin: 'unix:/run/a', authority: 'localhost', socketPath: '/run/a', weight: 1 };
+  const upstream: UpstreamConfig = {
+    ...buildUpstream('main'),
+    targets: [
+      { ...socket, basePath: '' },
+      { ...socket, basePath: '/base' },
+    ],
+    keepAlive: { idleTimeoutMs: 9_000, min: 3 },
+    pipelining: 16,
+    http2: true,
+    tls,
+  };
+  const { arena, summary } = compile(buildConfig({ upstreams: [upstream, buildUpstream('other', 'a:1')] }), 1);
+  const plan = unpack(arena.gatewayPlan()) as GatewayPlan;
+  t.match(plan.upstreams[0], { connectionsMin: 3, keepAliveMs: 9_000, pipelining: 16, http2: true, tls });
+  t.match(plan.upstreams[0]?.targets[1], { origin: 'unix:/run/a', socketPath: '/run/a', basePath: '/base' });
+  t.same(plan.upstreams[1]?.tls, undefined);
+  t.same(summary.targetNames, [
+    ['main', 'unix:/run/a'],
+    ['main', 'unix:/run/a:/base'],
+    ['other', 'http://a:1'],
+  ]);
+  t.notMatch(JSON.stringify(summary), /KEY/, 'the key goes no other way than through the arena');
 });
 
 t.test('policies stand in the order of stages; within a stage the service before the route, as written', async (t) => {

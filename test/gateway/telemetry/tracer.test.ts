@@ -7,7 +7,7 @@ import type { TracingConfig } from '../../../src/control/config/config.ts';
 import { listOfLines } from '../../../src/gateway/pipeline/header-lines.ts';
 import type { PackedSpans, SpanData } from '../../../src/gateway/telemetry/span-data.ts';
 import { BATCH_DELAY_US, BATCH_SPANS_MAX, SPANS_MAX } from '../../../src/gateway/telemetry/tracer.ts';
-import { buildConfig, buildGateway } from '../../support/build-config.ts';
+import { buildConfig, buildGateway, buildUpstream } from '../../support/build-config.ts';
 import { headOf } from '../../support/header-lines.ts';
 import { answer, TestPlane } from '../../support/plane.ts';
 
@@ -101,6 +101,17 @@ t.test("a sampled request is two spans in its sender's trace, and the upstream i
   t.same([client.startUs, client.answerUs, client.endUs], [startUs, startUs + 5_000, startUs + 5_000]);
   t.same(sentHeader(test, 'traceparent'), [`00-${TRACE_ID}-${client.spanId}-01`]);
   t.same(sentHeader(test, 'tracestate'), ['a=1', 'b=2']);
+});
+
+t.test('a Unix socket is named by its path, and has no port', async (t) => {
+  const test = new TestPlane();
+  const target = { origin: 'unix:/run/a', authority: 'localhost', socketPath: '/run/a', basePath: '', weight: 1 };
+  const upstreams = [{ ...buildUpstream('main'), targets: [target] }];
+  test.publish(buildConfig({ gateway: buildGateway({ tracing: tracing() }), upstreams }), 1);
+  exchange(test, ['traceparent', SAMPLED]);
+  const [, client] = spansOf(test);
+  t.equal(client?.attributes['server.address'], '/run/a');
+  t.notOk('server.port' in (client?.attributes ?? {}));
 });
 
 t.test('a request whose sender does not sample passes its headers unchanged, whatever the share is', async (t) => {

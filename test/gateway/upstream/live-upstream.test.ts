@@ -164,3 +164,48 @@ t.test('an upstream gives back the transports of all its targets', async (t) => 
   upstream.release(pools);
   t.ok(transports.every(({ closed }) => closed));
 });
+
+t.test('a transport is told all that the plans say of its connections', async (t) => {
+  const made: ToldTransport[] = [];
+  const pools = new TransportPools((options) => {
+    const transport = new ToldTransport(options);
+    made.push(transport);
+    return transport;
+  });
+  const tls = { ca: 'ca', cert: '', key: '', serverName: '', verify: true };
+  const plan: UpstreamPlan = {
+    name: 'main',
+    targets: [
+      { origin: 'https://a', authority: 'a', socketPath: '', basePath: '/base', weight: 1 },
+      { origin: 'http://a', authority: 'a', socketPath: '', basePath: '', weight: 1 },
+      { origin: 'unix:/run/a', authority: 'localhost', socketPath: '/run/a', basePath: '', weight: 1 },
+    ],
+    connectTimeoutMs: 1,
+    responseTimeoutMs: 2,
+    idleTimeoutMs: 3,
+    totalTimeoutMs: 4,
+    connectionsMax: 5,
+    connectionsMin: 6,
+    keepAliveMs: 7,
+    pipelining: 8,
+    http2: true,
+    tls,
+  };
+  new LiveUpstream(plan, [0, 1, 2] as TargetIndex[], TargetTable.create(), pools);
+  const common = {
+    connectTimeoutMs: 1,
+    connectionsMax: 5,
+    connectionsMin: 6,
+    idleTimeoutMs: 7,
+    pipelining: 8,
+    http2: true,
+  };
+  t.same(
+    made.map(({ options }) => options),
+    [
+      { ...common, origin: 'https://a', socketPath: '', tls },
+      { ...common, origin: 'http://a', socketPath: '', tls: undefined },
+      { ...common, origin: 'http://localhost', socketPath: '/run/a', tls: undefined },
+    ],
+  );
+});

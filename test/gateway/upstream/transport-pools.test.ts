@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { UpstreamTlsPlan } from '../../../src/gateway/snapshot.ts';
 import { TransportPools } from '../../../src/gateway/upstream/transport-pools.ts';
 import { ToldTransport } from '../../support/plane.ts';
 import { transportOptions } from '../../support/transport-options.ts';
 
+const tls: UpstreamTlsPlan = { ca: 'ca', cert: 'cert', key: 'key', serverName: 'name', verify: true };
 const options = transportOptions({ origin: 'http://a:80', connectionsMax: 8 });
 
 function rig() {
@@ -29,7 +31,31 @@ t.test('another origin or other settings have a transport of their own', async (
   pools.acquire({ ...options, origin: 'https://a:80' });
   pools.acquire({ ...options, connectTimeoutMs: 1 });
   pools.acquire({ ...options, connectionsMax: 1 });
-  t.equal(made.length, 4);
+  pools.acquire({ ...options, connectionsMin: 1 });
+  pools.acquire({ ...options, idleTimeoutMs: 1 });
+  pools.acquire({ ...options, pipelining: 2 });
+  pools.acquire({ ...options, http2: true });
+  pools.acquire({ ...options, socketPath: '/run/a.sock' });
+  pools.acquire({ ...options, tls });
+  t.equal(made.length, 10);
+});
+
+t.test('a changed certificate is another transport, an unchanged one is shared across reloads', async (t) => {
+  const { made, pools } = rig();
+  const first = pools.acquire({ ...options, tls });
+  t.equal(pools.acquire({ ...options, tls: { ...tls } }), first);
+  const changes: readonly Partial<UpstreamTlsPlan>[] = [
+    { ca: 'other' },
+    { cert: 'other' },
+    { key: 'other' },
+    { serverName: 'other' },
+    { verify: false },
+    // What stands in one text and what stands in the next are not confused.
+    { ca: 'cac', cert: 'ert' },
+  ];
+  const others = changes.map((change) => pools.acquire({ ...options, tls: { ...tls, ...change } }));
+  t.equal(new Set([first, ...others]).size, 7);
+  t.same(made[1]?.options.tls, { ...tls, ca: 'other' });
 });
 
 t.test('a transport is closed with its last user, and asking anew makes a new one', async (t) => {

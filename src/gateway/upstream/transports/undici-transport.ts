@@ -13,6 +13,7 @@ import type {
   UpstreamRequest,
 } from './transport.ts';
 import { undiciConnector } from './undici-connector.ts';
+import { watchStreams } from './undici-streams.ts';
 
 // Requests that may wait for a connection, on top of those that have one: a burst of a few milliseconds.
 const WAITING_PER_CONNECTION = 4;
@@ -40,6 +41,7 @@ export class UndiciTransport implements Transport {
       keepAliveMaxTimeout: options.idleTimeoutMs,
       maxHeaderSize: HEAD_BYTES_MAX,
     });
+    if (options.http2) this.#pool.on('connect', (_origin, [, client]) => watchStreams(client as object, this.#resets));
   }
 
   send(request: UpstreamRequest, handler: AnswerHandler): TransportCall {
