@@ -53,6 +53,8 @@ export class RawConnection {
   /** Send in pieces, the other side's loop turning between them. */
   async sendInPieces(pieces: readonly string[]): Promise<void> {
     for (const piece of pieces) {
+      // The other side has refused what came before.
+      if (this.socket.destroyed) return;
       this.send(piece);
       await turns(2);
     }

@@ -90,29 +90,38 @@ export class ToldAnswer implements AnswerHandler {
   }
 }
 
-type Asked = Partial<UpstreamRequest> & { readonly headers?: HeaderList };
+/** A request in the words of the contract suite, whatever a transport wants it written as. */
+export interface AskedRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Flat; values in latin1. */
+  readonly headers: readonly string[];
+  /** Bytes; 0: no body; -1: unknown. */
+  readonly bodyLength: number;
+  readonly isRepeatable: boolean;
+  readonly isRetry: boolean;
+}
 
 /** GET /path?query for the header `host`, unless said otherwise. */
-export function ask(transport: Transport, { headers, ...request }: Asked = {}): ToldAnswer {
+export function ask(transport: Transport, asked: Partial<AskedRequest> = {}): ToldAnswer {
+  const { headers = ['host', 'upstream.example'], ...parts } = asked;
+  const request: UpstreamRequest = {
+    method: 'GET',
+    path: '/path?query',
+    headerLines: linesOf([...headers]),
+    bodyLength: 0,
+    isRepeatable: false,
+    isRetry: false,
+    ...parts,
+  };
   const told = new ToldAnswer();
-  told.call = transport.send(
-    {
-      method: 'GET',
-      path: '/path?query',
-      headerLines: linesOf(headers ?? ['host', 'upstream.example']),
-      bodyLength: 0,
-      isRepeatable: false,
-      isRetry: false,
-      ...request,
-    },
-    told,
-  );
+  told.call = transport.send(request, told);
   return told;
 }
 
 /** Ask, and wait for the end or the failure. */
-export async function askAndWait(transport: Transport, request: Asked = {}): Promise<ToldAnswer> {
-  const told = ask(transport, request);
+export async function askAndWait(transport: Transport, asked: Partial<AskedRequest> = {}): Promise<ToldAnswer> {
+  const told = ask(transport, asked);
   await told.settled;
   return told;
 }

@@ -1,44 +1,17 @@
-// The contract's part about answers that are none: what failed decides whether a request may be sent again.
+// The contract's part about connections that fail, before an answer or within it: what failed decides whether a request
+// may be sent again.
 
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import type { Test } from 'tap';
 import { turns } from '../../support/raw-upstream.ts';
 import { askAndWait } from './told-answer.ts';
-import { serveForever } from './transport-answers.ts';
 import type { Connect } from './transport-contract.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\n';
 
 // The other side lives in this process: after some turns of the loop it has read what lay in the socket.
 const READING_TURNS = 6;
-
-/** What comes, and is no HTTP or not all of it. */
-const invalid: Readonly<Record<string, string>> = {
-  garbage: 'nonsense\r\n\r\n',
-  'garbage that begins well': 'HTTP/banana 200 OK\r\n\r\n',
-  'another version': 'HTTP/3.0 200 OK\r\nContent-Length: 0\r\n\r\n',
-  'a status that is no number': 'HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n',
-  'two lengths': `${HEAD}Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc`,
-  'a list of lengths': `${HEAD}Content-Length: 2, 3\r\n\r\nabc`,
-  'a negative length': `${HEAD}Content-Length: -1\r\n\r\n`,
-  'a length that is no number': `${HEAD}Content-Length: 0x2\r\n\r\nab`,
-  'a length beside chunks': `${HEAD}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
-  'a header name with a space': `${HEAD}Content-Length : 2\r\n\r\nok`,
-  'a header without a name': `${HEAD}: 2\r\nContent-Length: 0\r\n\r\n`,
-  'a header without a colon': `${HEAD}Content-Length\r\n\r\n`,
-  'a header value with a zero byte': `${HEAD}X-Up: a\x00b\r\nContent-Length: 0\r\n\r\n`,
-  'a bare CR in a header': `${HEAD}X-Up: a\rX-Other: b\r\nContent-Length: 0\r\n\r\n`,
-  'an upgrade that nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n',
-};
-
-/** The same after a head that could be told. */
-const invalidBodies: Readonly<Record<string, string>> = {
-  'a chunk size that is no number': 'zz\r\nhello\r\n0\r\n\r\n',
-  'a chunk longer than its size': '2\r\nhello\r\n0\r\n\r\n',
-  'a chunk size past any number': 'fffffffffffffffff\r\nhello',
-  'a negative chunk size': '-5\r\nhello\r\n0\r\n\r\n',
-};
 
 const cuts: Readonly<Record<string, string>> = {
   'a body of known length': `${HEAD}Content-Length: 10\r\n\r\nhello`,
@@ -49,31 +22,6 @@ const cuts: Readonly<Record<string, string>> = {
 };
 
 export function testFailures(t: Test, connect: Connect): void {
-  for (const [name, bytes] of Object.entries(invalid)) {
-    t.test(`an answer with ${name} is invalid, and its connection is closed`, async (t) => {
-      const { transport, upstream } = await connect(t, async (connection, index) => {
-        if (index > 0) return serveForever(connection);
-        await connection.take();
-        connection.send(bytes);
-      });
-      const told = await askAndWait(transport);
-      t.match(told, { outcome: 'invalid', faults: [] });
-      await upstream.connections[0]?.closed;
-      t.equal((await askAndWait(transport)).body, 'fine', 'the next request has a connection of its own');
-    });
-  }
-
-  for (const [name, bytes] of Object.entries(invalidBodies)) {
-    t.test(`an answer with ${name} fails after its head`, async (t) => {
-      const { transport, upstream } = await connect(t, async (connection) => {
-        await connection.take();
-        connection.send(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${bytes}`);
-      });
-      t.match(await askAndWait(transport), { outcome: 'invalid', status: 200, faults: [] });
-      await upstream.connections[0]?.closed;
-    });
-  }
-
   for (const how of ['end', 'reset'] as const) {
     t.test(`a connection that has its ${how} before the first byte of the answer is a reset`, async (t) => {
       const { transport } = await connect(t, async (connection) => {
@@ -118,24 +66,6 @@ export function testFailures(t: Test, connect: Connect): void {
       connection.reset();
     });
     t.match(await askAndWait(transport), { outcome: 'invalid', body: 'half of it', faults: [] });
-  });
-
-  t.test('a head of 32 KiB is taken, one of 128 KiB is invalid, sent at once or for ever', async (t) => {
-    const field = `X-Long: ${'v'.repeat(1_014)}\r\n`;
-    const { transport } = await connect(t, async (connection, index) => {
-      await connection.take();
-      if (index === 0) connection.send(`${HEAD}${field.repeat(32)}Connection: close\r\nContent-Length: 0\r\n\r\n`);
-      if (index === 1) connection.send(`${HEAD}${field.repeat(128)}Content-Length: 0\r\n\r\n`);
-      if (index !== 2) return;
-      connection.send(`${HEAD}X-Long: `);
-      while (!connection.socket.destroyed) {
-        connection.send('v'.repeat(1_024));
-        await turns(READING_TURNS);
-      }
-    });
-    t.equal((await askAndWait(transport)).headers.length, 68);
-    t.match(await askAndWait(transport), { outcome: 'invalid', status: 0, faults: [] });
-    t.match(await askAndWait(transport), { outcome: 'invalid', status: 0, faults: [] });
   });
 
   t.test('a port that nobody listens on is unreachable', async (t) => {

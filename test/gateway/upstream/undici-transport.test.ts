@@ -4,9 +4,9 @@ import { RawUpstream } from '../../support/raw-upstream.ts';
 import { transportOptions } from '../../support/transport-options.ts';
 import { ask } from './told-answer.ts';
 import { testTransportContract } from './transport-contract.ts';
+import { undiciDeviations } from './undici-deviations.ts';
 
-// undici closes the connection on 100 Continue (onHeadersComplete in client-h1.js), and offers no way around it.
-testTransportContract(t, { create: (options) => new UndiciTransport(options), refusesContinue: true });
+testTransportContract(t, { create: (options) => new UndiciTransport(options), deviations: undiciDeviations });
 
 t.test('requests that were cancelled while they waited count until undici has let go of them', async (t) => {
   const upstream = await RawUpstream.listen(() => {});

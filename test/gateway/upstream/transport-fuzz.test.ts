@@ -1,0 +1,41 @@
+// Answers that nobody thought of, given to each transport and to a reference that reads them strictly. fast-check prints the
+// seed and the smallest answer on which they differ. FUZZ_RUNS=100000 for a long search.
+
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { UndiciTransport } from '../../../src/gateway/upstream/transports/undici-transport.ts';
+import { WireTransport } from '../../../src/gateway/upstream/transports/wire/wire-transport.ts';
+import { fuzzedAnswer } from './fuzz/answer-arbitraries.ts';
+import { isKnownDifference } from './fuzz/known-differences.ts';
+import { readStrictly } from './fuzz/read-strictly.ts';
+import { transportJudge } from './fuzz/transport-judge.ts';
+import { agree, type FuzzedAnswer, type Judge, type Verdict } from './fuzz/verdict.ts';
+
+// About a millisecond each.
+const RUN_COUNT = Number(process.env['FUZZ_RUNS'] ?? 500);
+
+type IsExplained = (answer: FuzzedAnswer, a: Verdict, b: Verdict) => boolean;
+
+const strict: Judge = async ({ bytes, isHead }) => readStrictly(bytes, isHead);
+
+t.test('wire reads every answer as the strict reading does, wherever it is cut', async (t) => {
+  const wire = await transportJudge(t, (options) => new WireTransport(options));
+  await compareTransports(t, wire, strict, () => false);
+});
+
+t.test('undici reads every answer as the strict reading does, but for known differences', async (t) => {
+  const undici = await transportJudge(t, (options) => new UndiciTransport(options));
+  await compareTransports(t, undici, strict, isKnownDifference);
+});
+
+async function compareTransports(t: Test, a: Judge, b: Judge, isExplained: IsExplained): Promise<void> {
+  const counts = { end: 0, failed: 0 };
+  const law = fc.asyncProperty(fuzzedAnswer, async (answer) => {
+    const [verdictA, verdictB] = [await a(answer), await b(answer)];
+    counts[verdictB.outcome]++;
+    if (agree(verdictA, verdictB) || isExplained(answer, verdictA, verdictB)) return;
+    throw new Error(`they differ: ${JSON.stringify({ ...answer, verdictA, verdictB })}`);
+  });
+  await fc.assert(law, { numRuns: RUN_COUNT });
+  t.ok(counts.end > RUN_COUNT / 5 && counts.failed > RUN_COUNT / 5, `of both kinds: ${JSON.stringify(counts)}`);
+}
