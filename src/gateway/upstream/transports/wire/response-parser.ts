@@ -93,6 +93,8 @@ export class ResponseParser {
   #left = 0;
   /** Bytes of heads and trailers so far. */
   #headBytes = 0;
+  /** Where in the bytes that are being read the counting stands. */
+  #countedTo = 0;
 
   constructor(sink: ResponseSink) {
     this.#sink = sink;
@@ -182,27 +184,37 @@ export class ResponseParser {
   // bytes, to which each read is added. A head whose first read is not its last is read anew from there.
   #readHead(bytes: Buffer, start: number, end: number): number {
     if (this.#held.count > 0) return this.#readHeldHead(bytes, start, end);
-    const at = this.#readLines(bytes, start, end);
-    if (at === INVALID) return INVALID;
-    if (this.#isInHead() && !(this.#state === State.STATUS && this.#statusLine.isEmpty)) {
-      this.#beginHead();
-      return this.#readHeldHead(bytes, start, end);
-    }
-    return this.#countHead(at - start) ? at : INVALID;
+    const before = this.#headBytes;
+    const at = this.#readBounded(bytes, start, end);
+    if (at === INVALID || !this.#isInHead() || (this.#state === State.STATUS && this.#statusLine.isEmpty)) return at;
+    this.#headBytes = before;
+    this.#beginHead();
+    return this.#readHeldHead(bytes, start, end);
   }
 
   #readHeldHead(bytes: Buffer, start: number, end: number): number {
     const before = this.#held.count;
+    // One byte more than may be makes it too many.
     const held = this.#held.add(bytes, start, Math.min(end, start + HEAD_BYTES_MAX + 1 - this.#headBytes));
-    const at = this.#readLines(held, before, this.#held.count);
-    if (at === INVALID || !this.#countHead(at - before)) return INVALID;
+    const at = this.#readBounded(held, before, this.#held.count);
+    if (at === INVALID) return INVALID;
     if (!this.#isInHead()) this.#held.count = 0;
     return start + (at - before);
   }
 
-  #countHead(bytes: number): boolean {
-    this.#headBytes += bytes;
-    return this.#headBytes <= HEAD_BYTES_MAX;
+  /** Lines, as far as those of one answer may go. */
+  #readBounded(bytes: Buffer, start: number, end: number): number {
+    const limit = Math.min(end, start + HEAD_BYTES_MAX - this.#headBytes);
+    this.#countedTo = start;
+    const at = this.#readLines(bytes, start, limit);
+    if (at === INVALID) return INVALID;
+    this.#countTo(at);
+    return at === limit && limit < end && this.#state <= State.END_LF ? INVALID : at;
+  }
+
+  #countTo(at: number): void {
+    this.#headBytes += at - this.#countedTo;
+    this.#countedTo = at;
   }
 
   /** Lines of a head or of trailers. @returns behind the empty line that ends them, or end, or INVALID @hot */
@@ -287,6 +299,8 @@ export class ResponseParser {
   }
 
   #endLines(bytes: Buffer, at: number): number {
+    // Before the sink is told: it may begin another answer.
+    this.#countTo(at);
     if (this.#inTrailers) {
       this.#complete();
       return at;
@@ -349,11 +363,8 @@ export class ResponseParser {
       case State.DATA_LF:
         this.#chunkSize.next();
         return this.#expectByte(bytes, at, LF, State.SIZE);
-      default: {
-        if (!this.#inTrailers) return INVALID;
-        const behind = this.#readLines(bytes, at, end);
-        return behind !== INVALID && this.#countHead(behind - at) ? behind : INVALID;
-      }
+      default:
+        return this.#inTrailers ? this.#readBounded(bytes, at, end) : INVALID;
     }
   }
 
