@@ -64,7 +64,7 @@ function passOverHeaders(x: Exchange): void {
     const value = headers[i + 1] as string;
     // Name, colon, space, value, CRLF.
     seen.bytes += name.length + value.length + 4;
-    if (UNSAFE_VALUE.test(value)) seen.unsafe = true;
+    if (!x.hasPlainValues && UNSAFE_VALUE.test(value)) seen.unsafe = true;
     switch (name.length) {
       case 4:
         if (name === 'host') {

@@ -86,6 +86,8 @@ export class Exchange {
   host = '';
   scheme: 'http' | 'https' = 'http';
   headers: HeaderList = [];
+  /** The listener has seen that every header value is printable ASCII. */
+  hasPlainValues = false;
   /** Bytes; 0: no body; -1: chunked. */
   bodyLength = 0;
   /** Address of the connection's peer. */

@@ -12,5 +12,5 @@ let counter = 0;
 export function requestId(presented: string): string {
   if (presented !== '' && SANE.test(presented)) return presented;
   counter++;
-  return `${prefix}-${counter.toString(36)}`;
+  return `${prefix}-${counter}`;
 }

@@ -10,8 +10,8 @@ import { cut, onClientGone } from '../../pipeline/respond.ts';
 import type { UwsListenerOptions } from '../../worker-messages.ts';
 import { CUT, inspectRequest } from '../inspect-request.ts';
 import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
-import { peerAddress } from '../peer-address.ts';
 import { HeadFlusher } from './head-flusher.ts';
+import { PeerAddresses } from './peer-addresses.ts';
 import { UwsStream } from './uws-stream.ts';
 
 export class UwsListener {
@@ -19,6 +19,7 @@ export class UwsListener {
   readonly #plane: DataPlane;
   readonly #options: UwsListenerOptions;
   readonly #heads = new HeadFlusher();
+  readonly #peers = new PeerAddresses();
   readonly #collect: (name: string, value: string) => void;
   #headers: HeaderList = [];
   #connections = 0;
@@ -54,13 +55,14 @@ export class UwsListener {
   /** @hot */
   #onRequest(res: HttpResponse, req: HttpRequest): void {
     let x: Exchange | undefined;
-    const stream = new UwsStream(res, this.#plane, this.#heads, () => x?.call?.resumeAnswer());
+    const stream = new UwsStream(res, this.#plane, this.#heads);
     // First of all: a handler that throws before this is attached ends the process.
     res.onAborted(() => {
       stream.markGone();
       if (x !== undefined) onClientGone(x);
     });
     x = this.#plane.open(stream);
+    stream.exchange = x;
     this.#readHead(x, res, req);
     const verdict = inspectRequest(x, this.#options, true);
     if (verdict === CUT) return cut(x);
@@ -77,13 +79,22 @@ export class UwsListener {
     if (query !== undefined) x.query = `?${query}`;
     this.#headers = x.headers;
     req.forEach(this.#collect);
-    for (let i = 1; i < x.headers.length; i += 2) {
-      const value = x.headers[i] as string;
+    x.hasPlainValues = this.#arePlain(x.headers);
+    x.peerAddress = this.#peers.of(res);
+  }
+
+  /** @returns true when all values are printable ASCII; what is not is made the client's own bytes */
+  #arePlain(headers: HeaderList): boolean {
+    let arePlain = true;
+    for (let i = 1; i < headers.length; i += 2) {
+      const value = headers[i] as string;
+      if (!NOT_PLAIN.test(value)) continue;
+      arePlain = false;
       // The addon reads headers as UTF-8; upstreams get the client's own bytes. Bytes that are no UTF-8 have become U+FFFD
       // and are refused by the guards.
-      if (NOT_ASCII.test(value) && !value.includes('\ufffd')) x.headers[i] = Buffer.from(value).toString('latin1');
+      if (!value.includes('\ufffd')) headers[i] = Buffer.from(value).toString('latin1');
     }
-    x.peerAddress = peerAddress(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'));
+    return arePlain;
   }
 
   #listenForBody(x: Exchange, res: HttpResponse): void {
@@ -103,5 +114,4 @@ function refuseNextTurn(x: Exchange, verdict: Verdict): void {
   });
 }
 
-// Strings of the addon are decoded UTF-8.
-const NOT_ASCII = /[\x80-\uffff]/;
+const NOT_PLAIN = /[^\x20-\x7e]/;

@@ -6,7 +6,7 @@
 
 import type { HttpResponse } from 'uWebSockets.js';
 import type { DataPlane } from '../../data-plane.ts';
-import { type ClientStream, Ending } from '../../pipeline/exchange.ts';
+import { type ClientStream, Ending, type Exchange } from '../../pipeline/exchange.ts';
 import type { HeaderLines } from '../../pipeline/header-lines.ts';
 import { statusLine } from '../../pipeline/respond.ts';
 import type { HeadFlusher, LoneHead } from './head-flusher.ts';
@@ -15,6 +15,11 @@ const NO_BYTES = new Uint8Array(0);
 // A comment in an event stream, ignored by its reader. uWebSockets.js sends a head of unknown length only with the first
 // byte behind it, and a client of server-sent events waits for the head, maybe for minutes.
 const EVENT_STREAM_COMMENT = Buffer.from(':\n\n');
+
+// What is to be written in the cork that is open: one function for all answers, instead of a closure for each.
+let corked: UwsStream | undefined;
+let corkedChunk: Uint8Array = NO_BYTES;
+const writeWhole = (): void => corked?.writeWhole(corkedChunk);
 
 interface PendingHead {
   readonly status: number;
@@ -25,7 +30,8 @@ export class UwsStream implements ClientStream, LoneHead {
   readonly #res: HttpResponse;
   readonly #plane: DataPlane;
   readonly #heads: HeadFlusher;
-  readonly #onDrain: () => void;
+  /** Whose answer it carries; set before anything is written. */
+  exchange: Exchange | undefined;
   #head: PendingHead | undefined;
   #length = -1;
   #bodyless = false;
@@ -40,8 +46,7 @@ export class UwsStream implements ClientStream, LoneHead {
   #listensWritable = false;
   #bodyPaused = false;
 
-  constructor(res: HttpResponse, plane: DataPlane, heads: HeadFlusher, onDrain: () => void) {
-    this.#onDrain = onDrain;
+  constructor(res: HttpResponse, plane: DataPlane, heads: HeadFlusher) {
     this.#res = res;
     this.#plane = plane;
     this.#heads = heads;
@@ -143,14 +148,19 @@ export class UwsStream implements ClientStream, LoneHead {
 
   /** Head and whole body at once, the usual case: one call, one copy at the most, one system call. @hot */
   #endWhole(chunk: Uint8Array): boolean {
-    const res = this.#res;
     this.#unpause();
     this.#gone = true;
-    res.cork(() => {
-      this.#flushHead(false);
-      res.end(chunk, this.#ending === Ending.CLOSE);
-    });
+    corked = this;
+    corkedChunk = chunk;
+    this.#res.cork(writeWhole);
+    corked = undefined;
     return true;
+  }
+
+  /** In the cork. */
+  writeWhole(chunk: Uint8Array): void {
+    this.#flushHead(false);
+    this.#res.end(chunk, this.#ending === Ending.CLOSE);
   }
 
   #tryEnd(chunk: Uint8Array): boolean {
@@ -208,7 +218,7 @@ export class UwsStream implements ClientStream, LoneHead {
       this.#flushing = false;
       this.#finish();
     } else {
-      this.#onDrain();
+      this.exchange?.call?.resumeAnswer();
     }
     return true;
   }
