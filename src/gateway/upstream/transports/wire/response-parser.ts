@@ -7,9 +7,8 @@
 //
 //   state       reads                                     goes on to
 //   ----------------------------------------------------------------------------------------------------
-//   IDLE        nothing: any byte is one too many         VERSION, by expect()
-//   VERSION     'HTTP/1.', '0' or '1', ' '                STATUS
-//   STATUS      three digits                              REASON
+//   IDLE        nothing: any byte is one too many         STATUS, by expect()
+//   STATUS      'HTTP/1.1 200 ' (status-line.ts)          REASON, LINE_LF
 //   REASON      to CR                                     LINE_LF
 //   LINE_LF     LF, behind a line                         LINE
 //   LINE        CR, or a name's first byte                END_LF, NAME
@@ -19,68 +18,47 @@
 //   END_LF      LF, behind a head or trailers             the body's state; IDLE
 //   LENGTH      as many bytes as were announced           IDLE
 //   UNTIL_END   everything                                IDLE, by finish()
-//   SIZE        hexadecimal digits                        EXTENSION, SIZE_LF
-//   EXTENSION   to CR                                     SIZE_LF
+//   SIZE        a chunk's size to CR (chunk-size.ts)      SIZE_LF
 //   SIZE_LF     LF                                        DATA, LINE (trailers)
 //   DATA        the chunk                                 DATA_CR
 //   DATA_CR, DATA_LF                                      SIZE
 
 import { AnswerHead } from '../answer-head.ts';
 import { classifyName, kindOf, OWN_BIT } from '../field-names.ts';
-import {
-  byteKinds,
-  COLON,
-  CR,
-  codesOf,
-  DIGIT_0,
-  DIGIT_1,
-  DIGIT_9,
-  hexDigit,
-  LF,
-  NAME_BYTE,
-  SEMICOLON,
-  SPACE,
-  TAB,
-  VALUE_BYTE,
-} from './bytes.ts';
+import { byteKinds, COLON, CR, LF, NAME_BYTE, SPACE, TAB, VALUE_BYTE } from './bytes.ts';
+import { ChunkSize } from './chunk-size.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { MessageFraming } from './message-framing.ts';
+import { StatusLine } from './status-line.ts';
 
 /** All 1xx heads, the head and the trailers of one answer together. */
 export const HEAD_BYTES_MAX = 64 * 1024;
 export const INTERIM_COUNT_MAX = 16;
-const EXTENSION_BYTES_MAX = 16 * 1024;
-// 13 hexadecimal digits are 2⁵² bytes; leading zeros count.
-const SIZE_DIGITS_MAX = 13;
-const HELD_BYTES_FIRST = 2 * 1024;
 
 /** read() met something that is no response. */
 export const INVALID = -1;
 
 const State = {
-  VERSION: 0,
-  STATUS: 1,
-  REASON: 2,
-  LINE_LF: 3,
-  LINE: 4,
-  NAME: 5,
-  OWS: 6,
-  VALUE: 7,
-  END_LF: 8,
+  STATUS: 0,
+  REASON: 1,
+  LINE_LF: 2,
+  LINE: 3,
+  NAME: 4,
+  OWS: 5,
+  VALUE: 6,
+  END_LF: 7,
   // From here on: the body.
-  LENGTH: 9,
-  UNTIL_END: 10,
-  SIZE: 11,
-  EXTENSION: 12,
-  SIZE_LF: 13,
-  DATA: 14,
-  DATA_CR: 15,
-  DATA_LF: 16,
-  IDLE: 17,
-  BROKEN: 18,
+  LENGTH: 8,
+  UNTIL_END: 9,
+  SIZE: 10,
+  SIZE_LF: 11,
+  DATA: 12,
+  DATA_CR: 13,
+  DATA_LF: 14,
+  IDLE: 15,
+  BROKEN: 16,
 } as const;
 type State = (typeof State)[keyof typeof State];
-
-const PREFIX = codesOf('HTTP/1.');
 
 /** Whom a parser tells. */
 export interface ResponseSink {
@@ -96,15 +74,14 @@ export class ResponseParser {
   readonly #sink: ResponseSink;
   readonly #head = new AnswerHead();
   readonly #framing: MessageFraming;
+  readonly #statusLine = new StatusLine();
+  readonly #chunkSize = new ChunkSize();
+  readonly #held = new HeldBytes();
   #state: State = State.IDLE;
   #answersHead = false;
   #hasBytes = false;
   #keepsAlive = false;
   #interims = 0;
-  #minor = 1;
-  #status = 0;
-  /** Digits of the status, or characters of the version, that were read. */
-  #digits = 0;
   // Of the field that is being read: places from the head's start.
   #nameStart = 0;
   #nameEnd = 0;
@@ -114,12 +91,10 @@ export class ResponseParser {
   #inTrailers = false;
   /** Bytes left of the body or the chunk. */
   #left = 0;
-  #extensionBytes = 0;
   /** Bytes of heads and trailers so far. */
   #headBytes = 0;
-  /** A head's bytes from the reads before this one. */
-  #held: Buffer | undefined;
-  #heldBytes = 0;
+  /** Where in the bytes that are being read the counting stands. */
+  #countedTo = 0;
 
   constructor(sink: ResponseSink) {
     this.#sink = sink;
@@ -132,7 +107,7 @@ export class ResponseParser {
     this.#hasBytes = false;
     this.#interims = 0;
     this.#headBytes = 0;
-    this.#extensionBytes = 0;
+    this.#chunkSize.reset();
     this.#beginHead();
   }
 
@@ -196,12 +171,11 @@ export class ResponseParser {
   }
 
   #beginHead(): void {
-    this.#state = State.VERSION;
-    this.#digits = 0;
-    this.#status = 0;
+    this.#state = State.STATUS;
+    this.#statusLine.reset();
     this.#inTrailers = false;
     this.#or = 0;
-    this.#heldBytes = 0;
+    this.#held.count = 0;
     this.#head.reset();
     this.#framing.reset();
   }
@@ -209,50 +183,48 @@ export class ResponseParser {
   // While a head is read its bytes are one piece of memory: the read's own, or, when it comes in several reads, the held
   // bytes, to which each read is added. A head whose first read is not its last is read anew from there.
   #readHead(bytes: Buffer, start: number, end: number): number {
-    if (this.#heldBytes > 0) return this.#readHeldHead(bytes, start, end);
-    const at = this.#readLines(bytes, start, end);
-    if (at === INVALID) return INVALID;
-    if (this.#isInHead() && !(this.#state === State.VERSION && this.#digits === 0)) {
-      this.#beginHead();
-      return this.#readHeldHead(bytes, start, end);
-    }
-    return this.#countHead(at - start) ? at : INVALID;
+    if (this.#held.count > 0) return this.#readHeldHead(bytes, start, end);
+    const before = this.#headBytes;
+    const at = this.#readBounded(bytes, start, end);
+    if (at === INVALID || !this.#isInHead() || (this.#state === State.STATUS && this.#statusLine.isEmpty)) return at;
+    this.#headBytes = before;
+    this.#beginHead();
+    return this.#readHeldHead(bytes, start, end);
   }
 
   #readHeldHead(bytes: Buffer, start: number, end: number): number {
-    const before = this.#heldBytes;
-    const held = this.#hold(bytes, start, Math.min(end, start + HEAD_BYTES_MAX + 1 - this.#headBytes));
-    const at = this.#readLines(held, before, this.#heldBytes);
-    if (at === INVALID || !this.#countHead(at - before)) return INVALID;
-    if (!this.#isInHead()) this.#heldBytes = 0;
+    const before = this.#held.count;
+    // One byte more than may be makes it too many.
+    const held = this.#held.add(bytes, start, Math.min(end, start + HEAD_BYTES_MAX + 1 - this.#headBytes));
+    const at = this.#readBounded(held, before, this.#held.count);
+    if (at === INVALID) return INVALID;
+    if (!this.#isInHead()) this.#held.count = 0;
     return start + (at - before);
   }
 
-  #hold(bytes: Buffer, start: number, end: number): Buffer {
-    const needed = this.#heldBytes + end - start;
-    let held = this.#held;
-    if (held === undefined || held.length < needed) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(HELD_BYTES_FIRST, 2 ** Math.ceil(Math.log2(needed))));
-      held?.copy(larger, 0, 0, this.#heldBytes);
-      this.#held = held = larger;
-    }
-    bytes.copy(held, this.#heldBytes, start, end);
-    this.#heldBytes = needed;
-    return held;
+  /** Lines, as far as those of one answer may go. */
+  #readBounded(bytes: Buffer, start: number, end: number): number {
+    const limit = Math.min(end, start + HEAD_BYTES_MAX - this.#headBytes);
+    this.#countedTo = start;
+    const at = this.#readLines(bytes, start, limit);
+    if (at === INVALID) return INVALID;
+    this.#countTo(at);
+    return at === limit && limit < end && this.#state <= State.END_LF ? INVALID : at;
   }
 
-  #countHead(bytes: number): boolean {
-    this.#headBytes += bytes;
-    return this.#headBytes <= HEAD_BYTES_MAX;
+  #countTo(at: number): void {
+    this.#headBytes += at - this.#countedTo;
+    this.#countedTo = at;
   }
 
   /** Lines of a head or of trailers. @returns behind the empty line that ends them, or end, or INVALID @hot */
   #readLines(bytes: Buffer, at: number, end: number): number {
     while (at < end) {
       switch (this.#state) {
-        case State.VERSION:
         case State.STATUS:
-          at = this.#readStatus(bytes, at, end);
+          at = this.#statusLine.read(bytes, at, end);
+          if (this.#statusLine.endedBy === SPACE) this.#state = State.REASON;
+          else if (this.#statusLine.endedBy === CR) this.#state = State.LINE_LF;
           break;
         case State.REASON:
           while (at < end && (byteKinds[bytes[at] as number] as number) >= VALUE_BYTE) at++;
@@ -302,38 +274,6 @@ export class ResponseParser {
     return at + 1;
   }
 
-  #readStatus(bytes: Buffer, at: number, end: number): number {
-    while (at < end && this.#state === State.VERSION) {
-      const code = bytes[at++] as number;
-      const index = this.#digits++;
-      if (index < PREFIX.length) {
-        if (code !== PREFIX[index]) return INVALID;
-      } else if (index === PREFIX.length) {
-        if (code !== DIGIT_0 && code !== DIGIT_1) return INVALID;
-        this.#minor = code - DIGIT_0;
-      } else {
-        if (code !== SPACE) return INVALID;
-        this.#state = State.STATUS;
-        this.#digits = 0;
-      }
-    }
-    while (at < end && this.#state === State.STATUS) {
-      const code = bytes[at++] as number;
-      if (this.#digits < 3) {
-        if (code < DIGIT_0 || code > DIGIT_9) return INVALID;
-        this.#status = this.#status * 10 + code - DIGIT_0;
-        this.#digits++;
-        continue;
-      }
-      if (this.#status < 100 || this.#status > 599) return INVALID;
-      // Servers leave the space out where there is no reason.
-      if (code === SPACE) this.#state = State.REASON;
-      else if (code === CR) this.#state = State.LINE_LF;
-      else return INVALID;
-    }
-    return at;
-  }
-
   #readValue(bytes: Buffer, at: number, end: number): number {
     let or = this.#or;
     while (at < end) {
@@ -359,25 +299,27 @@ export class ResponseParser {
   }
 
   #endLines(bytes: Buffer, at: number): number {
+    // Before the sink is told: it may begin another answer.
+    this.#countTo(at);
     if (this.#inTrailers) {
       this.#complete();
       return at;
     }
-    const status = this.#status;
+    const { status, minorVersion } = this.#statusLine;
     if (status < 200) {
       // Nobody asked for an upgrade here.
       if (status === 101 || ++this.#interims > INTERIM_COUNT_MAX) return INVALID;
       this.#beginHead();
       return at;
     }
-    if (!this.#framing.isSound(this.#minor)) return INVALID;
+    if (!this.#framing.isSound(minorVersion)) return INVALID;
     const head = this.#head;
     head.status = status;
     head.isAscii = this.#or < 0x80;
     // Without the empty line.
     head.seal(bytes, at - 2);
     const hasBody = !this.#answersHead && status !== 204 && status !== 304;
-    this.#keepsAlive = this.#framing.keepsAlive(this.#minor);
+    this.#keepsAlive = this.#framing.keepsAlive(minorVersion);
     if (!hasBody || head.length === 0) this.#state = State.IDLE;
     else this.#beginBody();
     this.#sink.onHead(head);
@@ -387,8 +329,6 @@ export class ResponseParser {
   }
 
   #beginBody(): void {
-    this.#digits = 0;
-    this.#left = 0;
     if (this.#framing.isChunked) {
       this.#state = State.SIZE;
     } else if (this.#head.length > 0) {
@@ -409,23 +349,22 @@ export class ResponseParser {
       case State.UNTIL_END:
         this.#sink.onBody(bytes, at, end);
         return end;
-      case State.SIZE:
-        return this.#readSize(bytes, at, end);
-      case State.EXTENSION:
-        return this.#readExtension(bytes, at, end);
+      case State.SIZE: {
+        const behind = this.#chunkSize.read(bytes, at, end);
+        if (this.#chunkSize.isWhole) this.#state = State.SIZE_LF;
+        return behind;
+      }
       case State.SIZE_LF:
+        this.#left = this.#chunkSize.value;
         this.#inTrailers = this.#left === 0;
         return this.#expectByte(bytes, at, LF, this.#inTrailers ? State.LINE : State.DATA);
       case State.DATA_CR:
         return this.#expectByte(bytes, at, CR, State.DATA_LF);
       case State.DATA_LF:
-        this.#digits = 0;
+        this.#chunkSize.next();
         return this.#expectByte(bytes, at, LF, State.SIZE);
-      default: {
-        if (!this.#inTrailers) return INVALID;
-        const behind = this.#readLines(bytes, at, end);
-        return behind !== INVALID && this.#countHead(behind - at) ? behind : INVALID;
-      }
+      default:
+        return this.#inTrailers ? this.#readBounded(bytes, at, end) : INVALID;
     }
   }
 
@@ -438,31 +377,5 @@ export class ResponseParser {
     this.#sink.onBody(bytes, at, behind);
     if ((this.#state as State) === State.IDLE) this.#sink.onComplete();
     return behind;
-  }
-
-  #readSize(bytes: Buffer, at: number, end: number): number {
-    while (at < end) {
-      const code = bytes[at++] as number;
-      const digit = hexDigit(code);
-      if (digit >= 0) {
-        if (++this.#digits > SIZE_DIGITS_MAX) return INVALID;
-        this.#left = this.#left * 16 + digit;
-        continue;
-      }
-      if (this.#digits === 0) return INVALID;
-      if (code === CR) this.#state = State.SIZE_LF;
-      else if (code === SEMICOLON) this.#state = State.EXTENSION;
-      else return INVALID;
-      return at;
-    }
-    return at;
-  }
-
-  #readExtension(bytes: Buffer, start: number, end: number): number {
-    let at = start;
-    while (at < end && (byteKinds[bytes[at] as number] as number) >= VALUE_BYTE) at++;
-    this.#extensionBytes += at - start;
-    if (this.#extensionBytes > EXTENSION_BYTES_MAX) return INVALID;
-    return at === end ? end : this.#expectByte(bytes, at, CR, State.SIZE_LF);
   }
 }
