@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { UndiciTransport } from '../../../src/gateway/upstream/transports/undici-transport.ts';
 import { WireTransport } from '../../../src/gateway/upstream/transports/wire/wire-transport.ts';
 import { fuzzedAnswer } from './fuzz/answer-arbitraries.ts';
-import { isKnownDifference } from './fuzz/known-differences.ts';
+import { isKnownDifference, knownDifferences } from './fuzz/known-differences.ts';
 import { readStrictly } from './fuzz/read-strictly.ts';
 import { transportJudge } from './fuzz/transport-judge.ts';
 import { agree, type FuzzedAnswer, type Judge, type Verdict } from './fuzz/verdict.ts';
@@ -26,6 +26,20 @@ t.test('wire reads every answer as the strict reading does, wherever it is cut',
 t.test('undici reads every answer as the strict reading does, but for known differences', async (t) => {
   const undici = await transportJudge(t, (options) => new UndiciTransport(options));
   await compareTransports(t, undici, strict, isKnownDifference);
+});
+
+t.test('every known difference of undici is one still, and for its own reason', async (t) => {
+  const undici = await transportJudge(t, (options) => new UndiciTransport(options));
+  for (const { reason, example } of knownDifferences) {
+    const answer = { bytes: example, isHead: false, cuts: [] };
+    const [verdict, strictVerdict] = [await undici(answer), await strict(answer)];
+    t.notOk(agree(verdict, strictVerdict), reason);
+    const reasons = knownDifferences.filter(({ explains }) => explains(answer, verdict, strictVerdict));
+    t.same(
+      reasons.map(({ reason }) => reason),
+      [reason],
+    );
+  }
 });
 
 async function compareTransports(t: Test, a: Judge, b: Judge, isExplained: IsExplained): Promise<void> {

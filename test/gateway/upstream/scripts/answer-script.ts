@@ -45,8 +45,8 @@ export function refusedScript([name, bytes]: readonly [string, string]): AnswerS
 }
 
 /** An answer in chunks that goes wrong behind its head. @param body  of which no more than this may be told */
-export function brokenScript(name: string, rest: string, body: string): AnswerScript {
-  return { name, bytes: CHUNKED + rest, told: { outcome: 'invalid', status: 200, headers: [], body } };
+export function brokenScript(name: string, rest: string, body: string, ends = false): AnswerScript {
+  return { name, bytes: CHUNKED + rest, ends, told: { outcome: 'invalid', status: 200, headers: [], body } };
 }
 
 // Every boundary of more would be too many.

@@ -15,9 +15,11 @@ const rows: Readonly<Record<string, string>> = {
   'with a tab behind a chunk size': `5\t\r\nhello\r\n${LAST}`,
   'with a size beside a chunk size': `5 5\r\nhello\r\n${LAST}`,
   'without a chunk size': `\r\nhello\r\n${LAST}`,
+  'with an empty line instead of the last chunk': `${CHUNK}\r\n\r\n`,
+  'with an extension instead of the last chunk': `${CHUNK};a=b\r\n\r\n`,
   'without a chunk size before an extension': `;a=b\r\nhello\r\n${LAST}`,
   'with a chunk size past any number': `fffffffffffffffff\r\nhello\r\n${LAST}`,
-  // 2⁶⁴ + 5, 2³² + 5 cut to 32 bits: sizes that a counter which wraps takes for 5.
+  // 2⁶⁴ + 5: a counter that wraps takes it for 5.
   'with a chunk size that wraps at 64 bits': `10000000000000005\r\nhello\r\n${LAST}`,
   'with a chunk size past what a number counts': `20000000000005\r\nhello\r\n${LAST}`,
   'with a bare LF behind a chunk size': `5\nhello\r\n${LAST}`,
@@ -25,6 +27,8 @@ const rows: Readonly<Record<string, string>> = {
   'with two CR behind a chunk size': `5\r\r\nhello\r\n${LAST}`,
   'with a bare LF behind a chunk': `5\r\nhello\n${LAST}`,
   'with a bare CR behind a chunk': `5\r\nhello\r${LAST}`,
+  'with another byte than CR behind a chunk': `5\r\nhelloX\n${LAST}`,
+  'with another byte than LF behind the CR of a chunk': `5\r\nhello\rX${LAST}`,
   'with nothing behind a chunk': `5\r\nhello${LAST}`,
   'with a chunk longer than its size': `5\r\nhello!\r\n${LAST}`,
   'with a bare LF in an extension': `5;a=b\nhello\r\n${LAST}`,
@@ -48,5 +52,7 @@ const rows: Readonly<Record<string, string>> = {
 
 export const brokenBodies: readonly AnswerScript[] = [
   ...Object.entries(rows).map(([name, rest]) => brokenScript(name, rest, 'hello')),
+  // 2³² + 5. It is a size, of which all comes but the end.
+  brokenScript('with a chunk size that wraps at 32 bits', `100000005\r\nhello\r\n${LAST}`, `hello\r\n${LAST}`, true),
   brokenScript('with a chunk shorter than its size', `6\r\nhello\r\n${LAST}`, 'hello\r'),
 ];
