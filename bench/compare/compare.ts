@@ -3,11 +3,10 @@
 
 import { type Cores, shareCores } from '../support/cores.ts';
 import { type MeasuredLoad, measureLoad } from '../support/measure-load.ts';
-import { type LoadOptions, type LoadResult, runLoad } from '../support/run-load.ts';
+import type { LoadOptions, LoadResult } from '../support/run-load.ts';
 import { startUpstream } from '../support/start-upstream.ts';
+import { chooseLoad, type Load } from './choose-load.ts';
 import type { Contender } from './contender.ts';
-import { missingCommand } from './missing-command.ts';
-import { runWrk } from './run-wrk.ts';
 
 export interface CompareOptions {
   readonly contenders: readonly Contender[];
@@ -23,7 +22,7 @@ export interface CompareOptions {
 
 export interface Comparison {
   /** The load generator. */
-  readonly load: 'wrk' | 'node';
+  readonly load: Load['name'];
   readonly cores: Cores;
   /** Contenders that are not here, with the remedy. */
   readonly missing: readonly (readonly [name: string, remedy: string])[];
@@ -41,16 +40,14 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   });
   for (const [name, remedy] of missing) tell(`${name} is not here (${remedy}); going on without it`);
   const present = contenders.filter((contender) => missing.every(([name]) => name !== contender.name));
-  const noWrk = missingCommand('wrk', 'apt-get install wrk');
-  if (noWrk !== undefined) tell(`wrk is not here (${noWrk}); going on with a slower load`);
-  const run = noWrk === undefined ? runWrk : runLoad;
+  const load = chooseLoad(tell);
 
   const upstream = await startUpstream(cores.other);
   const rounds = new Map<string, MeasuredLoad[]>(present.map(({ name }) => [name, []]));
   try {
     for (let round = 0; round < options.rounds; round++) {
       for (const contender of rotated(present, round)) {
-        const measured = await measure(contender, upstream.port, cores, run, options);
+        const measured = await measure(contender, upstream.port, cores, load.run, options);
         rounds.get(contender.name)?.push(measured);
         tell(roundLine(round, contender.name, measured));
       }
@@ -58,7 +55,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   } finally {
     await upstream.stop();
   }
-  return { load: noWrk === undefined ? 'wrk' : 'node', cores, missing, rounds };
+  return { load: load.name, cores, missing, rounds };
 }
 
 async function measure(

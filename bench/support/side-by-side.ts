@@ -40,6 +40,12 @@ export class SideBySide {
     return Promise.all(this.servers.map(({ pid, port }) => measureLoad(pid, runLoad, { ...load, port })));
   }
 
+  /** One of the servers under load, the others at rest. @param run  the load generator */
+  measureOne(index: number, seconds: number, run: typeof runLoad): Promise<MeasuredLoad> {
+    const { pid, port } = this.servers[index] as StartedServer;
+    return measureLoad(pid, run, { connections: this.#connections, core: this.#cores.other, seconds, port });
+  }
+
   async stop(): Promise<void> {
     // The upstream last: nothing is to fail while a gateway drains.
     for (const server of this.#started.reverse()) await server.stop();
