@@ -16,6 +16,7 @@ import { compareBodies } from './compare-bodies.ts';
 import { compareRate } from './compare-rate.ts';
 import { compareWorkers } from './compare-workers.ts';
 import { contenders } from './contenders/all.ts';
+import { nginxUnbuffered } from './contenders/nginx.ts';
 import type { ModeOptions } from './mode.ts';
 import { printTable } from './print-table.ts';
 import { summarize } from './summarize.ts';
@@ -38,7 +39,8 @@ const { values } = parseArgs({
   },
 });
 const only = values.only?.split(',');
-const unknown = only?.filter((name) => contenders.every((contender) => contender.name !== name)) ?? [];
+const known = [...contenders, nginxUnbuffered].map(({ name }) => name);
+const unknown = only?.filter((name) => !known.includes(name)) ?? [];
 if (unknown.length > 0) throw new Error(`no contender is called ${unknown.join(', ')}`);
 const options: ModeOptions = {
   rounds: readCount('rounds', values.rounds ?? (values.smoke ? '1' : '5')),

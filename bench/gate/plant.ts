@@ -41,7 +41,11 @@ export async function plant(percent: number, options: BlockOptions): Promise<Pla
   const burn = (us: number): void => writeFileSync(file, us.toFixed(3));
   const side: Side = { program: planted, env: { [PLANT_VARIABLE]: file } };
   burn(PROBE_US);
-  const rounds = await measureBlock({ ...options, base: options.branch, branch: side });
+  const rounds: GateRound[] = [];
+  for (let block = 0; block < options.settings.blocksMin; block++) {
+    const turn = { ...options, base: options.branch, branch: side, isBranchFirst: block % 2 === 1 };
+    for (const round of await measureBlock(turn)) rounds.push(round);
+  }
   const added = median(rounds.map(({ branchUs, baseUs }) => branchUs - baseUs));
   const charge = Math.min(CHARGE_MAX, Math.max(CHARGE_MIN, added / PROBE_US));
   burn((median(rounds.map(({ baseUs }) => baseUs)) * percent) / 100 / charge);
