@@ -3,11 +3,12 @@
 
 import { type Cores, shareCores } from '../support/cores.ts';
 import { type MeasuredLoad, measureLoad } from '../support/measure-load.ts';
-import { type LoadOptions, type LoadResult, runLoad } from '../support/run-load.ts';
+import type { LoadOptions, LoadResult } from '../support/run-load.ts';
 import { startUpstream } from '../support/start-upstream.ts';
+import { chooseLoad, type Load } from './choose-load.ts';
 import type { Contender } from './contender.ts';
-import { missingCommand } from './missing-command.ts';
-import { runWrk } from './run-wrk.ts';
+import { presentContenders } from './present-contenders.ts';
+import { rotated } from './rotated.ts';
 
 export interface CompareOptions {
   readonly contenders: readonly Contender[];
@@ -15,15 +16,15 @@ export interface CompareOptions {
   /** Of load, measured, per round and contender. */
   readonly seconds: number;
   readonly connections: number;
-  /** Of each gateway that has workers. */
-  readonly workers: number;
+  /** Hardly any warm-up: does it run? */
+  readonly isSmoke?: boolean;
   /** For progress, one line each. */
   readonly tell: (line: string) => void;
 }
 
 export interface Comparison {
   /** The load generator. */
-  readonly load: 'wrk' | 'node';
+  readonly load: Load['name'];
   readonly cores: Cores;
   /** Contenders that are not here, with the remedy. */
   readonly missing: readonly (readonly [name: string, remedy: string])[];
@@ -34,23 +35,16 @@ export interface Comparison {
 /** @throws when a contender does not start, or does not answer every request with 200 */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { contenders, tell } = options;
-  const cores = shareCores(options.workers);
-  const missing = contenders.flatMap((contender) => {
-    const remedy = contender.missing();
-    return remedy === undefined ? [] : [[contender.name, remedy] as const];
-  });
-  for (const [name, remedy] of missing) tell(`${name} is not here (${remedy}); going on without it`);
-  const present = contenders.filter((contender) => missing.every(([name]) => name !== contender.name));
-  const noWrk = missingCommand('wrk', 'apt-get install wrk');
-  if (noWrk !== undefined) tell(`wrk is not here (${noWrk}); going on with a slower load`);
-  const run = noWrk === undefined ? runWrk : runLoad;
+  const cores = shareCores(1);
+  const { present, missing } = presentContenders(contenders, tell);
+  const load = chooseLoad(tell);
 
   const upstream = await startUpstream(cores.other);
   const rounds = new Map<string, MeasuredLoad[]>(present.map(({ name }) => [name, []]));
   try {
     for (let round = 0; round < options.rounds; round++) {
       for (const contender of rotated(present, round)) {
-        const measured = await measure(contender, upstream.port, cores, run, options);
+        const measured = await measure(contender, upstream.port, cores, load.run, options);
         rounds.get(contender.name)?.push(measured);
         tell(roundLine(round, contender.name, measured));
       }
@@ -58,7 +52,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   } finally {
     await upstream.stop();
   }
-  return { load: noWrk === undefined ? 'wrk' : 'node', cores, missing, rounds };
+  return { load: load.name, cores, missing, rounds };
 }
 
 async function measure(
@@ -66,21 +60,16 @@ async function measure(
   upstreamPort: number,
   cores: Cores,
   run: (options: LoadOptions) => Promise<LoadResult>,
-  { workers, connections, seconds }: CompareOptions,
+  { connections, seconds, isSmoke = false }: CompareOptions,
 ): Promise<MeasuredLoad> {
-  const server = await contender.start({ upstreamPort, core: cores.gateway, workers });
+  const server = await contender.start({ upstreamPort, core: cores.gateway, workers: 1 });
   try {
     const load = { port: server.port, connections, core: cores.other };
-    await run({ ...load, seconds: contender.warmUpSeconds });
+    await run({ ...load, seconds: isSmoke ? 1 : contender.warmUpSeconds });
     return await measureLoad(server.pid, run, { ...load, seconds });
   } finally {
     await server.stop();
   }
-}
-
-function rotated<Item>(items: readonly Item[], by: number): readonly Item[] {
-  const start = by % Math.max(1, items.length);
-  return [...items.slice(start), ...items.slice(0, start)];
 }
 
 function roundLine(round: number, name: string, { cpuUs, requestsPerSecond }: MeasuredLoad): string {

@@ -1,7 +1,9 @@
 // A comparison as a table in Markdown.
 
 import type { Contender } from './contender.ts';
-import type { Ratio, Summary } from './summarize.ts';
+import { markdownTable } from './markdown-table.ts';
+import { printRatio } from './ratio.ts';
+import type { Summary } from './summarize.ts';
 
 export function printTable(
   summaries: readonly Summary[],
@@ -16,17 +18,15 @@ export function printTable(
   const rows = summaries.map((summary) => [
     summary.name,
     summary.cpuUs.toFixed(1),
-    ...yardsticks.map((yardstick) => printRatio(summary.ratios[yardstick])),
+    ...yardsticks.map((yardstick) => {
+      const ratio = summary.ratios[yardstick];
+      return ratio === undefined ? '–' : printRatio(ratio);
+    }),
     summary.requestsPerSecond.toFixed(0),
     summary.p50Ms.toFixed(2),
     summary.p99Ms.toFixed(2),
     summary.residentMib.toFixed(0),
     contenders.find(({ name }) => name === summary.name)?.job ?? '',
   ]);
-  return [columns, columns.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
-}
-
-function printRatio(ratio: Ratio | undefined): string {
-  if (ratio === undefined) return '–';
-  return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`;
+  return markdownTable([columns, ...rows]);
 }

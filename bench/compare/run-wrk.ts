@@ -6,12 +6,20 @@ import { REQUEST_HEADERS, REQUEST_PATH } from '../support/workload.ts';
 
 const GRACE_MS = 15_000;
 
+export interface WrkOptions extends LoadOptions {
+  readonly path?: string;
+  /** A file in Lua, for other requests than GET. */
+  readonly script?: string;
+}
+
 /** For whole seconds, which is what wrk takes. @throws when an answer is not 200, or a connection fails */
-export async function runWrk({ port, connections, seconds, core }: LoadOptions): Promise<LoadResult> {
+export async function runWrk(options: WrkOptions): Promise<LoadResult> {
+  const { port, connections, seconds, core, path = REQUEST_PATH, script } = options;
   const headers = REQUEST_HEADERS.flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const child = new Child(core, [
     ...['wrk', '-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--latency', ...headers],
-    `http://127.0.0.1:${port}${REQUEST_PATH}`,
+    ...(script === undefined ? [] : ['-s', script]),
+    `http://127.0.0.1:${port}${path}`,
   ]);
   const output = await child.finished(seconds * 1_000 + GRACE_MS);
   if (/Non-2xx|Socket errors/.test(output)) throw new Error(`the load failed:\n${output}`);

@@ -1,6 +1,6 @@
 // Servers that read their port from a file, and do not say when they listen.
 
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Child } from '../support/child.ts';
@@ -23,6 +23,8 @@ export interface FileStart {
 
 export async function startByFile({ core, command, config }: FileStart): Promise<StartedServer> {
   const folder = temporaryFolder();
+  // Workers of a server that was started by root are somebody else, and have files to read and write there.
+  chmodSync(folder, 0o755);
   const file = join(folder, 'server.conf');
   const port = await freePort();
   writeFileSync(file, config(port, folder));

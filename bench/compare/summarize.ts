@@ -2,13 +2,7 @@
 
 import type { MeasuredLoad } from '../support/measure-load.ts';
 import { median } from '../support/median.ts';
-
-/** CPU per request against another contender's of the same round. */
-export interface Ratio {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
+import { type Ratio, ratioOf } from './ratio.ts';
 
 export interface Summary {
   readonly name: string;
@@ -17,7 +11,7 @@ export interface Summary {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly residentMib: number;
-  /** By yardstick; none where the yardstick is not here. */
+  /** Of CPU per request, by yardstick; none where the yardstick is not here. */
   readonly ratios: Readonly<Record<string, Ratio>>;
 }
 
@@ -29,8 +23,9 @@ export function summarize(
   return [...rounds].map(([name, own]) => {
     const middle = (read: (round: MeasuredLoad) => number): number => median(own.map(read));
     const ratios = yardsticks.flatMap((yardstick) => {
-      const other = rounds.get(yardstick);
-      return other === undefined ? [] : [[yardstick, ratioOf(own, other)] as const];
+      const other = rounds.get(yardstick)?.map((round) => round.cpuUs);
+      const figures = own.map((round) => round.cpuUs);
+      return other === undefined ? [] : [[yardstick, ratioOf(figures, other)] as const];
     });
     return {
       name,
@@ -42,9 +37,4 @@ export function summarize(
       ratios: Object.fromEntries(ratios),
     };
   });
-}
-
-function ratioOf(own: readonly MeasuredLoad[], other: readonly MeasuredLoad[]): Ratio {
-  const ratios = own.map((round, index) => round.cpuUs / (other[index] as MeasuredLoad).cpuUs);
-  return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
 }

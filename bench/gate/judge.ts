@@ -1,8 +1,7 @@
 // Is a ratio above its bound? Answered from paired rounds, by signs: nothing is assumed about how the noise is distributed,
 // and one round that something else ran into counts as one round, however far off it is.
-//
-// The interval is that of the median: with n rounds the median lies between the k-th smallest ratio and the k-th largest,
-// except with probability 2 · P(Binomial(n, ½) < k). k is the largest for which that stays within ERROR_MAX.
+
+import { intervalRank } from '../support/interval-rank.ts';
 
 export interface Judgement {
   /** Median of the ratios; of an even number of them, the geometric mean of the two in the middle. */
@@ -15,8 +14,6 @@ export interface Judgement {
   /** The whole interval lies on one side of the bound: more rounds would not change the answer. */
   readonly isClear: boolean;
 }
-
-const ERROR_MAX = 0.01;
 
 /**
  * @param ratios  one per round, all above 0; what is better is smaller
@@ -31,18 +28,4 @@ export function judge(ratios: readonly number[], bound: number): Judgement {
   const low = rank === 0 ? 0 : (sorted[rank - 1] as number);
   const high = rank === 0 ? Number.POSITIVE_INFINITY : (sorted[count - rank] as number);
   return { ratio, low, high, isWorse: ratio > bound, isClear: low > bound || high <= bound };
-}
-
-/** The largest k with 2 · P(Binomial(count, ½) < k) ≤ ERROR_MAX; 0 when there is none (fewer than 8 rounds). */
-function intervalRank(count: number): number {
-  let term = 2 ** -count;
-  let below = term;
-  let rank = 0;
-  while (2 * below <= ERROR_MAX) {
-    rank++;
-    // C(n, k) = C(n, k - 1) · (n - k + 1) / k
-    term *= (count - rank + 1) / rank;
-    below += term;
-  }
-  return rank;
 }

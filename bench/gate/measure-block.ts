@@ -1,9 +1,7 @@
 // One block of rounds: three servers side by side on the gateway's core.
 
 import type { Cores } from '../support/cores.ts';
-import { measureLoad } from '../support/measure-load.ts';
-import { type LoadOptions, runLoad } from '../support/run-load.ts';
-import type { StartedServer } from '../support/start-server.ts';
+import { SideBySide } from '../support/side-by-side.ts';
 import { startSluice } from '../support/start-sluice.ts';
 import { startUpstream } from '../support/start-upstream.ts';
 import type { GateRound } from './decide.ts';
@@ -24,65 +22,41 @@ export interface BlockOptions {
   readonly isBranchFirst: boolean;
   /** For progress, one line each. */
   readonly tell: (line: string) => void;
+  /** After the second half of the warm-up, and after every round. */
+  readonly onRound?: (round: GateRound) => void;
 }
 
-interface Servers {
-  readonly base: StartedServer;
-  readonly branch: StartedServer;
-  readonly rawUws: StartedServer;
-}
-
-export async function measureBlock({
-  base,
-  branch,
-  isBranchFirst,
-  cores,
-  settings,
-  tell,
-}: BlockOptions): Promise<GateRound[]> {
-  const started: StartedServer[] = [];
-  const keep = async (starting: Promise<StartedServer>): Promise<StartedServer> => {
-    const server = await starting;
-    started.push(server);
-    return server;
+export async function measureBlock(options: BlockOptions): Promise<GateRound[]> {
+  const { base, branch, isBranchFirst, cores, settings, tell, onRound = () => {} } = options;
+  const beside = new SideBySide(cores, settings.connections);
+  const sides = isBranchFirst ? [branch, base] : [base, branch];
+  const measureRound = async (seconds: number): Promise<GateRound> => {
+    const [first = 0, second = 0, rawUwsUs = 0] = (await beside.measure(seconds)).map(({ cpuUs }) => cpuUs);
+    const [branchUs, baseUs] = isBranchFirst ? [first, second] : [second, first];
+    return { baseUs, branchUs, rawUwsUs };
   };
   try {
-    const upstream = await keep(startUpstream(cores.other));
-    const start = (side: Side): Promise<StartedServer> =>
-      keep(startSluice({ ...side, core: cores.gateway, upstreamPort: upstream.port, workers: 1, kind: 'job' }));
     // Which of the two comes first makes a per cent or two.
-    const first = await start(isBranchFirst ? branch : base);
-    const second = await start(isBranchFirst ? base : branch);
-    const servers: Servers = {
-      base: isBranchFirst ? second : first,
-      branch: isBranchFirst ? first : second,
-      rawUws: await keep(startUpstream(cores.gateway)),
-    };
-    const load = { connections: settings.connections, core: cores.other };
-    await measureRound(servers, { ...load, seconds: settings.warmUpSeconds });
+    await beside.start([
+      ...sides.map((side) => (upstreamPort: number) => {
+        return startSluice({ ...side, core: cores.gateway, upstreamPort, workers: 1, kind: 'job' });
+      }),
+      () => startUpstream(cores.gateway),
+    ]);
+    // In halves: the first one is V8's, and says nothing of what a request costs.
+    await measureRound(settings.warmUpSeconds / 2);
+    onRound(await measureRound(settings.warmUpSeconds / 2));
     const rounds: GateRound[] = [];
     for (let round = 0; round < settings.roundsPerBlock; round++) {
-      const measured = await measureRound(servers, { ...load, seconds: settings.roundSeconds });
+      const measured = await measureRound(settings.roundSeconds);
       rounds.push(measured);
+      onRound(measured);
       tell(roundLine(measured));
     }
     return rounds;
   } finally {
-    // The upstream last: nothing is to fail while a gateway drains.
-    for (const server of started.reverse()) await server.stop();
+    await beside.stop();
   }
-}
-
-/**
- * All three under load at the same time. They share core, upstream and whatever else the machine does in that second, so that
- * it falls on all of them; when they took turns, rounds differed by 20 % for no reason of theirs.
- */
-async function measureRound({ base, branch, rawUws }: Servers, load: Omit<LoadOptions, 'port'>): Promise<GateRound> {
-  const measured = await Promise.all(
-    [base, branch, rawUws].map(({ pid, port }) => measureLoad(pid, runLoad, { ...load, port })),
-  );
-  const [baseUs = 0, branchUs = 0, rawUwsUs = 0] = measured.map(({ cpuUs }) => cpuUs);
-  return { baseUs, branchUs, rawUwsUs };
 }
 
 function roundLine({ baseUs, branchUs, rawUwsUs }: GateRound): string {

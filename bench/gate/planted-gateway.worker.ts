@@ -1,6 +1,7 @@
-// A gateway worker whose auth policy burns SLUICE_BENCH_PLANT_US microseconds before it decides. Everything else is the real
-// worker.
+// A gateway worker whose auth policy burns as many microseconds before it decides as the file says that SLUICE_BENCH_PLANT_FILE
+// names. Everything else is the real worker.
 
+import { readFileSync } from 'node:fs';
 import { monotonicClock } from '../../src/base/clock.ts';
 import { type GatewayWorkerData, runGatewayWorker } from '../../src/gateway/gateway-worker.ts';
 import { authRun } from '../../src/gateway/policies/auth/run.ts';
@@ -14,10 +15,17 @@ const CALIBRATION_RUNS = 50;
 // Some 100 µs, a thousand times what the clock can tell apart.
 const CALIBRATION_LOOPS = 100_000;
 
-const plantUs = Number(process.env[PLANT_VARIABLE]);
-if (!(plantUs >= 0)) throw new Error(`${PLANT_VARIABLE} is not a number of microseconds`);
+// A reading takes some 20 µs: 0.01 % of the time.
+const READ_INTERVAL_MS = 200;
+
+const file = process.env[PLANT_VARIABLE];
+if (file === undefined) throw new Error(`${PLANT_VARIABLE} names no file`);
 
 const loopsPerUs = measureLoopsPerUs();
+let plantLoops = readPlantUs(file) * loopsPerUs;
+setInterval(() => {
+  plantLoops = readPlantUs(file) * loopsPerUs;
+}, READ_INTERVAL_MS).unref();
 
 const slowAuth: PolicyRun = definePolicyRun<never>({
   name: authRun.name,
@@ -25,7 +33,7 @@ const slowAuth: PolicyRun = definePolicyRun<never>({
     const step = authRun.prepare(plan, snapshot, shm);
     return {
       run(x) {
-        sink.number += burn(plantUs * loopsPerUs);
+        sink.number += burn(plantLoops);
         return step.run(x);
       },
     };
@@ -48,6 +56,12 @@ function measureLoopsPerUs(): number {
     quickestMs = Math.min(quickestMs, performance.now() - startedMs);
   }
   return CALIBRATION_LOOPS / (quickestMs * 1_000);
+}
+
+/** What it was, while the file is being written. */
+function readPlantUs(file: string): number {
+  const text = readFileSync(file, 'utf8');
+  return text === '' ? plantLoops / loopsPerUs : Number(text);
 }
 
 export default function plantedGatewayWorker(data: GatewayWorkerData): Promise<void> {

@@ -5,8 +5,9 @@
 //   npm run bench:gate -- --against FOLDER      the base is a checkout that is built already
 //     --quick, --smoke       fewer and shorter rounds (settings.ts)
 //     --plant PERCENT        slow this branch down by so much: the gate must fail
+//     --times COUNT          judge so many times, each for itself: how sure is the gate of what it says?
 //
-// The exit code is 0 when it passes, 1 when it does not, 2 when nothing could be measured.
+// The exit code is 0 when it passes (every time), 1 when it does not, 2 when nothing could be measured.
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +18,7 @@ import { gateBounds } from './bounds.ts';
 import { buildBase } from './build-base.ts';
 import { type Decision, decide } from './decide.ts';
 import type { Judgement } from './judge.ts';
-import { measureBlock, type Side } from './measure-block.ts';
+import { type BlockOptions, measureBlock, type Side } from './measure-block.ts';
 import { plant } from './plant.ts';
 import { type GateSettings, gateSettings } from './settings.ts';
 
@@ -39,31 +40,37 @@ async function gate(): Promise<number> {
       quick: { type: 'boolean', default: false },
       smoke: { type: 'boolean', default: false },
       plant: { type: 'string' },
+      times: { type: 'string', default: '1' },
     },
   });
   if ((values.base === undefined) === (values.against === undefined)) throw new Error('give --base or --against');
+  const percent = values.plant === undefined ? undefined : readCount('plant', values.plant);
+  const times = readCount('times', values.times);
   const settings: GateSettings = gateSettings[values.smoke ? 'smoke' : values.quick ? 'quick' : 'full'];
-  const cores = shareCores(1);
   const base = sideOf(values.against ?? buildBase(root, values.base as string));
-  let branch = sideOf(root);
-  if (values.plant !== undefined) {
-    branch = await plant(readCount('plant', values.plant), {
-      base,
-      branch,
-      isBranchFirst: false,
-      cores,
-      settings,
-      tell,
-    });
-    tell(`planted in the branch: ${JSON.stringify(branch.env)}`);
+  const options = { base, branch: sideOf(root), isBranchFirst: false, cores: shareCores(1), settings, tell };
+  const decisions: Decision[] = [];
+  while (decisions.length < times) {
+    const decision = await judgeOnce(options, percent);
+    report(decision);
+    decisions.push(decision);
   }
-  const decision = await decide(
-    (block) => measureBlock({ base, branch, isBranchFirst: block % 2 === 1, cores, settings, tell }),
+  if (times > 1) reportAll(decisions);
+  return decisions.every(({ passes }) => passes) ? 0 : 1;
+}
+
+/** @param percent  to be planted in the branch */
+async function judgeOnce(options: BlockOptions, percent: number | undefined): Promise<Decision> {
+  const planted = percent === undefined ? undefined : await plant(percent, options);
+  if (planted !== undefined) tell(`a microsecond that is planted costs ${planted.charge.toFixed(2)} µs`);
+  return decide(
+    (block) => {
+      const turn = { ...options, isBranchFirst: block % 2 === 1 };
+      return measureBlock(planted === undefined ? turn : { ...turn, branch: planted.side, onRound: planted.follow });
+    },
     gateBounds,
-    settings,
+    options.settings,
   );
-  report(decision);
-  return decision.passes ? 0 : 1;
 }
 
 function sideOf(folder: string): Side {
@@ -75,6 +82,27 @@ function report({ rounds, toBase, toRawUws, passes }: Decision): void {
   tell(judgementLine('branch / base   ', toBase, gateBounds.toBase));
   tell(judgementLine('branch / raw uWS', toRawUws, gateBounds.toRawUws));
   tell(passes ? 'the gate passes' : 'the gate fails');
+}
+
+function reportAll(decisions: readonly Decision[]): void {
+  const line = (name: string, ratios: readonly number[]): string => {
+    const sorted = ratios.toSorted((a, b) => a - b).map((ratio) => ratio.toFixed(3));
+    return `${name}  ${ratios.map((ratio) => ratio.toFixed(3)).join(' ')}: ${sorted[0]} to ${sorted.at(-1)}`;
+  };
+  tell(`\n${decisions.length} judgements`);
+  tell(`passed            ${decisions.filter(({ passes }) => passes).length} of ${decisions.length}`);
+  tell(
+    line(
+      'branch / base   ',
+      decisions.map(({ toBase }) => toBase.ratio),
+    ),
+  );
+  tell(
+    line(
+      'branch / raw uWS',
+      decisions.map(({ toRawUws }) => toRawUws.ratio),
+    ),
+  );
 }
 
 function judgementLine(name: string, { ratio, low, high, isWorse, isClear }: Judgement, bound: number): string {

@@ -48,7 +48,6 @@ async function measure(): Promise<HistoryEntry> {
     rounds: readCount('rounds', values.rounds),
     seconds: readCount('seconds', values.seconds),
     connections: CONNECTIONS,
-    workers: 1,
     tell: (line) => void process.stdout.write(`${line}\n`),
   });
   const ratios: Record<string, Record<string, number>> = {};

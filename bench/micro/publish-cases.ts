@@ -1,5 +1,6 @@
 // Many routes, from the checked Config to the moment when requests meet them, against find-my-way building its tree.
 
+import type { RouteIndex } from '../../src/base/ids.ts';
 import { sink } from '../support/sink.ts';
 import { type BenchRoute, benchRoutes } from './bench-routes.ts';
 import { buildFindMyWay } from './build-find-my-way.ts';
@@ -21,7 +22,44 @@ export function publishCases(routeCount: number): readonly MicroCase[] {
         return () => gateway.publish();
       },
     },
+    attachCase(suffix, routes),
+    firstRequestCase(suffix, routes),
   ];
+}
+
+/** The worker's turn in which it takes a new snapshot: how long requests wait for it. */
+function attachCase(suffix: string, routes: readonly BenchRoute[]): MicroCase {
+  return {
+    name: `a worker attaches${suffix}`,
+    async prepare() {
+      const gateway = new StubGateway(configOf(routes));
+      await gateway.publish();
+      return () => {
+        gateway.openSnapshot().release();
+      };
+    },
+  };
+}
+
+/** What the first request after that pays for, once for each route. */
+function firstRequestCase(suffix: string, routes: readonly BenchRoute[]): MicroCase {
+  return {
+    name: `a route's first request${suffix}`,
+    async prepare() {
+      const gateway = new StubGateway(configOf(routes));
+      await gateway.publish();
+      let snapshot = gateway.openSnapshot();
+      let route = 0;
+      return () => {
+        if (route === routes.length) {
+          snapshot.release();
+          snapshot = gateway.openSnapshot();
+          route = 0;
+        }
+        sink.value = snapshot.route(route++ as RouteIndex);
+      };
+    },
+  };
 }
 
 function buildCase(name: string, routes: readonly BenchRoute[], compiles: boolean): MicroCase {

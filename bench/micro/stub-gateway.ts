@@ -11,7 +11,9 @@ import { arenaBytes } from '../../src/control/releases/arenas.ts';
 import { compileSnapshot } from '../../src/control/releases/compile-snapshot.ts';
 import { type CompileAnswer, Publisher } from '../../src/control/releases/publisher.ts';
 import { DataPlane } from '../../src/gateway/data-plane.ts';
+import { LiveSnapshot } from '../../src/gateway/live-snapshot.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
+import { Arena } from '../../src/shm/arena.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { StubTransport } from './stub-transport.ts';
 
@@ -20,6 +22,7 @@ export class StubGateway {
   readonly plane: DataPlane;
   readonly #publisher: Publisher;
   #config: Config;
+  #published: SharedArrayBuffer | undefined;
 
   /** @param yaml  a whole sluice.yaml @throws when it has issues */
   constructor(yaml: string) {
@@ -41,10 +44,17 @@ export class StubGateway {
       compile: (epoch, recycled) => Promise.resolve(compile(this.#config, epoch, recycled)),
       attach: ({ arena, buffer }) => {
         this.plane.attach(arena, buffer);
+        this.#published = buffer;
         return Promise.resolve([]);
       },
       discard: (epoch) => this.plane.discard(epoch),
     });
+  }
+
+  /** What the worker makes of the snapshot that was published last, made once more. @throws when none was */
+  openSnapshot(): LiveSnapshot {
+    if (this.#published === undefined) throw new Error('nothing is published');
+    return new LiveSnapshot(this.plane, 0, new Arena(this.#published));
   }
 
   /** From the checked configuration to the moment when requests meet it, the worker's part included. */

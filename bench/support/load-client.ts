@@ -7,19 +7,12 @@ import { connect, type Socket } from 'node:net';
 import { Latencies } from './latencies.ts';
 import { ResponseCounter } from './response-counter.ts';
 import type { LoadResult } from './run-load.ts';
-import { REQUEST_HEADERS, REQUEST_PATH } from './workload.ts';
+import { requestBytes } from './workload.ts';
 
 const RECEIVED_BYTES_MAX = 65_536;
 
 const [port = 0, connectionCount = 0, seconds = 0] = process.argv.slice(2).map(Number);
-const request = Buffer.from(
-  [
-    `GET ${REQUEST_PATH} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    ...REQUEST_HEADERS.map(([name, value]) => `${name}: ${value}`),
-    '\r\n',
-  ].join('\r\n'),
-);
+const request = requestBytes(port);
 // What is received is read before the next read fills it again, on whichever connection.
 const buffer = Buffer.allocUnsafe(RECEIVED_BYTES_MAX);
 const latencies = new Latencies();

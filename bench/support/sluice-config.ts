@@ -1,6 +1,6 @@
 // sluice.yaml for benchmarks over sockets.
 
-import { API_KEY } from './workload.ts';
+import { API_KEY, UPLOAD_PATH } from './workload.ts';
 
 export interface SluiceConfigOptions {
   readonly upstreamPort: number;
@@ -30,6 +30,7 @@ services:
     upstream: u${kind === 'plain' ? '' : JOB}
     routes:
       order: { match: "GET /shop/v1/orders/{id}" }
+      upload: { match: "POST ${UPLOAD_PATH}" }
       other: { match: "GET /shop/v1/customers/{id}/orders" }
 `;
 }

@@ -3,6 +3,7 @@
 //
 //   node dist/bench/support/upstream.js        prints 'port N'
 
+import type { HttpResponse } from 'uWebSockets.js';
 import { loadUws } from '../../src/gateway/listener/load-uws.ts';
 
 const BODY_BYTES = 860;
@@ -10,12 +11,21 @@ const body = JSON.stringify({ id: 7, text: 'x'.repeat(BODY_BYTES - JSON.stringif
 
 const uws = loadUws();
 const app = uws.App();
-app.any('/*', (res) => {
-  res.writeHeader('content-type', 'application/json');
-  res.writeHeader('cache-control', 'max-age=0');
-  res.end(body);
+app.any('/*', answer);
+// A body is read to its end, and thrown away.
+app.post('/*', (res) => {
+  res.onData((_, isLast) => {
+    if (isLast) res.cork(() => answer(res));
+  });
+  res.onAborted(() => {});
 });
 app.listen('127.0.0.1', 0, (socket) => {
   if (socket === false) throw new Error('the upstream cannot listen');
   process.stdout.write(`port ${uws.us_socket_local_port(socket)}\n`);
 });
+
+function answer(res: HttpResponse): void {
+  res.writeHeader('content-type', 'application/json');
+  res.writeHeader('cache-control', 'max-age=0');
+  res.end(body);
+}

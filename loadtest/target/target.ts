@@ -2,7 +2,7 @@
 
 /** sluice.yaml, to be written again and again. */
 export interface ConfigFile {
-  /** Writes it so that it differs from every revision before. */
+  /** Writes it so that it differs from the revision before. @param revision  from 1 */
   write(revision: number): Promise<void>;
   /** As it was found. */
   restore(): Promise<void>;

@@ -5,6 +5,8 @@ import type { Contender } from '../contender.ts';
 import { missingCommand } from '../missing-command.ts';
 import { startByFile } from '../start-by-file.ts';
 
+const STREAMING = 'access_log off; sendfile on; tcp_nopush off; client_max_body_size 0;';
+
 interface NginxParts {
   /** Of http {}. */
   readonly http: string;
@@ -39,6 +41,23 @@ export const nginxJob: Contender = nginxContender(
       proxy_set_header X-Api-Key "";
       add_header X-Request-Id $request_id;`,
   }),
+);
+
+/**
+ * For large bodies. proxy_buffering stays on, as it is by default (8 buffers of 4 KiB, then a temporary file); uploads pass through
+ * as they come, as Sluice passes them.
+ */
+export const nginxStreaming: Contender = nginxContender(
+  'nginx',
+  'proxy_pass, keep-alive, no log; proxy_buffering on (default), proxy_request_buffering off',
+  () => ({ http: STREAMING, location: 'proxy_request_buffering off;' }),
+);
+
+/** Answers pass through, too. */
+export const nginxUnbuffered: Contender = nginxContender(
+  'nginx unbuffered',
+  'the same with proxy_buffering off',
+  () => ({ http: STREAMING, location: 'proxy_request_buffering off; proxy_buffering off;' }),
 );
 
 function nginxContender(name: string, job: string, parts: (folder: string) => NginxParts): Contender {

@@ -1,6 +1,7 @@
 // The task pools: work that would hold up the main thread, on a thread each that ends when nothing came for a while. The compiler's
 // ends soon, and with it go zod, yaml and the compiler (some 30 MB); that of the telemetry outlives the gap between two scrapes.
 
+import { stat } from 'node:fs';
 import { Piscina } from 'piscina';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { SeriesTask } from '../metering/series-metrics.ts';
@@ -19,6 +20,9 @@ export class TaskPool {
 
   /** @param filename  of the piscina tasks */
   constructor(filename: string) {
+    // The threads of libuv's pool, on which names are looked up and logs written, take over the niceness of whichever thread
+    // needs them first. That must be this one: task.worker.ts lowers the priority of its own.
+    stat(process.execPath, () => {});
     const options = { filename, minThreads: 0, maxThreads: 1, recordTiming: false };
     this.#compiler = new Piscina({ ...options, idleTimeout: COMPILER_IDLE_MS });
     this.#telemetry = new Piscina({
