@@ -7,7 +7,7 @@ import { BroadcastChannel } from 'node:worker_threads';
 import { monotonicClock } from '../../src/base/clock.ts';
 import { type GatewayWorkerData, runGatewayWorker } from '../../src/gateway/gateway-worker.ts';
 import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
-import { UndiciTransport } from '../../src/gateway/upstream/transports/undici-transport.ts';
+import { createTransport } from '../../src/gateway/upstream/transports/create-transport.ts';
 import { HEAP_CHANNEL, type HeapAnswer, type HeapOrder } from './heap-message.ts';
 
 // A sample for every 16 KiB: some thousand a second, each a walk over the stack.
@@ -74,6 +74,6 @@ export default function profiledGatewayWorker(data: GatewayWorkerData): Promise<
   return runGatewayWorker(data, {
     clock: monotonicClock(),
     policies: policyRuns,
-    createTransport: (options) => new UndiciTransport(options),
+    createTransport,
   });
 }

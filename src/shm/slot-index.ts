@@ -69,8 +69,12 @@ const LIMIT_SHIFT = 2;
 const LIMIT_BITS = 14;
 const GENERATION_SHIFT = LIMIT_SHIFT + LIMIT_BITS;
 
-// A maker holds the lock for some 200 ns; 64 looks take about 1 µs. Longer, and it was preempted.
+// A maker holds the lock for some 200 ns; 64 looks take about 1 µs. Longer, and it was preempted, or runs this code for the
+// first time: then the core is better left to it. Eight naps are 2 ms, which a request may wait once in a key's life, and a
+// wrong refusal is worse.
 const LOCK_LOOKS_MAX = 64;
+const NAP_MS = 0.25;
+const NAPS_MAX = 8;
 
 /** find(): this thread sees no slot of the key. */
 export const ABSENT = -1;
@@ -78,7 +82,7 @@ export const ABSENT = -1;
 export const EXISTS = -2;
 /** open(): every slot of the bucket is taken. */
 export const FULL = -3;
-/** open(): the bucket stayed locked. */
+/** open(): the bucket stayed locked for as long as a request may wait. */
 export const BUSY = -4;
 
 export const SLOT_LIMIT_COUNT_MAX = 1 << LIMIT_BITS;
@@ -159,9 +163,13 @@ export class SlotIndex {
   open(low: number, high: number, tag: number): number {
     const words = this.#words;
     const lock = this.#bucketsAt + ((high & this.#bucketMask) << 1);
-    for (let look = 0; look < LOCK_LOOKS_MAX; look++) {
+    for (let look = 0; look < LOCK_LOOKS_MAX + NAPS_MAX; look++) {
       const version = Atomics.load(words, lock);
-      if ((version & 1) !== 0) continue;
+      if ((version & 1) !== 0) {
+        // Nobody wakes it before its time: makers do not know of it.
+        if (look >= LOCK_LOOKS_MAX) Atomics.wait(words, lock, version, NAP_MS);
+        continue;
+      }
       // A full bucket needs no lock, or a flood of new keys would wait for it.
       const seen = this.#search(low, high, tag);
       this.fullVersion = version;
