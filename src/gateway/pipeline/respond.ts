@@ -34,6 +34,7 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   headers.push('content-type', 'application/problem+json');
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) headers.push('allow', allowHeader(x.allowMask));
   if (spec.id === errors.UNAUTHENTICATED.id) headers.push('www-authenticate', x.challenge);
+  if (spec.id === errors.WEBSOCKET_VERSION.id) headers.push('sec-websocket-version', '13', 'upgrade', 'websocket');
   if (x.retryAfterSeconds > 0) headers.push('retry-after', String(x.retryAfterSeconds));
   x.answer = { headers, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId) };
   x.plane.deadlines.disarm(x);
