@@ -1,21 +1,25 @@
 // What becomes of open WebSockets when the gateway stops, or a worker ends.
 
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { WebSocket } from 'ws';
 import { testConfig } from '../support/configs.ts';
-import { startGatewayProcess } from '../support/gateway-process.ts';
+import { type GatewayProcessOptions, startGatewayProcess } from '../support/gateway-process.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { endingOf, inTime, SocketClient } from '../support/socket-client.ts';
+import { type Ending, endingOf, inTime, SocketClient } from '../support/socket-client.ts';
 import { acceptOf, echoMessages, startSocketUpstream } from '../support/socket-upstream.ts';
 import { type Engine, signal, type Test } from './fixture.ts';
 
-const routes = '      all: { match: "GET /{rest*}", websocket: true }';
+const routes = `      all: { match: "GET /{rest*}", websocket: true }
+      told: { match: GET /told, policies: [{ concurrency: { max: 1000 } }] }`;
+// Its policy fails when it is told to.
+const script = fileURLToPath(new URL('../support/run-faulty-gateway.js', import.meta.url));
 const WORKERS = 2;
 
-async function startRig(t: Test, engine: Engine, gatewayLines = '') {
+async function startRig(t: Test, engine: Engine, gatewayLines = '', options: GatewayProcessOptions = {}) {
   const upstream = await startSocketUpstream(t);
   const yaml = testConfig({ upstream: upstream.url, engine, workers: WORKERS, routes, gateway: gatewayLines });
-  const gateway = await startGatewayProcess(yaml);
+  const gateway = await startGatewayProcess(yaml, options);
   t.teardown(() => gateway.stop());
   return { upstream, gateway, yaml, url: `ws://127.0.0.1:${gateway.port}` };
 }
@@ -92,6 +96,36 @@ for (const engine of ['uws', 'node'] as const) {
     }
   });
 
+  t.test(
+    `A worker that fails takes its WebSockets along, open and asked for, and is replaced (${engine})`,
+    async (t) => {
+      const { upstream, gateway, url } = await startRig(t, engine, '', { script, args: ['--workers', '1'] });
+      const serverClosed = signal<Promise<Ending>>();
+      const released = signal();
+      const asked = signal();
+      upstream.on('/x', (ws) => {
+        echoMessages(ws);
+        serverClosed.resolve(endingOf(ws));
+      });
+      upstream.refuse('/silent', (socket) => {
+        socket.once('end', released.resolve);
+        asked.resolve();
+      });
+      const client = await SocketClient.open(`${url}/x`);
+      const pending = t.rejects(SocketClient.open(`${url}/silent`), 'the handshake is cut');
+      await asked.promise;
+      await fetch(`${gateway.address}/told`, { headers: { 'x-test': 'throw' } }).catch(() => {});
+      await gateway.waitForOutput('told to throw');
+      t.equal((await inTime(client.closed, 'the client is cut')).code, 1006);
+      t.equal((await inTime(serverClosed.promise, 'the upstream’s side is cut')).code, 1006);
+      await inTime(Promise.all([pending, released.promise]), 'what was asked for is given up');
+      const again = await openInTheEnd(`${url}/x`);
+      again.ws.send('again');
+      t.equal((await again.next()).text, 'again');
+      again.ws.terminate();
+    },
+  );
+
   t.test(`WebSockets outlive reloads, more of them than there are arenas (${engine})`, async (t) => {
     const { upstream, gateway, url, yaml } = await startRig(t, engine);
     upstream.on('/stay', echoMessages);
@@ -112,4 +146,13 @@ for (const engine of ['uws', 'node'] as const) {
     }
     await Promise.all(clients.map(({ closed }) => closed));
   });
+}
+
+/** Until a worker has taken the failed one's place. */
+async function openInTheEnd(url: string): Promise<SocketClient> {
+  for (let tries = 0; tries < 500; tries++) {
+    const client = await SocketClient.open(url).catch(() => undefined);
+    if (client !== undefined) return client;
+  }
+  throw new Error('no worker took the place');
 }

@@ -42,7 +42,13 @@ export interface SocketCall {
 
 /** Never throws. */
 export function connectSocket(request: SocketRequest, handler: SocketRequestHandler): SocketCall {
-  return new Handshake(request, handler);
+  try {
+    return new Handshake(request, handler);
+  } catch {
+    // Headers that node:http refuses to write; the guards let none through that we know of.
+    handler.onFailure('invalid');
+    return { cancel() {} };
+  }
 }
 
 class Handshake implements SocketCall {
