@@ -125,7 +125,9 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
 
   onFailure(failure: TransportFailure): void {
     const x = this.#x;
-    if (!this.#isConnected) this.#upstream.countFailure(this.#target, x.plane.deadlines.nowMs);
+    if (failure === 'unreachable' || failure === 'connect-timeout') {
+      this.#upstream.countFailure(this.#target, x.plane.deadlines.nowMs);
+    }
     x.call = undefined;
     refuse(x, errorOf(failure));
   }
