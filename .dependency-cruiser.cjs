@@ -154,6 +154,12 @@ module.exports = {
       to: { path: '(^|/)node_modules/uWebSockets\\.js/' },
     },
     {
+      name: 'one-owner-of-ws',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/gateway/websocket/' },
+      to: { path: '(^|/)node_modules/ws/' },
+    },
+    {
       name: 'one-owner-of-ioredis',
       severity: 'error',
       from: { path: '^(src|workers)/', pathNot: '^src/control/redis/' },

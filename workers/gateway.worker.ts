@@ -12,3 +12,6 @@ export default function gatewayWorker(data: GatewayWorkerData): Promise<void> {
     createTransport,
   });
 }
+
+/** A task that only has the thread load all of this. */
+export function load(): void {}

@@ -21,6 +21,7 @@ import { traceOf } from './telemetry/trace-context.ts';
 import { Tracer } from './telemetry/tracer.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
+import type { Session } from './websocket/session.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -47,6 +48,8 @@ export class DataPlane {
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
   keptBodyBytes = 0;
+  /** Open WebSockets. */
+  readonly sessions = new Set<Session>();
   /** Answers handed over whose bytes the client has not all taken. */
   flushing = 0;
   readonly #policies: ReadonlyMap<string, PolicyRun>;
@@ -128,6 +131,15 @@ export class DataPlane {
     }
     this.#inFlight--;
     this.shm.control.write(this.worker, 'inFlight', this.#inFlight);
+    if (x.isPinned) this.unpin(x);
+  }
+
+  /**
+   * The exchange looks at its snapshot's arena no more. A WebSocket may outlive hundreds of snapshots, and there are 64
+   * arenas. Its route's series is another's only once all 16,384 are used up.
+   */
+  unpin(x: Exchange): void {
+    x.isPinned = false;
     if (--x.snapshot.inFlight === 0 && x.snapshot !== this.#current) this.#releaseIfIdle(x.snapshot);
   }
 

@@ -99,6 +99,7 @@ class GatewayWorker {
       case 'drain':
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
         this.#quietSinceMs = this.#nowMs();
+        for (const session of this.#plane.sessions) session.goAway();
         return;
       case 'removed':
         return void this.#end();
@@ -150,6 +151,7 @@ class GatewayWorker {
   async #end(): Promise<void> {
     this.#ending = true;
     clearInterval(this.#ticker);
+    for (const session of this.#plane.sessions) session.end();
     for (const uws of this.#uws) uws.close();
     for (const node of this.#nodes) node.close();
     await this.#plane.pools.destroy();

@@ -5,6 +5,7 @@ import type { BankIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/id
 import type { Arena } from '../shm/arena.ts';
 import type { Backend } from './backends/backend.ts';
 import { UpstreamBackend } from './backends/upstream.ts';
+import { WebSocketBackend } from './backends/websocket.ts';
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
@@ -22,6 +23,8 @@ export interface LiveRoute {
   readonly bank: BankIndex;
   readonly steps: readonly PolicyStep[];
   readonly backend: Backend;
+  /** Of handshakes. */
+  readonly socketBackend: Backend;
   readonly logNames: LogNames;
 }
 
@@ -82,6 +85,7 @@ export class LiveSnapshot {
         this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
       ),
       backend: new UpstreamBackend(upstream),
+      socketBackend: new WebSocketBackend(upstream),
       logNames: new LogNames(plan.service, plan.route, upstream.plan.name),
     };
     this.#routes[index] = route;

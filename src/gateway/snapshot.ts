@@ -95,6 +95,8 @@ export interface RoutePlan {
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
   readonly bodyBytesMax: number;
+  /** It takes WebSocket handshakes. */
+  readonly websocket: boolean;
   /** In the order of stages. */
   readonly policies: readonly PolicyPlan[];
   /** Header names (lower case) that carry credentials: never forwarded. */

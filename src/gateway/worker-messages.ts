@@ -7,6 +7,8 @@ export interface RequestLimits {
   readonly headerBytesMax: number;
   /** Refuse bodies of unknown length (411). */
   readonly refuseChunked: boolean;
+  /** Of a WebSocket, either way. */
+  readonly messageBytesMax: number;
 }
 
 export interface UwsListenerOptions extends RequestLimits {

@@ -20,6 +20,9 @@
 //   64 + 384·w + 36   u32   logLines       count mod 2³²   worker w          lines of the access log that were written
 //   64 + 384·w + 40   u32   spansDropped   count mod 2³²   worker w          trace spans for which there was no room
 //   64 + 384·w + 44   u32   spans          count mod 2³²   worker w          trace spans kept
+//   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
+//   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
+//   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
 //   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
 //
 // Invariants: every field has one writer at a time; a worker's fields lie on lines of its own; the main thread writes a
@@ -57,6 +60,9 @@ export const controlBlockLayout = {
     logLines: 36,
     spansDropped: 40,
     spans: 44,
+    webSockets: 48,
+    messagesIn: 52,
+    messagesOut: 56,
     pins: 128,
   },
 } as const;
@@ -166,7 +172,7 @@ export class ControlBlock {
 
   /** After worker's thread has ended: nothing of it is under way any more. Status, turn and what is counted stay. */
   zeroWorker(worker: WorkerIndex): void {
-    for (const field of ['inFlight', 'connections', 'parked', 'epoch', 'loopDelayUs'] as const) {
+    for (const field of ['inFlight', 'connections', 'parked', 'epoch', 'loopDelayUs', 'webSockets'] as const) {
       Atomics.store(this.#words, this.#at(worker, field), 0);
     }
     for (let arena = 0; arena < ARENA_COUNT; arena++) this.unpin(worker, arena);

@@ -1,9 +1,9 @@
 // What goes wrong on the upstream's side: each failure before an answer's head is a problem of its own, and each one after
 // it cuts the client's connection, so that no short body ever looks whole.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import t from 'tap';
+import { startFullListener } from '../support/full-listener.ts';
 import { resetConnection } from '../support/reset-connection.ts';
 import {
   type Engine,
@@ -12,7 +12,6 @@ import {
   signal,
   startFixture,
   startRawUpstream,
-  type Test,
   tell,
   until,
 } from './fixture.ts';
@@ -350,35 +349,4 @@ function oneService(upstream: string): string {
 upstreams: { only: { ${upstream} } }
 services: { only: { upstream: only, routes: { any: { match: "ANY /{rest*}" } } } }
 `;
-}
-
-/**
- * A port where nobody accepts and the queue is full: the system drops further attempts to connect.
- * @returns the port
- */
-async function startFullListener(t: Pick<Test, 'teardown'>): Promise<number> {
-  const script = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
-    process.stdout.write(this.address().port + '\\n', () => process.kill(process.pid, 'SIGSTOP'));
-  })`;
-  const child: ChildProcess = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = new Promise((resolve) => {
-    child.once('exit', resolve);
-  });
-  t.teardown(async () => {
-    child.kill('SIGKILL');
-    await exited;
-  });
-  const port = await new Promise<number>((resolve) => {
-    child.stdout?.once('data', (text: Buffer) => resolve(Number(text.toString())));
-  });
-  // A queue of 1 takes two; the third is never answered.
-  for (let n = 0; n < 2; n++) {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => {});
-    t.teardown(() => socket.destroy());
-    await new Promise<void>((resolve) => {
-      socket.once('connect', resolve);
-    });
-  }
-  return port;
 }

@@ -145,11 +145,10 @@ t.test('Expect: 100-continue is answered and not forwarded, every other expectat
   await runCases(t, gateway, cases);
 });
 
-t.test('an upgrade is not granted: the request is forwarded as a plain one', async (t) => {
-  const webSocket =
-    'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
+t.test('an upgrade to anything but a WebSocket is not granted: the request is forwarded as a plain one', async (t) => {
   const h2c = 'Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
-  const cases: RawCase[] = [webSocket, h2c, 'Upgrade: TLS/1.0\r\nConnection: upgrade\r\n'].flatMap((headers) => [
+  const others = [h2c, 'Upgrade: TLS/1.0\r\nConnection: upgrade\r\n', 'Upgrade: websockets\r\nConnection: upgrade\r\n'];
+  const cases: RawCase[] = others.flatMap((headers) => [
     { name: shown(headers), send: get('/x', HOST + headers), expect: 'forwarded' },
     {
       name: `${shown(headers)} with a body`,
@@ -157,6 +156,18 @@ t.test('an upgrade is not granted: the request is forwarded as a plain one', asy
       expect: 'forwarded',
     },
     { name: `${shown(headers)} without a key`, send: get('/keyed/x', HOST + headers), expect: '401' },
+  ]);
+  await runCases(t, gateway, cases);
+});
+
+t.test('a WebSocket is granted by routes that say so only, and asked for without a body', async (t) => {
+  const webSocket =
+    'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
+  const listed = webSocket.replace('websocket', 'h2c, WebSocket');
+  const cases: RawCase[] = [webSocket, listed].flatMap((headers) => [
+    { name: shown(headers), send: get('/x', HOST + headers), expect: '403' },
+    { name: `${shown(headers)} with a body`, send: post(`${headers}Content-Length: 5\r\n`, 'hello'), expect: '400' },
+    { name: `${shown(headers)} without a key`, send: get('/keyed/x', HOST + headers), expect: '403' },
   ]);
   await runCases(t, gateway, cases);
 });

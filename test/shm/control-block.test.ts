@@ -105,7 +105,17 @@ t.test(
     }
     block.zeroWorker(W1);
     const kept = FIELDS.filter((field) => block.read(W1, field) !== 0);
-    t.same(kept.sort(), ['heartMs', 'logLines', 'logLinesDropped', 'spans', 'spansDropped', 'status', 'turn']);
+    t.same(kept.sort(), [
+      'heartMs',
+      'logLines',
+      'logLinesDropped',
+      'messagesIn',
+      'messagesOut',
+      'spans',
+      'spansDropped',
+      'status',
+      'turn',
+    ]);
     t.ok(FIELDS.every((field) => block.read(W0, field) !== 0));
     block.unpin(W0, 0);
     t.notOk(block.isPinned(0));

@@ -21,6 +21,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     limits: {
       headerBytes: 16_384,
       bodyBytes: 1_000_000,
+      messageBytes: 1_048_576,
       headerTimeoutMs: 10_000,
       idleTimeoutMs: 60_000,
       connections: 20_000,
@@ -62,7 +63,7 @@ export function buildConsumer(name: string, ...secrets: readonly string[]): Cons
 /** @param match  'GET /orders/{id}' */
 export function buildRoute(name: string, match: string, policies: readonly PolicyUse[] = []): RouteConfig {
   const [method = '', path = ''] = match.split(' ');
-  return { name, method, path, allowEncodedSlashes: false, allowSemicolons: false, policies };
+  return { name, method, path, websocket: false, allowEncodedSlashes: false, allowSemicolons: false, policies };
 }
 
 export function buildService(
@@ -77,6 +78,7 @@ export function buildService(
     stripPath: false,
     preserveHost: false,
     serverTiming: false,
+    websocket: false,
     allowEncodedSlashes: false,
     allowSemicolons: false,
     policies: [],

@@ -36,7 +36,10 @@ mirror! {
         36 => log_lines: AtomicU32,
         40 => spans_dropped: AtomicU32,
         44 => spans: AtomicU32,
-        48 => _reserved: [u32; 20],
+        48 => web_sockets: AtomicU32,
+        52 => messages_in: AtomicU32,
+        56 => messages_out: AtomicU32,
+        60 => _reserved: [u32; 17],
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

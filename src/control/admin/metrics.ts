@@ -30,7 +30,7 @@ export function renderMetrics(view: AdminView): string {
 
 function renderWorkers(page: MetricsPage, view: AdminView): void {
   const control = view.shm.control;
-  const perWorker = (read: (worker: WorkerIndex) => number) => samplesPerWorker(view, read);
+  const perWorker = (read: (worker: WorkerIndex) => number, labels = {}) => samplesPerWorker(view, read, labels);
   page.add('sluice_snapshot_epoch', 'gauge', 'Number of the snapshot that a worker uses.', [
     ...perWorker((worker) => control.read(worker, 'epoch')),
   ]);
@@ -51,6 +51,21 @@ function renderWorkers(page: MetricsPage, view: AdminView): void {
     'gauge',
     'Open client connections.',
     perWorker((w) => control.read(w, 'connections')),
+  );
+  page.add(
+    'sluice_websockets',
+    'gauge',
+    'Open WebSockets.',
+    perWorker((w) => control.read(w, 'webSockets')),
+  );
+  page.add(
+    'sluice_websocket_messages_total',
+    'counter',
+    'Messages of WebSockets, from clients (in) and to them (out).',
+    [
+      ...perWorker((w) => control.read(w, 'messagesIn') >>> 0, { direction: 'in' }),
+      ...perWorker((w) => control.read(w, 'messagesOut') >>> 0, { direction: 'out' }),
+    ],
   );
   page.add(
     'sluice_event_loop_delay_seconds',
@@ -115,9 +130,13 @@ function renderSpans(page: MetricsPage, view: AdminView): void {
   );
 }
 
-function samplesPerWorker(view: AdminView, read: (worker: WorkerIndex) => number): Sample[] {
+function samplesPerWorker(
+  view: AdminView,
+  read: (worker: WorkerIndex) => number,
+  labels: Readonly<Record<string, string>> = {},
+): Sample[] {
   return Array.from({ length: view.shm.control.workerCount }, (_, worker) => [
-    { worker: String(worker) },
+    { worker: String(worker), ...labels },
     read(worker as WorkerIndex),
   ]);
 }

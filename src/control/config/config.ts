@@ -18,6 +18,8 @@ export interface GatewayConfig {
   readonly limits: {
     readonly headerBytes: number;
     readonly bodyBytes: number;
+    /** Of a WebSocket's message. */
+    readonly messageBytes: number;
     readonly headerTimeoutMs: number;
     readonly idleTimeoutMs: number;
     readonly connections: number;
@@ -131,6 +133,8 @@ export interface ServiceConfig {
   readonly upstream: string;
   readonly stripPath: boolean;
   readonly preserveHost: boolean;
+  /** Takes WebSocket handshakes. */
+  readonly websocket: boolean;
   /** Answers carry Server-Timing. */
   readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
@@ -145,6 +149,7 @@ export interface RouteConfig {
   readonly method: string;
   /** Without the service's prefix: /orders/{id} */
   readonly path: string;
+  readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
   readonly policies: readonly PolicyUse[];

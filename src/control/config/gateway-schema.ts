@@ -11,6 +11,7 @@ const LISTENERS_MAX = 16;
 const WORKERS_MAX = 64;
 const TRUSTED_PROXIES_MAX = 1_024;
 const KIB = 1_024;
+const MIB = 1_024 ** 2;
 const GIB = 1_024 ** 3;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -61,6 +62,9 @@ const limitsSchema = section({
   bodyBytes: size(0, 16 * GIB)
     .prefault('10MiB')
     .describe('The body of a request.'),
+  messageBytes: size(KIB, 64 * MIB)
+    .prefault('1MiB')
+    .describe('A message of a WebSocket, either way.'),
   headerTimeout: duration(SECOND_MS, 10 * MINUTE_MS)
     .prefault('10s')
     .describe('How long the headers of a request may take to arrive.'),

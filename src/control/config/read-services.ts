@@ -57,8 +57,17 @@ function readService(
 function readRoute(name: string, raw: unknown, path: Path, report: Report): ReadRoute {
   const parsed = ownRoute.safeParse(raw);
   if (!parsed.success) report.addZod(path, parsed.error, raw);
+  else checkWebSocket(parsed.data, path, report);
   const policies = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>)['policies'] : undefined;
   return { name, uses: readPolicies(policies, [...path, 'policies'], report), own: parsed.data };
+}
+
+function checkWebSocket({ websocket, match }: z.output<typeof ownRoute>, path: Path, report: Report): void {
+  if (websocket !== true || match.method === 'GET' || match.method === 'ANY') return;
+  report.add([...path, 'websocket'], {
+    message: `a WebSocket is asked for with GET, which this route does not answer`,
+    expected: 'a route for GET or ANY',
+  });
 }
 
 /** A route says what its service does not. */
@@ -72,6 +81,7 @@ function finishRoute(
       name,
       method: own.match.method,
       path: own.match.path,
+      websocket: own.websocket ?? service.websocket,
       allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
       allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,
       policies: validUses(uses),

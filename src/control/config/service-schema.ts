@@ -16,6 +16,10 @@ const pathFlags = {
   allowSemicolons: flag().describe('Let ; and %3B in a path through; servers differ on what they mean.'),
 };
 
+function websocket() {
+  return flag().describe('Take WebSocket handshakes; without it they are answered 403.');
+}
+
 function host(): z.ZodType<string> {
   return text(
     'a host name without port, such as shop.example or *.shop.example',
@@ -39,6 +43,7 @@ export function serviceSchema<Routes extends z.ZodType, Policies extends z.ZodTy
       upstream: safeName().describe('The upstream that requests go to.'),
       stripPath: flag().prefault(false).describe("Drop the service's path before the request goes upstream."),
       preserveHost: flag().prefault(false).describe("Send the client's Host upstream instead of the target's."),
+      websocket: websocket().prefault(false),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.prefault(false),
       allowSemicolons: pathFlags.allowSemicolons.prefault(false),
       serverTiming: flag()
@@ -57,6 +62,7 @@ export function routeSchema<Policies extends z.ZodType>(policies: Policies) {
       match: routeMatch().describe(
         'METHOD /path: {name} takes one segment, {name*} the rest; ANY stands for every method.',
       ),
+      websocket: websocket().optional(),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.optional(),
       allowSemicolons: pathFlags.allowSemicolons.optional(),
       policies: policies.describe("Policies of this route, after the service's."),

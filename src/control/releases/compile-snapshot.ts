@@ -187,6 +187,7 @@ function routePlan(
     stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,
     serverTiming: service.serverTiming,
+    websocket: route.websocket,
     allowEncodedSlashes: route.allowEncodedSlashes,
     allowSemicolons: route.allowSemicolons,
     bodyBytesMax: config.gateway.limits.bodyBytes,

@@ -43,6 +43,7 @@ export class ListenerPlan {
       uws: this.uws.map(({ chunked }) => ({
         headerBytesMax: limits.headerBytes,
         refuseChunked: chunked === 'refuse',
+        messageBytesMax: limits.messageBytes,
         idleTimeoutSeconds: Math.max(1, Math.round(Math.min(limits.headerTimeoutMs, limits.idleTimeoutMs) / 1_000)),
         connectionsMax: perWorker,
       })),
@@ -58,6 +59,7 @@ export class ListenerPlan {
       reusePort: this.#reusesPort,
       headerBytesMax: limits.headerBytes,
       refuseChunked: listen.chunked === 'refuse',
+      messageBytesMax: limits.messageBytes,
       headerTimeoutMs: limits.headerTimeoutMs,
       idleTimeoutMs: limits.idleTimeoutMs,
       connectionsMax: this.#reusesPort ? perWorker : limits.connections,

@@ -20,7 +20,7 @@ export class WorkerThreads {
 
   /** Before the first run(): how many workers there really are. No thread holds native sockets yet, so that it may end. */
   fit(count: number): void {
-    for (const surplus of this.#pools.splice(count)) surplus.destroy().catch(() => {});
+    for (const surplus of this.#pools.splice(count)) void endWhenLoaded(surplus);
     while (this.#pools.length < count) this.#pools.push(createPool(this.#filename));
   }
 
@@ -28,6 +28,12 @@ export class WorkerThreads {
   run(worker: WorkerIndex, data: object, port: MessagePort): Promise<void> {
     return (this.#pools[worker] as Piscina).run(data, { transferList: [port] });
   }
+}
+
+// Node 20 aborts the process when a thread is ended while it loads a module (ModuleWrap::CreateRequiredModuleFacade).
+async function endWhenLoaded(pool: Piscina): Promise<void> {
+  await pool.run(undefined, { name: 'load' }).catch(() => {});
+  await pool.destroy().catch(() => {});
 }
 
 function createPool(filename: string): Piscina {

@@ -55,8 +55,6 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   send(): void {
     const x = this.#x;
     const { plan, transport } = this.#target;
-    const { stripSegments } = (x.route as NonNullable<typeof x.route>).plan;
-    const path = stripSegments === 0 ? x.path : withoutSegments(x.path, stripSegments);
     this.#sending = true;
     x.target = plan;
     if (x.sentUs === 0) x.sentUs = x.plane.clock.nowUs();
@@ -64,7 +62,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const call = transport.send(
       {
         method: x.method,
-        path: plan.basePath + path + x.query,
+        path: plan.basePath + upstreamPath(x) + x.query,
         headerLines: relayRequestLines(x, plan.authority),
         bodyLength: x.bodyLength,
         isRepeatable: this.#isRepeatable(),
@@ -191,7 +189,8 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   }
 }
 
-function errorOf(failure: TransportFailure): number {
+/** The answer to a request whose upstream gave none. */
+export function errorOf(failure: TransportFailure): number {
   switch (failure) {
     case 'unreachable':
       return errors.UPSTREAM_UNREACHABLE.id;
@@ -205,6 +204,12 @@ function errorOf(failure: TransportFailure): number {
     default:
       return assertNever(failure);
   }
+}
+
+/** The path as the upstream gets it, without its target's own. @hot */
+export function upstreamPath(x: Exchange): string {
+  const { stripSegments } = (x.route as NonNullable<typeof x.route>).plan;
+  return stripSegments === 0 ? x.path : withoutSegments(x.path, stripSegments);
 }
 
 /** Not by length: a segment of the request may be spelled otherwise than the route's. */

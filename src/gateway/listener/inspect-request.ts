@@ -4,6 +4,7 @@
 import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { methodIndex } from '../router/methods.ts';
+import { asksForWebSocket, inspectHandshake } from '../websocket/inspect-handshake.ts';
 import type { RequestLimits } from '../worker-messages.ts';
 
 /** Cut the connection without an answer: an answer would let smuggled bytes be read as the next request. */
@@ -21,7 +22,17 @@ const UNSAFE_QUERY = /[^\x21-\x7e]|[#\\]|%00|%(?![0-9A-Fa-f]{2})/;
 const DIGITS = /^\d{1,15}$/;
 
 /** What the pass over the headers found; reused. `expect` is the last expectation other than 100-continue. */
-const seen = { hosts: 0, lengths: 0, length: '', codings: 0, coding: '', expect: '', bytes: 0, unsafe: false };
+const seen = {
+  hosts: 0,
+  lengths: 0,
+  length: '',
+  codings: 0,
+  coding: '',
+  expect: '',
+  upgrade: '',
+  bytes: 0,
+  unsafe: false,
+};
 
 /**
  * Check the head, and fill in what follows from it: host, bodyLength, methodIndex.
@@ -47,6 +58,8 @@ export function inspectRequest(x: Exchange, limits: RequestLimits, needsHost: bo
   if (x.methodIndex < 0) return errors.METHOD_NOT_IMPLEMENTED.id;
   if (seen.expect !== '') return errors.EXPECTATION_FAILED.id;
   if (x.bodyLength < 0 && limits.refuseChunked) return errors.LENGTH_REQUIRED.id;
+  // HTTP/1.0 knows no upgrades (RFC 9110 §7.8).
+  if (seen.upgrade !== '' && needsHost && asksForWebSocket(seen.upgrade)) return inspectHandshake(x);
   return ADMIT;
 }
 
@@ -56,6 +69,7 @@ function passOverHeaders(x: Exchange): void {
   seen.lengths = 0;
   seen.codings = 0;
   seen.expect = '';
+  seen.upgrade = '';
   seen.bytes = 0;
   seen.unsafe = false;
   const headers = x.headers;
@@ -74,6 +88,9 @@ function passOverHeaders(x: Exchange): void {
         break;
       case 6:
         if (name === 'expect' && value.toLowerCase() !== '100-continue') seen.expect = value;
+        break;
+      case 7:
+        if (name === 'upgrade') seen.upgrade = seen.upgrade === '' ? value : `${seen.upgrade},${value}`;
         break;
       case 10:
         if (name === 'connection') {

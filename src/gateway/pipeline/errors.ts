@@ -92,6 +92,27 @@ export const errors = {
   },
   DECISION_TIMEOUT: { id: 24, status: 503, source: 'gateway', retryable: true, title: 'A decision took too long' },
   UPSTREAM_TIMEOUT: { id: 25, status: 504, source: 'upstream', retryable: true, title: 'The upstream took too long' },
+  BAD_HANDSHAKE: {
+    id: 26,
+    status: 400,
+    source: 'client',
+    retryable: false,
+    title: 'The WebSocket handshake is malformed',
+  },
+  WEBSOCKET_REFUSED: {
+    id: 27,
+    status: 403,
+    source: 'client',
+    retryable: false,
+    title: 'No WebSocket is served at this address',
+  },
+  WEBSOCKET_VERSION: {
+    id: 28,
+    status: 426,
+    source: 'client',
+    retryable: false,
+    title: 'The WebSocket version is not supported',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;
@@ -102,7 +123,7 @@ export const ADMIT = 0;
 export const WAIT = -1;
 
 /** One more than the highest id: the length of tables indexed by it. */
-export const ERROR_ID_COUNT = 26;
+export const ERROR_ID_COUNT = 29;
 
 /** Codes by id; index 0 is unused. */
 export const errorCodes: readonly (ErrorCode | undefined)[] = Array.from({ length: ERROR_ID_COUNT }, (_, id) =>

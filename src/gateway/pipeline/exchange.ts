@@ -6,6 +6,7 @@ import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
 import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
+import type { SocketOffer } from '../websocket/message-socket.ts';
 import type { HeaderLines } from './header-lines.ts';
 
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
@@ -100,6 +101,11 @@ export class Exchange {
   /** Value of the Connection header, lower case, or ''. */
   connectionHeader = '';
 
+  /** It asks for a WebSocket, properly. */
+  isHandshake = false;
+  /** Of a handshake. */
+  offer: SocketOffer | undefined = undefined;
+
   // What the pipeline found out.
   path = '';
   route: LiveRoute | undefined = undefined;
@@ -144,6 +150,8 @@ export class Exchange {
   headSent = false;
   /** The gateway cut the connection: the answer is missing, or not complete. */
   wasCut = false;
+  /** Its snapshot's arena stays as it is (DataPlane.unpin). */
+  isPinned = true;
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;

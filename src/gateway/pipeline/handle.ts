@@ -45,7 +45,7 @@ function runSteps(x: Exchange, first: number): void {
     if (verdict !== ADMIT) return refuse(x, verdict);
   }
   x.phase = Phase.BACKEND;
-  route.backend.start(x);
+  (x.isHandshake ? route.socketBackend : route.backend).start(x);
 }
 
 const normalized: NormalizedPath = { path: '', flags: 0 };
@@ -65,5 +65,6 @@ function findRoute(x: Exchange): Verdict {
   if ((normalized.flags & HAS_ENCODED_SLASH) !== 0 && !route.plan.allowEncodedSlashes) return errors.BAD_PATH.id;
   if ((normalized.flags & HAS_SEMICOLON) !== 0 && !route.plan.allowSemicolons) return errors.BAD_PATH.id;
   if (x.bodyLength > route.plan.bodyBytesMax) return errors.BODY_TOO_LARGE.id;
+  if (x.isHandshake && !route.plan.websocket) return errors.WEBSOCKET_REFUSED.id;
   return ADMIT;
 }

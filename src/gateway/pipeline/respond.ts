@@ -33,6 +33,7 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   let lines = `${commonLines(x)}content-type: application/problem+json\r\n`;
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
   if (spec.id === errors.UNAUTHENTICATED.id) lines += `www-authenticate: ${x.challenge}\r\n`;
+  if (spec.id === errors.WEBSOCKET_VERSION.id) lines += 'sec-websocket-version: 13\r\nupgrade: websocket\r\n';
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
   x.answer = { lines, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId) };
   x.plane.deadlines.disarm(x);

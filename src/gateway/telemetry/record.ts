@@ -11,10 +11,12 @@ export function record(x: Exchange): void {
   const series = route === undefined ? OTHER_SERIES : route.series;
   const bank = route === undefined ? OTHER_BANK : route.bank;
   x.endUs = clock.nowUs();
+  // A WebSocket's latency is that of its handshake; the rest is for as long as its two sides like.
+  const answeredUs = x.status === 101 ? x.answerUs : x.endUs;
   // No status: the client left before there was an answer.
   shm.series.countExchange(worker, series, Math.trunc(x.status / 100));
-  shm.histograms.record(worker, bank, Span.REQUEST, x.endUs - x.startUs);
-  if (x.sentUs !== 0) shm.histograms.record(worker, bank, Span.UPSTREAM, x.endUs - x.sentUs);
+  shm.histograms.record(worker, bank, Span.REQUEST, answeredUs - x.startUs);
+  if (x.sentUs !== 0) shm.histograms.record(worker, bank, Span.UPSTREAM, answeredUs - x.sentUs);
   if (x.errorId !== 0) shm.series.countRejection(worker, x.errorId);
   accessLog.record(x);
   const { tracing } = x.snapshot;

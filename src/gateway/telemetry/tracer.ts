@@ -76,6 +76,7 @@ export class Tracer {
 
 /** What is kept though nobody asked for it: failures, and what was slow. @hot */
 function isWorthKeeping(x: Exchange, plan: TracingPlan): boolean {
-  if (x.status >= 500 || x.endUs - x.startUs >= plan.slowUs) return true;
-  return x.wasCut;
+  if (x.status >= 500 || x.wasCut) return true;
+  // A WebSocket lasts, which is not slow.
+  return x.endUs - x.startUs >= plan.slowUs && x.status !== 101;
 }

@@ -36,6 +36,7 @@ t.test('every worker has its own samples', async (t) => {
   view.shm.control.write(WORKER, 'parked', 7);
   view.shm.control.write(WORKER, 'connections', 6);
   view.shm.control.write(WORKER, 'loopDelayUs', 1_500);
+  view.shm.control.write(WORKER, 'webSockets', 4);
   view.shm.control.write(WORKER, 'logLines', -1);
   view.shm.control.write(WORKER, 'logLinesDropped', 5);
   const page = render(view);
@@ -44,6 +45,7 @@ t.test('every worker has its own samples', async (t) => {
     sluice_requests_in_flight: 8,
     sluice_requests_parked: 7,
     sluice_connections: 6,
+    sluice_websockets: 4,
     sluice_event_loop_delay_seconds: 0.0015,
     sluice_access_log_lines_total: 2 ** 32 - 1,
     sluice_access_log_dropped_total: 5,
@@ -54,6 +56,18 @@ t.test('every worker has its own samples', async (t) => {
       { labels: { worker: '1' }, value },
     ]);
   }
+});
+
+t.test('messages of WebSockets are counted for each direction', async (t) => {
+  const view = buildView();
+  view.shm.control.write(WORKER, 'messagesIn', -1);
+  view.shm.control.write(WORKER, 'messagesOut', 2);
+  t.same(render(view).get('sluice_websocket_messages_total')?.samples, [
+    { labels: { worker: '0', direction: 'in' }, value: 0 },
+    { labels: { worker: '1', direction: 'in' }, value: 2 ** 32 - 1 },
+    { labels: { worker: '0', direction: 'out' }, value: 0 },
+    { labels: { worker: '1', direction: 'out' }, value: 2 },
+  ]);
 });
 
 t.test('a target that is out is not healthy, until its time is over', async (t) => {

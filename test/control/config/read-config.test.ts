@@ -11,6 +11,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       limits: {
         headerBytes: 16_384,
         bodyBytes: 10_485_760,
+        messageBytes: 1_048_576,
         connections: 20_000,
         headerTimeoutMs: 10_000,
         idleTimeoutMs: 60_000,
@@ -37,7 +38,7 @@ services:
     allowSemicolons: true
     policies: [auth: { any: [api-key] }]
     routes:
-      get-order: { match: "GET /orders/{id}", allowSemicolons: false, allowEncodedSlashes: true }
+      get-order: { match: "GET /orders/{id}", websocket: true, allowSemicolons: false, allowEncodedSlashes: true }
       all: { match: "ANY /all/{rest*}" }
 `);
   t.same(config.upstreams, [
@@ -69,6 +70,7 @@ services:
       stripPath: false,
       preserveHost: false,
       serverTiming: false,
+      websocket: false,
       allowEncodedSlashes: false,
       allowSemicolons: true,
       policies: [{ policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } }],
@@ -77,6 +79,7 @@ services:
           name: 'get-order',
           method: 'GET',
           path: '/orders/{id}',
+          websocket: true,
           allowEncodedSlashes: true,
           allowSemicolons: false,
           policies: [],
@@ -85,6 +88,7 @@ services:
           name: 'all',
           method: 'ANY',
           path: '/all/{rest*}',
+          websocket: false,
           allowEncodedSlashes: false,
           allowSemicolons: true,
           policies: [],
@@ -132,7 +136,7 @@ services:
 t.test('an unknown key is told with the known ones and the nearest', async (t) => {
   t.same(issuesOf(shop('    upstrem: main')), [
     '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, stripPath, preserveHost, ' +
-      'allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
+      'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
   ]);
 });
 
@@ -231,6 +235,32 @@ t.test('a route has one auth policy at most', async (t) => {
   const route = `    routes: { a: { match: GET /a, policies: [${auth}] } }`;
   t.match(issuesOf(shop(`    policies: [${auth}]\n${route}`)), [/^7:\d+ .*: the service has an auth policy already/]);
   t.match(issuesOf(shop(`    policies: [${auth}, ${auth}]`)), [/^6:42 .*: this list has an auth policy already/]);
+});
+
+t.test('a service says for its routes whether they take WebSockets, unless they do themselves', async (t) => {
+  const config = configOf(
+    shop(
+      '    websocket: true\n    routes: { a: { match: GET /a }, b: { match: GET /b, websocket: false }, c: { match: POST /c } }',
+    ),
+  );
+  t.same(
+    config.services[0]?.routes.map(({ websocket }) => websocket),
+    [true, false, true],
+  );
+});
+
+t.test('a route that does not answer GET cannot ask for WebSockets', async (t) => {
+  const routes = (match: string) => shop(`    routes: { a: { match: "${match}", websocket: true } }`);
+  t.same(issuesOf(routes('POST /a')), [
+    '6:49 services.shop.routes.a.websocket: a WebSocket is asked for with GET, which this route does not answer; expected a route for GET or ANY',
+  ]);
+  for (const match of ['GET /a', 'ANY /a']) t.same(issuesOf(routes(match)), []);
+});
+
+t.test('messages of WebSockets have 1KiB to 64MiB', async (t) => {
+  const limits = (bytes: string) => `version: 1\ngateway: { limits: { messageBytes: ${bytes} } }`;
+  t.equal(configOf(limits('64MiB')).gateway.limits.messageBytes, 67_108_864);
+  for (const bytes of ['0', '1023B', '65MiB']) t.match(issuesOf(limits(bytes)), [/limits.messageBytes: is not valid/]);
 });
 
 t.test('routes that answer the same requests are told where the second is written', async (t) => {

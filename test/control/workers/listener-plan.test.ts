@@ -6,7 +6,14 @@ import { buildGateway } from '../../support/build-config.ts';
 
 const uws: ListenConfig = { host: '', port: 8080, engine: 'uws', chunked: 'accept' };
 const strict: ListenConfig = { host: '::1', port: 0, engine: 'node', chunked: 'refuse' };
-const limits = { headerBytes: 9_000, bodyBytes: 1, headerTimeoutMs: 7_400, idleTimeoutMs: 60_000, connections: 10 };
+const limits = {
+  headerBytes: 9_000,
+  messageBytes: 4_096,
+  bodyBytes: 1,
+  headerTimeoutMs: 7_400,
+  idleTimeoutMs: 60_000,
+  connections: 10,
+};
 
 function plan(listen: readonly ListenConfig[], workerCount: number, parts: Partial<typeof limits> = {}): ListenerPlan {
   return new ListenerPlan(buildGateway({ listen, limits: { ...limits, ...parts } }), workerCount);
@@ -21,8 +28,20 @@ t.test('every worker has an app for each uws listener; connections are shared ou
   for (const worker of [0, 1, 2]) {
     t.same(of(listeners, worker), {
       uws: [
-        { headerBytesMax: 9_000, refuseChunked: false, idleTimeoutSeconds: 7, connectionsMax: 4 },
-        { headerBytesMax: 9_000, refuseChunked: true, idleTimeoutSeconds: 7, connectionsMax: 4 },
+        {
+          headerBytesMax: 9_000,
+          refuseChunked: false,
+          messageBytesMax: 4_096,
+          idleTimeoutSeconds: 7,
+          connectionsMax: 4,
+        },
+        {
+          headerBytesMax: 9_000,
+          refuseChunked: true,
+          messageBytesMax: 4_096,
+          idleTimeoutSeconds: 7,
+          connectionsMax: 4,
+        },
       ],
       node: [],
     });
@@ -46,6 +65,7 @@ t.test(
         reusePort: false,
         headerBytesMax: 9_000,
         refuseChunked: true,
+        messageBytesMax: 4_096,
         headerTimeoutMs: 7_400,
         idleTimeoutMs: 60_000,
         connectionsMax: 10,

@@ -181,6 +181,8 @@ t.test('what is slow is kept, what is a microsecond faster is not', async (t) =>
   t.same(spansOf(test), []);
   exchange(test, [], 200, 10_000);
   t.equal(spansOf(test).length, 2);
+  exchange(test, [], 101, 10_000);
+  t.same(spansOf(test), [], 'a WebSocket lasts, which is not slow');
 });
 
 t.test('long values are cut', async (t) => {

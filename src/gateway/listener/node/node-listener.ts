@@ -1,7 +1,7 @@
 // The strict engine: node:http with llhttp. Serves HTTP/1.0, trailers and pipelining, at some 15 µs more per request.
 // It listens in the worker itself, since a node:http server cannot be handed connections by another thread.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { DataPlane } from '../../data-plane.ts';
 import { ADMIT, type ErrorCode, errors, type Verdict } from '../../pipeline/errors.ts';
@@ -10,10 +10,12 @@ import { handle } from '../../pipeline/handle.ts';
 import { problemBody } from '../../pipeline/problem.ts';
 import { receiveBody } from '../../pipeline/receive-body.ts';
 import { cut, onClientGone, statusLine } from '../../pipeline/respond.ts';
+import { SocketAcceptor } from '../../websocket/accept-socket.ts';
 import type { NodeListenerOptions } from '../../worker-messages.ts';
 import { CUT, inspectRequest, TARGET_BYTES_MAX } from '../inspect-request.ts';
 import { peerAddress } from '../peer-address.ts';
 import { NodeStream } from './node-stream.ts';
+import { UpgradableMessage } from './upgradable-message.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 // How long a connection that was answered with an error may stay for its client to read the answer.
@@ -34,10 +36,14 @@ export class NodeListener {
   readonly #options: NodeListenerOptions;
   readonly #server: Server;
   readonly #connections = new WeakMap<Socket, Connection>();
+  readonly #acceptor: SocketAcceptor;
+  /** Connections that node:http has let go of for a handshake. */
+  readonly #upgrading = new Set<Socket>();
 
   constructor(plane: DataPlane, options: NodeListenerOptions) {
     this.#plane = plane;
     this.#options = options;
+    this.#acceptor = new SocketAcceptor(options.messageBytesMax);
     this.#server = createServer(
       {
         // The guards' own limits answer first; this bounds what the parser keeps until then.
@@ -52,11 +58,13 @@ export class NodeListener {
         insecureHTTPParser: false,
         // The guards look at the host, and their refusals are recorded.
         requireHostHeader: false,
+        IncomingMessage: UpgradableMessage,
       },
       (req, res) => this.#onRequest(req, res),
     );
     this.#server.maxConnections = options.connectionsMax;
     this.#server.on('checkExpectation', (req, res) => this.#onRequest(req, res));
+    this.#server.on('upgrade', (req, socket, head) => this.#onHandshake(req, socket as Socket, head));
     this.#server.on('connect', (_req, socket: Socket) => this.#endWith(socket, 'METHOD_NOT_IMPLEMENTED'));
     this.#server.on('clientError', (error: Error & { code?: string }, socket) =>
       this.#endWith(socket as Socket, codeOf(error)),
@@ -90,14 +98,16 @@ export class NodeListener {
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+    for (const socket of this.#upgrading) socket.destroy();
   }
 
-  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+  /** @param isFree  node:http has let go of the connection */
+  #onRequest(req: IncomingMessage, res: ServerResponse, isFree = false): Exchange | undefined {
     const connection = this.#connectionOf(req.socket);
     // llhttp goes on to what came in the same read, though the connection ends with the answer before: that request's end
     // is in doubt, or nobody would get the answer.
-    for (const [before, { closeAfter }] of connection.open) if (closeAfter || !before.shouldKeepAlive) return;
-    if (connection.ended) return;
+    for (const [before, { closeAfter }] of connection.open) if (closeAfter || !before.shouldKeepAlive) return undefined;
+    if (connection.ended) return undefined;
     let x: Exchange | undefined;
     const stream = new NodeStream(req, res, this.#plane, () => x?.call?.resumeAnswer());
     x = this.#plane.open(stream);
@@ -112,9 +122,52 @@ export class NodeListener {
     readHead(exchange, req);
     let verdict = inspectRequest(exchange, this.#options, req.httpVersion !== '1.0');
     if (verdict === ADMIT) verdict = inspectLine(exchange, req.httpVersion);
-    if (verdict === CUT) return cut(exchange);
+    if (isFree) this.#offerSocket(exchange, req, res);
+    if (verdict === CUT) {
+      cut(exchange);
+      return exchange;
+    }
     if (exchange.bodyLength !== 0) listenForBody(exchange, req);
     handle(exchange, verdict);
+    return exchange;
+  }
+
+  /**
+   * node:http has let go of the connection, and looks after it no more.
+   * @param head  what came behind the handshake
+   */
+  #onHandshake(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on('error', () => {});
+    this.#upgrading.add(socket);
+    socket.once('close', () => this.#upgrading.delete(socket));
+    // Answers that are owed to requests before it would be lost.
+    if (this.#connectionOf(socket).open.size > 0) return void socket.destroy();
+    const res = new ServerResponse(req);
+    res.shouldKeepAlive = false;
+    res.assignSocket(socket);
+    const x = this.#onRequest(req, res, true);
+    // A client must not say anything before it has its 101 (RFC 6455 §4.1); one that has closed its side wants none.
+    if (x === undefined || head.length > 0) return void socket.destroy();
+    socket.on('data', destroy);
+    socket.on('end', destroy);
+  }
+
+  #offerSocket(x: Exchange, req: IncomingMessage, res: ServerResponse): void {
+    const { messageBytesMax } = this.#options;
+    // Its connection can carry nothing else.
+    x.closeAfter = true;
+    x.offer = {
+      messageBytesMax,
+      accept: (headers, protocol, listener) => {
+        const { socket } = res;
+        if (socket === null || socket.destroyed) return undefined;
+        res.detachSocket(socket);
+        this.#connectionOf(socket).open.delete(res);
+        socket.off('data', destroy);
+        socket.off('end', destroy);
+        return this.#acceptor.accept(req, socket, headers, protocol, listener);
+      },
+    };
   }
 
   #connectionOf(socket: Socket): Connection {
@@ -148,6 +201,10 @@ export class NodeListener {
     }
     answerRaw(socket, code);
   }
+}
+
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 function readHead(x: Exchange, req: IncomingMessage): void {

@@ -1,6 +1,6 @@
 // A worker's uWebSockets.js app. It does not listen: the main thread accepts (acceptor.ts) and hands connections over.
 
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { DataPlane } from '../../data-plane.ts';
 import type { Verdict } from '../../pipeline/errors.ts';
 import { type Exchange, type HeaderList, Phase } from '../../pipeline/exchange.ts';
@@ -12,6 +12,7 @@ import { CUT, inspectRequest } from '../inspect-request.ts';
 import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
 import { HeadFlusher } from './head-flusher.ts';
 import { PeerAddresses } from './peer-addresses.ts';
+import { sendSwitch, socketBehavior, UwsSocket } from './uws-socket.ts';
 import { UwsStream } from './uws-stream.ts';
 
 export class UwsListener {
@@ -33,6 +34,11 @@ export class UwsListener {
     this.#app = loadUws().App();
     this.#app.setIdleTimeout(options.idleTimeoutSeconds);
     this.#app.filter((res, change) => this.#countConnection(res, Number(change)));
+    // GET with a Sec-WebSocket-Key of 24 characters comes this way, whatever else it says.
+    this.#app.ws(
+      '/*',
+      socketBehavior(options.messageBytesMax, (res, req, context) => this.#onRequest(res, req, context)),
+    );
     this.#app.any('/*', (res, req) => this.#onRequest(res, req));
   }
 
@@ -53,7 +59,7 @@ export class UwsListener {
   }
 
   /** @hot */
-  #onRequest(res: HttpResponse, req: HttpRequest): void {
+  #onRequest(res: HttpResponse, req: HttpRequest, context?: us_socket_context_t): void {
     let x: Exchange | undefined;
     const stream = new UwsStream(res, this.#plane, this.#heads);
     // First of all: a handler that throws before this is attached ends the process.
@@ -68,7 +74,23 @@ export class UwsListener {
     if (verdict === CUT) return cut(x);
     if (x.closeAfter) return refuseNextTurn(x, verdict);
     if (x.bodyLength !== 0) this.#listenForBody(x, res);
+    if (x.isHandshake && context !== undefined) this.#offerSocket(x, res, stream, context);
     handle(x, verdict);
+  }
+
+  #offerSocket(x: Exchange, res: HttpResponse, stream: UwsStream, context: us_socket_context_t): void {
+    const { messageBytesMax } = this.#options;
+    x.offer = {
+      messageBytesMax,
+      accept: (headers, protocol, listener) => {
+        if (x.clientGone) return undefined;
+        // The filter does not tell of the ends of WebSockets.
+        const socket = new UwsSocket(listener, messageBytesMax, () => this.#countConnection(res, -1));
+        stream.markGone();
+        sendSwitch(res, socket, context, headers, x.header('sec-websocket-key'), protocol);
+        return socket;
+      },
+    };
   }
 
   #readHead(x: Exchange, res: HttpResponse, req: HttpRequest): void {

@@ -1,0 +1,3 @@
+import { handshakeSuite } from './websocket-handshake.suite.ts';
+
+await handshakeSuite('uws');

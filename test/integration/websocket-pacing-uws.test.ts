@@ -1,0 +1,3 @@
+import { pacingSuite } from './websocket-pacing.suite.ts';
+
+await pacingSuite('uws');
