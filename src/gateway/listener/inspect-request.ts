@@ -34,6 +34,10 @@ const seen = {
   unsafe: false,
 };
 
+// The last good Host header, and what it says: most requests name the same few.
+let lastAuthority = '';
+let lastHost = '';
+
 /**
  * Check the head, and fill in what follows from it: host, bodyLength, methodIndex.
  * @param x  with method, rawPath, query and headers as they came
@@ -52,8 +56,12 @@ export function inspectRequest(x: Exchange, limits: RequestLimits, needsHost: bo
     return refuseWith(x, errors.BAD_PATH.id, 'the query has characters that must be percent-encoded');
   }
   if (seen.hosts > 1 || (seen.hosts === 0 && needsHost)) return errors.BAD_HOST.id;
-  if (seen.hosts === 1 && !HOST.test(x.authority)) return errors.BAD_HOST.id;
-  x.host = hostOf(x.authority);
+  if (x.authority !== lastAuthority) {
+    if (seen.hosts === 1 && !HOST.test(x.authority)) return errors.BAD_HOST.id;
+    lastHost = hostOf(x.authority);
+    lastAuthority = x.authority;
+  }
+  x.host = lastHost;
   x.methodIndex = methodIndex(x.method);
   if (x.methodIndex < 0) return errors.METHOD_NOT_IMPLEMENTED.id;
   if (seen.expect !== '') return errors.EXPECTATION_FAILED.id;

@@ -54,6 +54,8 @@ export class UwsListener {
   #countConnection(res: HttpResponse, change: number): void {
     const step = change > 0 ? 1 : -1;
     this.#connections += step;
+    if (step > 0) this.#peers.opened(res);
+    else this.#peers.closed();
     this.#plane.shm.control.add(this.#plane.worker, 'connections', step);
     if (step > 0 && this.#connections > this.#options.connectionsMax) res.close();
   }

@@ -18,7 +18,7 @@ export class SocketConnector {
   readonly #options: TransportOptions;
   readonly #host: string;
   readonly #port: number;
-  readonly #isTls: boolean;
+  readonly isTls: boolean;
   readonly #secureContext: SecureContext | undefined;
   /** Of the last connection: the next handshake is shorter by it. */
   #session: Buffer | undefined;
@@ -28,10 +28,10 @@ export class SocketConnector {
     const { protocol, hostname, port } = new URL(options.origin);
     this.#options = options;
     this.#host = hostname.replace(/^\[|\]$/g, '');
-    this.#isTls = protocol === 'https:';
-    this.#port = port === '' ? (this.#isTls ? 443 : 80) : Number(port);
+    this.isTls = protocol === 'https:';
+    this.#port = port === '' ? (this.isTls ? 443 : 80) : Number(port);
     const { tls } = options;
-    this.#secureContext = !this.#isTls
+    this.#secureContext = !this.isTls
       ? undefined
       : createSecureContext({
           ...(tls !== undefined && tls.ca !== '' && { ca: tls.ca }),
@@ -45,13 +45,13 @@ export class SocketConnector {
    */
   connect(onRead: (count: number, buffer: Buffer) => void, onConnected: () => void): Socket {
     const onread: OnReadOpts = {
-      buffer: this.#isTls ? Buffer.allocUnsafeSlow(TLS_READ_BYTES_MAX) : sharedBuffer,
+      buffer: this.isTls ? Buffer.allocUnsafeSlow(TLS_READ_BYTES_MAX) : sharedBuffer,
       callback: (count, buffer) => {
         onRead(count, buffer as Buffer);
         return true;
       },
     };
-    if (this.#isTls) return this.#connectTls(onread, onConnected);
+    if (this.isTls) return this.#connectTls(onread, onConnected);
     const { socketPath } = this.#options;
     const socket =
       socketPath === ''

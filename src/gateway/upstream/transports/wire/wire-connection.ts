@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { AnswerHead } from '../answer-head.ts';
 import type { TransportFailure } from '../transport.ts';
 import type { SocketConnector } from './connect-socket.ts';
+import { HeadWriter } from './head-writer.ts';
 import { INVALID, ResponseParser, type ResponseSink } from './response-parser.ts';
 import type { WireCall } from './wire-call.ts';
 
@@ -27,6 +28,7 @@ export class WireConnection implements ResponseSink {
   idleSinceTick = 0;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
+  readonly #heads: HeadWriter;
   readonly #parser = new ResponseParser(this);
   /** Requests under way, the one whose answer is due first. */
   readonly #calls: WireCall[] = [];
@@ -49,6 +51,7 @@ export class WireConnection implements ResponseSink {
       (count, buffer) => this.#onRead(count, buffer),
       () => this.#onConnected(),
     );
+    this.#heads = new HeadWriter(this.#socket, !connector.isTls);
     this.#socket.on('error', (error: Error & { code?: string }) => {
       this.#errorCode = error.code ?? '';
     });
@@ -88,7 +91,7 @@ export class WireConnection implements ResponseSink {
     if (batched) {
       this.#batch += call.head;
     } else if (!call.hasBody) {
-      this.#socket.write(call.head, 'latin1');
+      this.#heads.write(call.head);
     } else {
       this.#writeHeadWithBody(call);
     }
@@ -98,7 +101,7 @@ export class WireConnection implements ResponseSink {
   flush(): void {
     const batch = this.#batch;
     this.#batch = '';
-    if (batch !== '' && !this.#isClosed) this.#socket.write(batch, 'latin1');
+    if (batch !== '' && !this.#isClosed) this.#heads.write(batch);
   }
 
   /** @returns false when enough is waiting */

@@ -142,7 +142,8 @@ export class WireTransport implements Transport, ConnectionOwner {
   }
 
   #wait(call: WireCall): void {
-    if (this.#waiting.count >= this.#waitingMax) return call.fail('busy');
+    // A connection that is being made will take one of them.
+    if (this.#waiting.count - this.#connecting.length >= this.#waitingMax) return call.fail('busy');
     this.#waiting.enter(call);
     if (this.#waiting.count > this.#connecting.length) this.#open();
   }
