@@ -32,6 +32,9 @@ export interface TlsUpstream {
   readonly seen: SeenOverTls[];
   /** Handshakes that were completed. */
   readonly connections: number;
+  /** Of those, the ones that took up a session. */
+  readonly resumed: number;
+  readonly openCount: number;
   close(): Promise<void>;
 }
 
@@ -39,6 +42,7 @@ export async function startTlsUpstream(options: TlsUpstreamOptions): Promise<Tls
   const seen: SeenOverTls[] = [];
   const sockets = new Set<TLSSocket>();
   let connections = 0;
+  let resumed = 0;
   const server = createOne(options);
   server.on('request', (req, res) => {
     let body = '';
@@ -57,6 +61,7 @@ export async function startTlsUpstream(options: TlsUpstreamOptions): Promise<Tls
   });
   server.on('secureConnection', (socket: TLSSocket) => {
     connections++;
+    if (socket.isSessionReused()) resumed++;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
@@ -70,6 +75,12 @@ export async function startTlsUpstream(options: TlsUpstreamOptions): Promise<Tls
     seen,
     get connections() {
       return connections;
+    },
+    get resumed() {
+      return resumed;
+    },
+    get openCount() {
+      return sockets.size;
     },
     close: () =>
       new Promise((resolve) => {

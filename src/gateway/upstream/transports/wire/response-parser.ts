@@ -134,9 +134,10 @@ export class ResponseParser {
   read(bytes: Buffer, start: number, end: number): number {
     if (start === end) return end;
     if (this.#state === State.IDLE || this.#state === State.BROKEN) return this.#break();
-    this.#hasBytes = true;
     let at = start;
     while (at < end) {
+      // Here, not above: behind one answer another may begin.
+      this.#hasBytes = true;
       at = this.#isInHead() ? this.#readHead(bytes, at, end) : this.#readBody(bytes, at, end);
       if (at === INVALID) return this.#break();
       if ((this.#state as State) === State.IDLE) return at;
