@@ -9,6 +9,8 @@ export interface SluiceConfigOptions {
    * plain: proxying only; job: an API key and two limits before that; logged: an access log, too. Metrics are always counted.
    */
   readonly kind: 'plain' | 'job' | 'logged';
+  /** Requests under way on one upstream connection; 1 if not said. */
+  readonly pipelining?: number;
 }
 
 // So high that they never refuse.
@@ -18,11 +20,11 @@ const JOB = `
       - rate-limit: { limit: 1000000/s, burst: 1000000, by: ip }
       - rate-limit: { limit: 1000000/s, burst: 1000000, by: consumer }`;
 
-export function sluiceConfig({ upstreamPort, workers, kind }: SluiceConfigOptions): string {
+export function sluiceConfig({ upstreamPort, workers, kind, pipelining = 1 }: SluiceConfigOptions): string {
   return `version: 1
 gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: ${workers}${kind === 'logged' ? ', accessLog: { file: access.log }' : ''} }
 upstreams:
-  u: { targets: ["http://127.0.0.1:${upstreamPort}"] }
+  u: { targets: ["http://127.0.0.1:${upstreamPort}"]${pipelining > 1 ? `, pipelining: ${pipelining}` : ''} }
 consumers:
   bench: { keys: [{ id: bench-1, secret: "${API_KEY}" }] }
 services:

@@ -13,13 +13,32 @@ export const sluice: Contender = sluiceContender(
   'logged',
 );
 
-function sluiceContender(name: string, job: string, kind: SluiceConfigOptions['kind']): Contender {
+export const sluicePlainPipelined: Contender = sluiceContender(
+  'sluice plain, pipelined',
+  'as sluice plain, with pipelining: 8',
+  'plain',
+  8,
+);
+
+export const sluicePipelined: Contender = sluiceContender(
+  'sluice, pipelined',
+  'as sluice, with pipelining: 8',
+  'logged',
+  8,
+);
+
+function sluiceContender(
+  name: string,
+  job: string,
+  kind: SluiceConfigOptions['kind'],
+  pipelining: number = 1,
+): Contender {
   return {
     name,
     job,
     // V8 goes on compiling for so long on a core that it shares with the load it serves: at 5 s a request costs 60 µs, here 45.
     warmUpSeconds: 15,
     missing: () => undefined,
-    start: (options) => startSluice({ ...options, program, kind }),
+    start: (options) => startSluice({ ...options, program, kind, pipelining }),
   };
 }

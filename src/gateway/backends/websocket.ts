@@ -62,7 +62,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     this.#arm(this.#upstream.plan.connectTimeoutMs);
     this.#socketCall = connectSocket(
       {
-        origin: plan.origin,
+        connector: this.#upstream.connectorOf(this.#target),
         path: plan.basePath + upstreamPath(x) + x.query,
         headers: handshakeHeaders(listOfLines(relayRequestLines(x, plan.authority)), x),
         protocols: protocolsOf(x),

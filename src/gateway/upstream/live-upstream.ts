@@ -4,6 +4,7 @@ import type { TargetIndex } from '../../base/ids.ts';
 import type { TargetTable } from '../../shm/target-table.ts';
 import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
 import type { TransportPools } from './transport-pools.ts';
+import { SocketConnector } from './transports/socket-connector.ts';
 import type { Transport, TransportOptions } from './transports/transport.ts';
 
 export interface LiveTarget {
@@ -18,6 +19,7 @@ export class LiveUpstream {
   readonly #turns: readonly LiveTarget[];
   readonly #targets: readonly LiveTarget[];
   readonly #table: TargetTable;
+  readonly #connectors = new Map<LiveTarget, SocketConnector>();
 
   /** @param indexes  of the plan's targets in the shared target table */
   constructor(plan: UpstreamPlan, indexes: readonly TargetIndex[], table: TargetTable, pools: TransportPools) {
@@ -46,6 +48,16 @@ export class LiveUpstream {
       if (!this.#table.isOut(target.index, nowMs)) return target;
     }
     return turns[turn] as LiveTarget;
+  }
+
+  /** For connections that belong to no pool. */
+  connectorOf(target: LiveTarget): SocketConnector {
+    let connector = this.#connectors.get(target);
+    if (connector === undefined) {
+      connector = new SocketConnector(transportOptions(this.plan, target.plan));
+      this.#connectors.set(target, connector);
+    }
+    return connector;
   }
 
   countFailure(target: LiveTarget, nowMs: number): void {

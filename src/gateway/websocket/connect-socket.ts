@@ -3,6 +3,7 @@
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { WebSocket } from 'ws';
 import type { HeaderList } from '../pipeline/exchange.ts';
+import type { SocketConnector } from '../upstream/transports/socket-connector.ts';
 import type { TransportFailure } from '../upstream/transports/transport.ts';
 import type { SocketListener } from './message-socket.ts';
 import { socketOptions, WsSocket } from './ws-socket.ts';
@@ -10,8 +11,7 @@ import { socketOptions, WsSocket } from './ws-socket.ts';
 const HEAD_BYTES_MAX = 64 * 1024;
 
 export interface SocketRequest {
-  /** Scheme and authority: http://127.0.0.1:9001 */
-  readonly origin: string;
+  readonly connector: SocketConnector;
   /** Origin form: path with query. */
   readonly path: string;
   /** Host included; of Sec-WebSocket-… only the protocol. */
@@ -59,12 +59,15 @@ class Handshake implements SocketCall {
   #protocol = '';
   #body: IncomingMessage | undefined;
   #settled = false;
+  #isConnected = false;
 
   constructor(request: SocketRequest, handler: SocketRequestHandler) {
     this.#request = request;
     this.#handler = handler;
-    this.#ws = new WebSocket(`${request.origin.replace(/^http/, 'ws')}/`, {
+    // The connector knows where to; the address says only what is a WebSocket's.
+    this.#ws = new WebSocket('ws://upstream/', {
       ...socketOptions(request.messageBytesMax),
+      createConnection: () => request.connector.open(),
       headers: request.headers,
       maxHeaderSize: HEAD_BYTES_MAX,
       followRedirects: false,
@@ -86,7 +89,8 @@ class Handshake implements SocketCall {
     // As it was matched: the package would write it anew, by the rules of browsers.
     req.path = this.#request.path;
     req.once('socket', (socket) => {
-      socket.once(this.#request.origin.startsWith('https:') ? 'secureConnect' : 'connect', () => {
+      socket.once(this.#request.connector.connectEvent, () => {
+        this.#isConnected = true;
         if (!this.#settled) this.#handler.onConnected();
       });
     });
@@ -115,10 +119,10 @@ class Handshake implements SocketCall {
     this.#handler.onAnswer(res.statusCode ?? 0, flatHeaders(res.rawHeaders), res);
   }
 
-  #onError(error: Error & { code?: string; syscall?: string }): void {
+  #onError(error: Error & { code?: string }): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#handler.onFailure(failureOf(error));
+    this.#handler.onFailure(this.#isConnected ? failureOf(error) : connectFailureOf(error));
   }
 }
 
@@ -126,10 +130,11 @@ function flatHeaders(raw: readonly string[]): HeaderList {
   return raw.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text));
 }
 
-function failureOf(error: Error & { code?: string; syscall?: string }): TransportFailure {
-  const { code = '', syscall } = error;
-  if (error instanceof AggregateError || syscall === 'connect' || syscall === 'getaddrinfo') {
-    return code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
-  }
+function failureOf({ code = '' }: Error & { code?: string }): TransportFailure {
   return code === 'ECONNRESET' || code === 'EPIPE' ? 'reset' : 'invalid';
+}
+
+/** A handshake of TLS that failed is a connection that never came about. */
+function connectFailureOf({ code = '' }: Error & { code?: string }): TransportFailure {
+  return code === 'ETIMEDOUT' ? 'connect-timeout' : 'unreachable';
 }

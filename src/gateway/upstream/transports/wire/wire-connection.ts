@@ -3,14 +3,19 @@
 
 import type { Socket } from 'node:net';
 import type { AnswerHead } from '../answer-head.ts';
+import type { SocketConnector } from '../socket-connector.ts';
 import type { TransportFailure } from '../transport.ts';
-import type { SocketConnector } from './connect-socket.ts';
 import { HeadWriter } from './head-writer.ts';
 import { INVALID, ResponseParser, type ResponseSink } from './response-parser.ts';
 import type { WireCall } from './wire-call.ts';
 
 // Of an answer that nobody wants any more, while others wait behind it.
 const SWALLOWED_BYTES_MAX = 256 * 1024;
+
+// A read of libuv's is handled before the next one, whichever connection it is of: one buffer serves a thread.
+const sharedBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+// A TLS record has 16 KiB at the most.
+const TLS_READ_BYTES_MAX = 16 * 1024;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
@@ -47,10 +52,15 @@ export class WireConnection implements ResponseSink {
 
   constructor(owner: ConnectionOwner, connector: SocketConnector) {
     this.#owner = owner;
-    this.#socket = connector.connect(
-      (count, buffer) => this.#onRead(count, buffer),
-      () => this.#onConnected(),
-    );
+    this.#socket = connector.open({
+      // OpenSSL may hand over what it holds in the midst of a write: there each connection has a buffer of its own.
+      buffer: connector.isTls ? Buffer.allocUnsafeSlow(TLS_READ_BYTES_MAX) : sharedBuffer,
+      callback: (count, buffer) => {
+        this.#onRead(count, buffer as Buffer);
+        return true;
+      },
+    });
+    this.#socket.once(connector.connectEvent, () => this.#onConnected());
     this.#heads = new HeadWriter(this.#socket, !connector.isTls);
     this.#socket.on('error', (error: Error & { code?: string }) => {
       this.#errorCode = error.code ?? '';

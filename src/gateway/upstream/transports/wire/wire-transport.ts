@@ -4,6 +4,7 @@
 // free one it waits, in order and bounded, while a new connection is made. No timer is armed for a request: one coarse tick
 // per pool sees to connects that take too long, idle connections, and the warm minimum.
 
+import { SocketConnector } from '../socket-connector.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -13,7 +14,6 @@ import type {
   UpstreamRequest,
 } from '../transport.ts';
 import { WaitingCalls } from './call-queue.ts';
-import { SocketConnector } from './connect-socket.ts';
 import { WireCall } from './wire-call.ts';
 import { type ConnectionOwner, WireConnection } from './wire-connection.ts';
 

@@ -1,15 +1,8 @@
-// How a connection to a target comes about: over TCP, a Unix socket or TLS, with reads into a buffer that is used again.
+// How a connection to a target comes about: over TCP, a Unix socket or TLS as the upstream's configuration has it.
 
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
-import type { TransportOptions } from '../transport.ts';
-
-// A read of libuv's is handled before the next one, whichever connection it is of: one buffer serves a thread.
-const READ_BYTES_MAX = 64 * 1024;
-const sharedBuffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
-
-// OpenSSL may hand over what it holds in the midst of a write: there each connection has its own. A TLS record has 16 KiB.
-const TLS_READ_BYTES_MAX = 16 * 1024;
+import type { TransportOptions } from './transport.ts';
 
 // The first probe of TCP's own, on a connection that is silent for so long.
 const PROBE_AFTER_MS = 60_000;
@@ -39,36 +32,28 @@ export class SocketConnector {
         });
   }
 
-  /**
-   * @param onRead  the first `count` bytes of the buffer, which is valid during the call only
-   * @param onConnected  bytes can be sent; never called after the socket's close
-   */
-  connect(onRead: (count: number, buffer: Buffer) => void, onConnected: () => void): Socket {
-    const onread: OnReadOpts = {
-      buffer: this.isTls ? Buffer.allocUnsafeSlow(TLS_READ_BYTES_MAX) : sharedBuffer,
-      callback: (count, buffer) => {
-        onRead(count, buffer as Buffer);
-        return true;
-      },
-    };
-    if (this.isTls) return this.#connectTls(onread, onConnected);
-    const { socketPath } = this.#options;
-    const socket =
-      socketPath === ''
-        ? connectTcp({
-            host: this.#host,
-            port: this.#port,
-            noDelay: true,
-            keepAlive: true,
-            keepAliveInitialDelay: PROBE_AFTER_MS,
-            onread,
-          })
-        : connectTcp({ path: socketPath, onread });
-    socket.once('connect', onConnected);
-    return socket;
+  /** What the socket emits once bytes can be sent. */
+  get connectEvent(): 'connect' | 'secureConnect' {
+    return this.isTls ? 'secureConnect' : 'connect';
   }
 
-  #connectTls(onread: OnReadOpts, onConnected: () => void): Socket {
+  /** @param onread  where reads go to and who is told of them; absent: a stream like any other */
+  open(onread?: OnReadOpts): Socket {
+    if (this.isTls) return this.#openTls(onread);
+    const { socketPath } = this.#options;
+    const reads = onread === undefined ? {} : { onread };
+    if (socketPath !== '') return connectTcp({ path: socketPath, ...reads });
+    return connectTcp({
+      host: this.#host,
+      port: this.#port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER_MS,
+      ...reads,
+    });
+  }
+
+  #openTls(onread: OnReadOpts | undefined): Socket {
     const { tls } = this.#options;
     const named = tls?.serverName ?? '';
     const socket = connectTls({
@@ -80,14 +65,13 @@ export class SocketConnector {
       rejectUnauthorized: tls?.verify ?? true,
       session: this.#session,
       ALPNProtocols: ['http/1.1'],
-      onread,
-    } as ConnectionOptions & { onread: OnReadOpts });
+      ...(onread !== undefined && { onread }),
+    } as ConnectionOptions);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, PROBE_AFTER_MS);
     socket.on('session', (session) => {
       this.#session = session;
     });
-    socket.once('secureConnect', onConnected);
     return socket;
   }
 }
