@@ -14,14 +14,14 @@ export const sluice: Contender = sluiceContender(
 );
 
 export const sluicePlainPipelined: Contender = sluiceContender(
-  'sluice plain, pipelined',
+  'sluice plain pipelined',
   'as sluice plain, with pipelining: 8',
   'plain',
   8,
 );
 
 export const sluicePipelined: Contender = sluiceContender(
-  'sluice, pipelined',
+  'sluice pipelined',
   'as sluice, with pipelining: 8',
   'logged',
   8,

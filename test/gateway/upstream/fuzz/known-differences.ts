@@ -14,6 +14,8 @@ interface KnownDifference {
 const ended = (verdict: Verdict): boolean => verdict.outcome === 'end';
 const EMPTY = 'Content-Length: 0\r\n\r\n';
 const CONTROL = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';
+// Names, and values that are tokens or quoted: no empty ones, no space.
+const EXTENDED = /^[0-9a-f]+(?:;[\w!#$%&'*+.^`|~-]+(?:=(?:[\w!#$%&'*+.^`|~-]+|"[^"]*"))?)+$/i;
 const CODING = /^transfer-encoding:[\t ]*(.*)$/gim;
 
 export const knownDifferences: readonly KnownDifference[] = [
@@ -74,6 +76,15 @@ export const knownDifferences: readonly KnownDifference[] = [
     reason: 'llhttp takes no tab behind a length',
     example: `${OK}Content-Length: 0\t\r\n\r\n`,
     explains: ({ bytes }, undici) => undici.status === 0 && /^content-length:[\t ]*\d+ *\t/im.test(bytes),
+  },
+  {
+    reason: 'llhttp reads chunk extensions by their grammar',
+    example: `${CHUNKED}2;\r\nok\r\n0\r\n\r\n`,
+    explains: ({ bytes }, undici, strict) =>
+      strict.headers.includes('transfer-encoding') &&
+      undici.status === strict.status &&
+      !ended(undici) &&
+      [...bytes.matchAll(/^[0-9a-f]+;[^\r\n]*/gim)].some(([line]) => !EXTENDED.test(line)),
   },
   {
     reason: 'llhttp counts in 64 bits',
