@@ -35,7 +35,7 @@ const seen = {
 };
 
 // The last good Host header, and what it says: most requests name the same few.
-let lastAuthority = '';
+let lastAuthority: string | undefined;
 let lastHost = '';
 
 /**
@@ -56,12 +56,14 @@ export function inspectRequest(x: Exchange, limits: RequestLimits, needsHost: bo
     return refuseWith(x, errors.BAD_PATH.id, 'the query has characters that must be percent-encoded');
   }
   if (seen.hosts > 1 || (seen.hosts === 0 && needsHost)) return errors.BAD_HOST.id;
-  if (x.authority !== lastAuthority) {
-    if (seen.hosts === 1 && !HOST.test(x.authority)) return errors.BAD_HOST.id;
-    lastHost = hostOf(x.authority);
-    lastAuthority = x.authority;
+  if (seen.hosts === 1) {
+    if (x.authority !== lastAuthority) {
+      if (!HOST.test(x.authority)) return errors.BAD_HOST.id;
+      lastHost = hostOf(x.authority);
+      lastAuthority = x.authority;
+    }
+    x.host = lastHost;
   }
-  x.host = lastHost;
   x.methodIndex = methodIndex(x.method);
   if (x.methodIndex < 0) return errors.METHOD_NOT_IMPLEMENTED.id;
   if (seen.expect !== '') return errors.EXPECTATION_FAILED.id;
