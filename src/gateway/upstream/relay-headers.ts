@@ -7,19 +7,7 @@
 import type { Exchange } from '../pipeline/exchange.ts';
 import { type TraceContext, upstreamTraceparent } from '../telemetry/trace-context.ts';
 import { HeaderKinds } from './header-kinds.ts';
-
-/** Header names that are for one connection only. */
-const HOP_BY_HOP: readonly string[] = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
+import { hopByHopNames } from './hop-by-hop-names.ts';
 
 // What becomes of a request's header; a name that is not in the table is passed on.
 const DROPPED = 1;
@@ -30,7 +18,7 @@ const FORWARDED_PROTO = 4;
 const FORWARDED_HOST = 5;
 
 const requestKinds: readonly (readonly [string, number])[] = [
-  ...HOP_BY_HOP.map((name) => [name, DROPPED] as const),
+  ...hopByHopNames.map((name) => [name, DROPPED] as const),
   ['http2-settings', DROPPED],
   // The client has its 100 already.
   ['expect', DROPPED],

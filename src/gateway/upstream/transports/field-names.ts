@@ -1,6 +1,7 @@
 // Which fields of an answer are not a proxy's to pass on. Told from bytes, so that a name becomes a string only when somebody
 // asks for it.
 
+import { hopByHopNames } from '../hop-by-hop-names.ts';
 import { FieldKind } from './answer-head.ts';
 
 /** What a field says about the framing of its message. */
@@ -20,20 +21,8 @@ const framing: ReadonlyMap<string, FramingField> = new Map([
   ['keep-alive', FramingField.KEEP_ALIVE],
 ]);
 
-// For one connection only (RFC 9110 §7.6.1), or written by the listener and the pipeline themselves.
-const OWN_NAMES = [
-  ...framing.keys(),
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'upgrade',
-  'date',
-  'x-request-id',
-  'ratelimit',
-  'ratelimit-policy',
-];
+// For one connection only, or written by the listener and the pipeline themselves.
+const OWN_NAMES = [...hopByHopNames, 'content-length', 'date', 'x-request-id', 'ratelimit', 'ratelimit-policy'];
 
 interface KnownName {
   readonly codes: readonly number[];

@@ -1,7 +1,8 @@
 // How a connection to a target comes about: over TCP, a Unix socket or TLS as the upstream's configuration has it.
 
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type SecureContext } from 'node:tls';
+import { secureContextOf } from './secure-context.ts';
 import type { TransportOptions } from './transport.ts';
 
 // The first probe of TCP's own, on a connection that is silent for so long.
@@ -23,13 +24,7 @@ export class SocketConnector {
     this.#host = hostname.replace(/^\[|\]$/g, '');
     this.isTls = protocol === 'https:';
     this.#port = port === '' ? (this.isTls ? 443 : 80) : Number(port);
-    const { tls } = options;
-    this.#secureContext = !this.isTls
-      ? undefined
-      : createSecureContext({
-          ...(tls !== undefined && tls.ca !== '' && { ca: tls.ca }),
-          ...(tls !== undefined && tls.cert !== '' && { cert: tls.cert, key: tls.key }),
-        });
+    this.#secureContext = this.isTls ? secureContextOf(options.tls) : undefined;
   }
 
   /** What the socket emits once bytes can be sent. */

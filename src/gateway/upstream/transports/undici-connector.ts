@@ -1,7 +1,8 @@
 // How undici connects: to a host or a Unix socket, with TLS as the upstream's configuration has it.
 
-import { createSecureContext, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
+import { secureContextOf } from './secure-context.ts';
 import type { TransportOptions } from './transport.ts';
 
 /** What undici's own types leave out: it hands on to tls.connect what it does not know. */
@@ -29,14 +30,9 @@ export function undiciConnector(options: TransportOptions): buildConnector.conne
 
 function tlsOptions({ tls }: TransportOptions): ConnectorOptions {
   if (tls === undefined) return {};
-  const { ca, cert, key, serverName, verify } = tls;
+  const { serverName, verify } = tls;
   return {
-    // Once, rather than for each connection: reading certificates takes longer than a handshake.
-    secureContext: createSecureContext({
-      ...(ca !== '' && { ca }),
-      ...(cert !== '' && { cert }),
-      ...(key !== '' && { key }),
-    }),
+    secureContext: secureContextOf(tls),
     rejectUnauthorized: verify,
     ...(serverName !== '' && { servername: serverName }),
   };

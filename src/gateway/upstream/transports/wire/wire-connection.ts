@@ -29,7 +29,7 @@ export interface ConnectionOwner {
 }
 
 export class WireConnection implements ResponseSink {
-  /** Its place in the owner's list of idle connections, and since when: the owner's. */
+  /** Since when it waits for a request: the owner's to set and to read. */
   idleSinceTick = 0;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
@@ -68,10 +68,6 @@ export class WireConnection implements ResponseSink {
     this.#socket.on('end', () => this.#onEnd());
     this.#socket.on('close', () => this.#onClose());
     this.#socket.on('drain', () => this.#calls.at(-1)?.tellBodyWanted());
-  }
-
-  get isConnected(): boolean {
-    return this.#isConnected;
   }
 
   get inFlight(): number {

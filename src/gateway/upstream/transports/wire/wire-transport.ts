@@ -13,7 +13,7 @@ import type {
   TransportOptions,
   UpstreamRequest,
 } from '../transport.ts';
-import { WaitingCalls } from './call-queue.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 import { WireCall } from './wire-call.ts';
 import { type ConnectionOwner, WireConnection } from './wire-connection.ts';
 

@@ -1,0 +1,12 @@
+/** Headers that are for one connection only (RFC 9110 §7.6.1), with those in use besides; lower case. */
+export const hopByHopNames: readonly string[] = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
