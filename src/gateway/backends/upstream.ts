@@ -2,12 +2,13 @@
 // ways. An upstream that fails before its answer's head gives a problem; after it, the client's connection is cut.
 
 import { assertNever } from '../../base/assert.ts';
-import { errors } from '../pipeline/errors.ts';
+import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange } from '../pipeline/exchange.ts';
 import { asHeaderLines } from '../pipeline/header-lines.ts';
 import { releaseBody } from '../pipeline/kept-body.ts';
 import { commonLines, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
+import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
@@ -23,7 +24,7 @@ export class UpstreamBackend implements Backend {
   start(x: Exchange): void {
     const call = new UpstreamCall(x, this.#upstream);
     x.call = call;
-    call.send();
+    call.start();
     // A transport may fail at once, and the call be gone.
     if (x.call === call) releaseBody(x);
   }
@@ -36,7 +37,10 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   readonly #x: Exchange;
   readonly #upstream: LiveUpstream;
   readonly #totalDueMs: number;
-  #target: LiveTarget;
+  /** Of the try under way. */
+  #target: LiveTarget | undefined;
+  #tryUs = 0;
+  #observed = false;
   #transportCall: TransportCall | undefined;
   #sending = false;
   #retried = false;
@@ -49,15 +53,26 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const nowMs = x.plane.deadlines.nowMs;
     this.#totalDueMs =
       upstream.plan.totalTimeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + upstream.plan.totalTimeoutMs;
-    this.#target = upstream.pick(nowMs);
   }
 
-  send(): void {
+  start(): void {
     const x = this.#x;
-    const { plan, transport } = this.#target;
+    const { nowMs } = x.plane.deadlines;
+    const verdict = this.#upstream.admit(x, nowMs);
+    if (verdict !== ADMIT) return this.#refuse(verdict);
+    this.#try(this.#upstream.pick(x, nowMs, undefined));
+  }
+
+  #try(target: LiveTarget): void {
+    const x = this.#x;
+    const { plan, transport } = target;
+    this.#target = target;
+    this.#observed = false;
+    this.#upstream.enter(target);
     this.#sending = true;
     x.target = plan;
-    if (x.sentUs === 0) x.sentUs = x.plane.clock.nowUs();
+    this.#tryUs = x.plane.clock.nowUs();
+    if (x.sentUs === 0) x.sentUs = this.#tryUs;
     this.#arm(this.#upstream.plan.responseTimeoutMs);
     const call = transport.send(
       {
@@ -71,6 +86,20 @@ class UpstreamCall implements BackendCall, AnswerHandler {
       this,
     );
     if (this.#sending) this.#transportCall = call;
+  }
+
+  /** What the try came to, once: a failure after an answer's head has no say any more. @hot */
+  #observe(outcome: Outcome, nowUs: number): void {
+    if (this.#observed || this.#target === undefined) return;
+    this.#observed = true;
+    this.#upstream.observe(this.#target, outcome, nowUs - this.#tryUs, this.#x.plane.deadlines.nowMs);
+  }
+
+  /** @hot */
+  #leave(): void {
+    if (this.#target === undefined) return;
+    this.#upstream.leave(this.#target);
+    this.#target = undefined;
   }
 
   // BackendCall: from the client.
@@ -94,8 +123,10 @@ class UpstreamCall implements BackendCall, AnswerHandler {
 
   expire(): void {
     const x = this.#x;
+    const isUpstreamLate = x.bodyEnded || x.bodyPaused;
+    this.#observe(isUpstreamLate ? Outcome.TIMEOUT : Outcome.ABANDONED, x.plane.clock.nowUs());
     if (x.headSent) return cut(x);
-    if (!x.bodyEnded && !x.bodyPaused) {
+    if (!isUpstreamLate) {
       x.closeAfter = true;
       return refuse(x, errors.REQUEST_TIMEOUT.id);
     }
@@ -107,6 +138,8 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     this.#sending = false;
     this.#transportCall?.cancel();
     this.#transportCall = undefined;
+    this.#observe(Outcome.ABANDONED, this.#x.plane.clock.nowUs());
+    this.#leave();
   }
 
   // AnswerHandler: from the upstream.
@@ -115,8 +148,8 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     if (this.#ended) return;
     const x = this.#x;
     x.answerUs = x.plane.clock.nowUs();
-    this.#upstream.countSuccess(this.#target);
     const { status, length } = head;
+    this.#observe(outcomeOfStatus(status), x.answerUs);
     let lines = commonLines(x) + head.relayedLines();
     if (x.route?.plan.serverTiming === true) lines += `server-timing: ${this.#timing()}\r\n`;
     const bodyless = x.method === 'HEAD' || status === 204 || status === 304;
@@ -140,6 +173,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
   onEnd(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#leave();
     const x = this.#x;
     x.stream.end(endingOf(x));
     finish(x);
@@ -150,16 +184,30 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     this.#sending = false;
     this.#transportCall = undefined;
     const x = this.#x;
-    const nowMs = x.plane.deadlines.nowMs;
-    if (failure === 'unreachable' || failure === 'connect-timeout') this.#upstream.countFailure(this.#target, nowMs);
-    if (failure === 'reset' && !x.headSent && !this.#retried && this.#isRepeatable()) {
+    const target = this.#target;
+    if (target !== undefined && failure === 'reset' && !x.headSent && !this.#retried && this.#isRepeatable()) {
+      // A kept connection may be closed by the upstream at the very moment it is used again; where repeating is safe, a
+      // fresh one gets the request once more.
       this.#retried = true;
-      return this.send();
+      this.#leave();
+      return this.#try(target);
     }
+    this.#observe(outcomeOfFailure(failure), x.plane.clock.nowUs());
+    if (x.headSent) {
+      this.#ended = true;
+      this.#leave();
+      x.call = undefined;
+      return cut(x);
+    }
+    this.#refuse(errorOf(failure));
+  }
+
+  /** No try is under way, and none will be. */
+  #refuse(error: Verdict): void {
     this.#ended = true;
-    x.call = undefined;
-    if (x.headSent) return cut(x);
-    refuse(x, errorOf(failure));
+    this.#leave();
+    this.#x.call = undefined;
+    refuse(this.#x, error);
   }
 
   onBodyWanted(): void {
@@ -177,8 +225,6 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     return `gateway;dur=${gatewayMs.toFixed(3)}, upstream;dur=${upstreamMs.toFixed(3)}`;
   }
 
-  // A kept connection may be closed by the upstream at the very moment it is used again; where repeating is safe, a fresh
-  // one gets the request once more.
   #isRepeatable(): boolean {
     return this.#x.bodyLength === 0 && IDEMPOTENT.has(this.#x.method);
   }

@@ -7,6 +7,7 @@ import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts'
 import { asHeaderLines, type HeaderLines, listOfLines } from '../pipeline/header-lines.ts';
 import { commonLines, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
+import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import { headOfFields } from '../upstream/transports/head-of-fields.ts';
@@ -51,7 +52,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     this.#x = x;
     this.#upstream = upstream;
     this.#totalDueMs = totalTimeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + totalTimeoutMs;
-    this.#target = upstream.pick(nowMs);
+    this.#target = upstream.pick(x, nowMs, undefined);
   }
 
   send(): void {
@@ -80,7 +81,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
 
   expire(): void {
     if (this.#x.headSent) return cut(this.#x);
-    if (!this.#isConnected) this.#upstream.countFailure(this.#target, this.#x.plane.deadlines.nowMs);
+    this.#observe(this.#isConnected ? Outcome.TIMEOUT : Outcome.CONNECT_TIMEOUT);
     refuse(this.#x, errors.UPSTREAM_TIMEOUT.id);
   }
 
@@ -127,9 +128,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
 
   onFailure(failure: TransportFailure): void {
     const x = this.#x;
-    if (failure === 'unreachable' || failure === 'connect-timeout') {
-      this.#upstream.countFailure(this.#target, x.plane.deadlines.nowMs);
-    }
+    this.#observe(outcomeOfFailure(failure));
     x.call = undefined;
     refuse(x, errorOf(failure));
   }
@@ -138,11 +137,16 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
   #takeHead(status: number, received: HeaderList): AnswerHead | undefined {
     const x = this.#x;
     x.answerUs = x.plane.clock.nowUs();
-    this.#upstream.countSuccess(this.#target);
+    this.#observe(outcomeOfStatus(status));
     return headOfFields(
       status,
       received.map((text) => Buffer.from(text, 'latin1')),
     );
+  }
+
+  #observe(outcome: Outcome): void {
+    const { deadlines, clock } = this.#x.plane;
+    this.#upstream.observe(this.#target, outcome, clock.nowUs() - this.#x.sentUs, deadlines.nowMs);
   }
 
   /** The header lines of the client's answer. */

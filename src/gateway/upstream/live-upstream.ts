@@ -2,7 +2,10 @@
 
 import type { TargetIndex } from '../../base/ids.ts';
 import type { TargetTable } from '../../shm/target-table.ts';
+import { ADMIT, type Verdict } from '../pipeline/errors.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
 import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
+import { Outcome } from './outcome.ts';
 import type { TransportPools } from './transport-pools.ts';
 import { SocketConnector } from './transports/socket-connector.ts';
 import type { Transport, TransportOptions } from './transports/transport.ts';
@@ -34,11 +37,21 @@ export class LiveUpstream {
   }
 
   /**
-   * The target whose turn it is, over all workers; one that is out is passed over while another is in.
-   * @param nowMs  monotonic milliseconds
+   * May the exchange go to this upstream at all? Asked once, before its first try.
+   * @returns ADMIT, or an error's id
    * @hot
    */
-  pick(nowMs: number): LiveTarget {
+  admit(_x: Exchange, _nowMs: number): Verdict {
+    return ADMIT;
+  }
+
+  /**
+   * The target whose turn it is, over all workers; one that is out is passed over while another is in.
+   * @param nowMs  monotonic milliseconds
+   * @param tried  targets that this exchange has been to already; undefined before the first try
+   * @hot
+   */
+  pick(_x: Exchange, nowMs: number, _tried: readonly LiveTarget[] | undefined): LiveTarget {
     const turns = this.#turns;
     const first = turns[0] as LiveTarget;
     if (turns.length === 1) return first;
@@ -60,13 +73,23 @@ export class LiveUpstream {
     return connector;
   }
 
-  countFailure(target: LiveTarget, nowMs: number): void {
-    this.#table.countFailure(target.index, nowMs);
-  }
+  /** A try begins. Each enter() is followed by one leave(). @hot */
+  enter(_target: LiveTarget): void {}
 
-  /** @hot */
-  countSuccess(target: LiveTarget): void {
-    this.#table.countSuccess(target.index);
+  /** The try has ended: the whole answer came, or none will. @hot */
+  leave(_target: LiveTarget): void {}
+
+  /**
+   * What a target did with a try: told once for each, at the answer's head or at its failure.
+   * @param latencyUs  from sending to the answer's head, or to the failure
+   * @param nowMs  monotonic milliseconds
+   * @hot
+   */
+  observe(target: LiveTarget, outcome: Outcome, _latencyUs: number, nowMs: number): void {
+    if (outcome <= Outcome.SERVER_ERROR) this.#table.countSuccess(target.index);
+    else if (outcome === Outcome.UNREACHABLE || outcome === Outcome.CONNECT_TIMEOUT) {
+      this.#table.countFailure(target.index, nowMs);
+    }
   }
 
   release(pools: TransportPools): void {

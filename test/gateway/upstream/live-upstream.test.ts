@@ -3,9 +3,13 @@ import t from 'tap';
 import type { TargetIndex } from '../../../src/base/ids.ts';
 import type { UpstreamPlan } from '../../../src/gateway/snapshot.ts';
 import { type LiveTarget, LiveUpstream } from '../../../src/gateway/upstream/live-upstream.ts';
+import { Outcome } from '../../../src/gateway/upstream/outcome.ts';
 import { TransportPools } from '../../../src/gateway/upstream/transport-pools.ts';
 import { TargetTable } from '../../../src/shm/target-table.ts';
+import { bareExchange } from '../../support/bare-exchange.ts';
 import { ToldTransport } from '../../support/plane.ts';
+
+const nobody = bareExchange();
 
 /** An upstream with a target for each weight; its targets are named by their place. */
 function rig(weights: readonly number[], table = TargetTable.create()) {
@@ -41,7 +45,7 @@ function rig(weights: readonly number[], table = TargetTable.create()) {
     table,
     pools,
   );
-  const pick = (nowMs = 0): number => numberOf(upstream.pick(nowMs));
+  const pick = (nowMs = 0): number => numberOf(upstream.pick(nobody, nowMs, undefined));
   const picks = (count: number, nowMs = 0): readonly number[] => Array.from({ length: count }, () => pick(nowMs));
   return { upstream, pools, transports, table, pick, picks };
 }
@@ -112,7 +116,7 @@ t.test('weights too large for one round are rounded, and every target still gets
 
 t.test('one target gets every request, out or not', async (t) => {
   const { upstream, picks } = rig([5]);
-  upstream.countFailure(upstream.pick(0), 0);
+  upstream.observe(upstream.pick(nobody, 0, undefined), Outcome.UNREACHABLE, 0, 0);
   t.same(picks(3, 10), [0, 0, 0]);
 });
 
@@ -120,16 +124,16 @@ t.test(
   'a target that is out is passed over until its time is over, and one success brings it back for good',
   async (t) => {
     const { upstream, picks, pick, table } = rig([1, 1, 1]);
-    let target = upstream.pick(0);
-    while (numberOf(target) !== 1) target = upstream.pick(0);
-    upstream.countFailure(target, 0);
+    let target = upstream.pick(nobody, 0, undefined);
+    while (numberOf(target) !== 1) target = upstream.pick(nobody, 0, undefined);
+    upstream.observe(target, Outcome.UNREACHABLE, 0, 0);
     t.notOk(picks(30, 999).includes(1));
     t.ok(picks(3, 1_000).includes(1), 'it is tried again');
-    upstream.countFailure(target, 1_000);
+    upstream.observe(target, Outcome.UNREACHABLE, 0, 1_000);
     t.notOk(picks(30, 2_999).includes(1), 'twice as long the second time');
-    upstream.countSuccess(target);
+    upstream.observe(target, Outcome.ANSWERED, 0, 0);
     t.ok(picks(3, 2_999).includes(1));
-    upstream.countFailure(target, 3_000);
+    upstream.observe(target, Outcome.UNREACHABLE, 0, 3_000);
     t.notOk(table.isOut(target.index, 4_000), 'it starts over with the shortest time');
     t.type(pick(), 'number');
   },
@@ -145,7 +149,7 @@ t.test('whichever targets are out, one that is in is picked, and when all are ou
       });
       const picked = picks(sum(targets.map(([weight]) => weight)), 500);
       if (targets.every(([, isOut]) => isOut)) return new Set(picked).size === targets.length;
-      return picked.every((one) => targets[one]?.[1] === false) && upstream.pick(500) !== undefined;
+      return picked.every((one) => targets[one]?.[1] === false) && upstream.pick(nobody, 500, undefined) !== undefined;
     },
   );
   t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
