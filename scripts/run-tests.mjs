@@ -1,6 +1,9 @@
-// `npm test`: runs the compiled tests with tap, measures coverage with c8, and ends with the line 'N passed, N failed'.
+// `npm test`: runs the compiled tests with tap, and ends with the line 'N passed, N failed'.
 //
-//   node scripts/run-tests.mjs [test/base/clock.test.ts …]     some files only; all of them without an argument
+//   node scripts/run-tests.mjs [--coverage] [test/base/clock.test.ts …]     some files only; all of them without one
+//
+// --coverage (`npm run coverage`) measures with c8 what the tests run, in worker threads and gateway processes too. It makes
+// every process slower by a third, so that `npm test` does without.
 //
 // The exit code is tap's. It is 1, too, when the files that ran are not the files that are there: a pattern that matches
 // too little would else pass in silence. Compiled tests whose source is gone are removed first, so that they do not run.
@@ -17,14 +20,23 @@ const JOB_COUNT_MIN = 2;
 // A Redis or a gateway may have to start, on a machine that is busy with the other files.
 const FILE_TIMEOUT_SECONDS = 120;
 
+const C8 = [
+  'node_modules/c8/bin/c8.js',
+  '--include=dist/src/**',
+  '--include=dist/workers/**',
+  '--reporter=text-summary',
+  '--reporter=lcovonly',
+];
+
 const COMPILED_PATTERN = 'dist/test/**/*.test.js';
 
 const QUIET_LINES = /^\s+(?:ok \d+|1\.\.\d+|# Subtest:|# time=)|^\s*$/;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-process.exitCode = await runTests(process.argv.slice(2));
+const chosenFiles = process.argv.slice(2).filter((argument) => argument !== '--coverage');
+process.exitCode = await runTests(chosenFiles, process.argv.includes('--coverage'));
 
-async function runTests(chosen) {
+async function runTests(chosen, isCovered) {
   const sources = listFiles('test', '.test.ts');
   removeStale(sources);
   const unknown = chosen.filter((file) => !sources.includes(file));
@@ -33,7 +45,7 @@ async function runTests(chosen) {
   const missing = expected.filter((file) => !existsSync(file));
   if (missing.length > 0) return fail(`not compiled: ${missing.join(', ')} (npm run clean, then again)`);
 
-  const result = await runTap(chosen.length > 0 ? expected : [COMPILED_PATTERN]);
+  const result = await runTap(chosen.length > 0 ? expected : [COMPILED_PATTERN], isCovered);
   const problem = compareFiles(expected, result.files);
   if (problem) console.log(problem);
   if (result.skipped > 0) console.log(`${result.skipped} skipped or to do`);
@@ -51,16 +63,14 @@ function removeStale(sources) {
   }
 }
 
-async function runTap(files) {
+async function runTap(files, isCovered) {
   const jobCount = Math.max(JOB_COUNT_MIN, availableParallelism());
-  const c8 = ['--include=dist/src/**', '--include=dist/workers/**', '--reporter=text-summary', '--reporter=lcovonly'];
   const tap = ['--disable-coverage', '--reporter=tap', `--timeout=${FILE_TIMEOUT_SECONDS}`, `--jobs=${jobCount}`];
+  const covered = isCovered ? [...C8, process.execPath] : [];
   // Without a shell, which would expand ** to one level.
-  const child = spawn(
-    process.execPath,
-    ['node_modules/c8/bin/c8.js', ...c8, process.execPath, 'node_modules/tap/dist/esm/run.mjs', ...tap, ...files],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [...covered, 'node_modules/tap/dist/esm/run.mjs', ...tap, ...files], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exit = new Promise((resolve) => {
     child.once('close', (code) => resolve(code ?? 1));
   });
