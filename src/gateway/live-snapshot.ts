@@ -9,6 +9,7 @@ import { WebSocketBackend } from './backends/websocket.ts';
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
+import { prepareStep } from './policies/prepare-step.ts';
 import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
 import { LogNames } from './telemetry/log-names.ts';
@@ -81,9 +82,7 @@ export class LiveSnapshot {
       plan,
       series,
       bank: shm.histograms.bankOf(worker, series),
-      steps: plan.policies.map(({ policy, plan: policyPlan }) =>
-        this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
-      ),
+      steps: plan.policies.map((use) => prepareStep(this.#plane.policy(use.policy), use, this, shm)),
       backend: new UpstreamBackend(upstream),
       socketBackend: new WebSocketBackend(upstream),
       logNames: new LogNames(plan.service, plan.route, upstream.plan.name),

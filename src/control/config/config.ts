@@ -159,4 +159,6 @@ export interface RouteConfig {
 export interface PolicyUse {
   readonly policy: string;
   readonly config: unknown;
+  /** What it would refuse is counted, and admitted. Absent: it is not. */
+  readonly isShadow?: boolean;
 }

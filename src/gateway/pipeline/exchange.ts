@@ -110,6 +110,8 @@ export class Exchange {
   path = '';
   route: LiveRoute | undefined = undefined;
   consumer: ConsumerPlan | undefined = undefined;
+  /** The upstream is not told who it is: an auth in shadow mode found out. */
+  isConsumerHidden = false;
   /** Of the tightest limit that was charged; undefined when none was. */
   limitLabel = '';
   limitRemaining = 0;
@@ -120,6 +122,8 @@ export class Exchange {
   challenge = '';
   /** The request's end is not to be trusted: no further request is read from this connection. */
   closeAfter = false;
+  /** What policies in shadow mode would have refused it with: RATE_LIMITED@shop.get-order.rate-limit.1. At most one for each. */
+  shadowRejections: string[] | undefined = undefined;
 
   // When, by the worker's clock in microseconds; 0 while it has not come to that.
   /** First sent upstream. */

@@ -29,8 +29,9 @@ export function handle(x: Exchange, verdict: Verdict): void {
  * @param verdict  of the step it stands at: RERUN, ADMIT, or an error's id
  */
 export function resume(x: Exchange, verdict: Verdict): void {
-  if (verdict === RERUN) runSteps(x, x.step);
-  else if (verdict === ADMIT) runSteps(x, x.step + 1);
+  if (verdict === RERUN) return runSteps(x, x.step);
+  verdict = x.route?.steps[x.step]?.settle?.(x, verdict) ?? verdict;
+  if (verdict === ADMIT) runSteps(x, x.step + 1);
   else refuse(x, verdict);
 }
 
