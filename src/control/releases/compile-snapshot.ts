@@ -120,12 +120,13 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
 }
 
 function gatewayPlan(config: Config): GatewayPlan {
-  const { trustedProxies, tracing } = config.gateway;
+  const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
     upstreams: config.upstreams.map(upstreamPlan),
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
+    ...(explain !== undefined && { explain }),
   };
 }
 

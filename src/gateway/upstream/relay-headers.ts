@@ -27,6 +27,8 @@ const requestKinds: readonly (readonly [string, number])[] = [
   ['content-length', DROPPED],
   ['x-request-id', DROPPED],
   ['x-consumer-id', DROPPED],
+  // For the gateway only.
+  ['x-sluice-explain', DROPPED],
   ['forwarded', CLAIM],
   ['x-real-ip', CLAIM],
   ['x-client-ip', CLAIM],
