@@ -32,20 +32,21 @@ export async function explain(url: string, options: ExplainOptions, terminal: Te
     return 2;
   }
   const secret = terminal.env[options.secretEnv] ?? '';
+  // As node:http sends it, and as it is signed.
+  const method = options.method.toUpperCase();
   const path = target.pathname + target.search;
-  headers['x-sluice-explain'] =
-    secret === '' ? '1' : signExplain(secret, options.method, path, Math.floor(options.nowSeconds));
+  headers['x-sluice-explain'] = secret === '' ? '1' : signExplain(secret, method, path, Math.floor(options.nowSeconds));
   let answer: IncomingMessage;
   try {
-    answer = await send(target, options.method, headers);
+    answer = await send(target, method, headers);
   } catch (error) {
     terminal.error(`sluice explain: ${(error as Error).message}\n`);
     return 1;
   }
   // The body is nobody's here.
   answer.destroy();
-  const text = answer.headers['x-sluice-explain'];
-  if (typeof text !== 'string') {
+  const explanation = readExplanation(answer.headers['x-sluice-explain']);
+  if (explanation === undefined) {
     terminal.error(
       `sluice explain: ${answer.statusCode}, without an explanation: ${hint(secret, options.secretEnv)}\n`,
     );
@@ -54,11 +55,21 @@ export async function explain(url: string, options: ExplainOptions, terminal: Te
   const explained: ExplainedAnswer = {
     status: answer.statusCode ?? 0,
     requestId: String(answer.headers['x-request-id'] ?? ''),
-    explanation: JSON.parse(text),
+    explanation,
   };
   if (options.json) terminal.out(`${JSON.stringify(explained, null, 2)}\n`);
-  else terminal.out(printExplanation(`${options.method} ${url}`, explained));
+  else terminal.out(printExplanation(`${method} ${url}`, explained));
   return 0;
+}
+
+/** @returns undefined when there is none: whatever answered need not be a gateway */
+function readExplanation(text: unknown): ExplainedAnswer['explanation'] | undefined {
+  try {
+    const value: unknown = JSON.parse(String(text));
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns undefined when one is no header */

@@ -5,10 +5,14 @@ import { explain } from '../../src/cli/explain.ts';
 import { signExplain } from '../../src/gateway/explain/explain-signature.ts';
 import { sample } from '../support/configs.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
+import { SocketClient } from '../support/socket-client.ts';
+import { startSocketUpstream } from '../support/socket-upstream.ts';
 import { type Answer, type RequestOptions, sendRequest, startWebUpstream, tell } from './fixture.ts';
 
 const SECRET = 'explain-secret-of-the-test';
 const web = await startWebUpstream(t);
+const sockets = await startSocketUpstream(t);
+sockets.on('/chat', () => {});
 for (const path of ['/shaded/x', '/simple/x', '/late']) web.on(path, tell);
 web.on('/lying', (_req, res) => res.writeHead(200, { 'x-sluice-explain': 'lies', 'cache-control': 'max-age=9' }).end());
 
@@ -24,6 +28,7 @@ gateway:
   accessLog: { file: "-", sample: 0% }
 upstreams:
   web: { targets: ["${web.url}"] }
+  sockets: { targets: ["http://127.0.0.1:${sockets.port}"] }
 consumers:
   alice: { keys: [{ id: alice-1, secret: alice-secret }] }
 services:
@@ -36,6 +41,10 @@ services:
       - rate-limit: { limit: 1/min, burst: 1, by: consumer, mode: shadow }
     routes: { any: { match: "ANY /{rest*}" } }
   simple: { path: /simple, upstream: web, routes: { any: { match: "ANY /{rest*}" } } }
+  chat:
+    upstream: sockets
+    websocket: true
+    routes: { all: { match: GET /chat, policies: [{ auth: { any: [api-key], mode: shadow } }] } }
   open:
     upstream: web
     routes:
@@ -141,6 +150,18 @@ for (const [index, engine] of ['uws', 'node'].entries()) {
     t.match(explanationOf(lost).noRoute, { host: 'shop.example', method: 'HEAD', path: '/nowhere' });
   });
 
+  t.test(`a WebSocket's 101 is explained, and a policy in shadow mode lets it in (${engine})`, async (t) => {
+    const url = `${address.replace('http', 'ws')}/chat`;
+    const client = await SocketClient.open(url, { headers: { ...OPERATOR, 'x-sluice-explain': '1' } });
+    t.match(JSON.parse(String(client.headers['x-sluice-explain'])), {
+      route: 'chat.all',
+      target: { upstream: 'sockets' },
+      steps: [{ verdict: 'shadow-refuse', code: 'UNAUTHENTICATED' }],
+    });
+    t.notOk('x-sluice-explain' in (sockets.seen.at(-1)?.headers ?? {}));
+    client.ws.terminate();
+  });
+
   t.test(`sluice explain signs, and prints what it is told (${engine})`, async (t) => {
     const out: string[] = [];
     const errors: string[] = [];
@@ -149,7 +170,7 @@ for (const [index, engine] of ['uws', 'node'].entries()) {
       out: (text: string) => void out.push(text),
       error: (text: string) => void errors.push(text),
     });
-    const options = { method: 'GET', headers: [], secretEnv: 'MY_SECRET', json: false, nowSeconds: Date.now() / 1_000 };
+    const options = { method: 'get', headers: [], secretEnv: 'MY_SECRET', json: false, nowSeconds: Date.now() / 1_000 };
     t.equal(await explain(`${address}/shaded/x?a=1`, options, terminal({ MY_SECRET: SECRET })), 0);
     t.match(out.join(''), new RegExp(`^GET ${address}/shaded/x\\?a=1: 200\n`));
     t.match(out.join(''), '  route     shaded.any  /shaded/{rest*}\n');
