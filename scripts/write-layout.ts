@@ -9,6 +9,7 @@ import { ARENA_COUNT, controlBlockLayout, WORKER_COUNT_MAX } from '../src/shm/co
 import { histogramTableLayout } from '../src/shm/histogram-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
 import { seriesTableLayout } from '../src/shm/series-table.ts';
+import { SHADOW_ENTRY_COUNT, shadowTableLayout } from '../src/shm/shadow-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
 import { targetTableLayout } from '../src/shm/target-table.ts';
 import * as trie from '../src/shm/trie-layout.ts';
@@ -58,6 +59,9 @@ const layout: Layout = {
       },
     },
     SeriesTableHeader: { bytes: seriesTableLayout.banksByte, fields: { bases: seriesTableLayout.headerBytes } },
+    ShadowBank: { bytes: shadowTableLayout.bankBytes, fields: shadowTableLayout.bank },
+    ShadowEntry: { bytes: shadowTableLayout.entryBytes, fields: shadowTableLayout.entry },
+    ShadowTableHeader: { bytes: shadowTableLayout.headerBytes, fields: shadowTableLayout.header },
     Slot: { bytes: slotIndexLayout.slotBytes, fields: slotIndexLayout.slot },
     SlotBucket: { bytes: slotIndexLayout.bucketBytes, fields: slotIndexLayout.bucket },
     Target: { bytes: targetTableLayout.targetBytes, fields: targetTableLayout.target },
@@ -77,6 +81,7 @@ const layout: Layout = {
     LIMIT_RECORD_COUNT: limitTableLayout.recordCount,
     LIMIT_SLOT_COUNT,
     SERIES_COUNT: seriesTableLayout.seriesCount,
+    SHADOW_ENTRY_COUNT,
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,
     TARGET_COUNT: targetTableLayout.targetCount,
     TRIE_MAGIC: trie.TRIE_MAGIC,

@@ -15,3 +15,5 @@ export type TargetIndex = Branded<'TargetIndex'>;
 export type WorkerIndex = Branded<'WorkerIndex'>;
 /** Index of a bank of histograms, of one worker; stays the same over reloads. */
 export type BankIndex = Branded<'BankIndex'>;
+/** Index of an entry of the shadow table; of one policy and one error as long as the process lives. */
+export type ShadowIndex = Branded<'ShadowIndex'>;

@@ -57,8 +57,36 @@ function buildProgram(): Command {
       const { check } = await import('./check.ts');
       process.exitCode = await check(file, { json: options.json === true }, terminal());
     });
+  addExplainCommand(program);
   addLoadtestCommand(program);
   return program;
+}
+
+interface ExplainCommandOptions {
+  readonly request: string;
+  readonly header: readonly string[];
+  readonly secretEnv: string;
+  readonly json?: true;
+}
+
+function addExplainCommand(program: Command): void {
+  program
+    .command('explain')
+    .description('send one request to a gateway, and say how it was decided: route, policies, limits, target')
+    .argument('<url>', 'what to ask for, such as http://127.0.0.1:8080/shop/v1/orders/7')
+    .option('-X, --request <method>', 'the method', 'GET')
+    .option('-H, --header <line>', "a header, as 'name: value'; may be given again", collected, [])
+    .option('--secret-env <name>', 'the environment variable that has the secret of gateway.explain', 'EXPLAIN_SECRET')
+    .option('--json', 'print it as JSON on stdout')
+    .action(async (url: string, { request, header, secretEnv, json }: ExplainCommandOptions) => {
+      const { explain } = await import('./explain.ts');
+      const options = { method: request, headers: header, secretEnv, json: json === true };
+      process.exitCode = await explain(url, { ...options, nowSeconds: Date.now() / 1_000 }, terminal());
+    });
+}
+
+function collected(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function workerCount(text: string): number {

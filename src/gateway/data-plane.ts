@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { WorkerIndex } from '../base/ids.ts';
 import { Arena } from '../shm/arena.ts';
 import type { SharedMemory } from '../shm/shared-memory.ts';
+import { Explanation } from './explain/explanation.ts';
 import { LiveSnapshot } from './live-snapshot.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
 import { errors } from './pipeline/errors.ts';
@@ -27,6 +28,8 @@ export interface DataPlaneOptions {
   readonly shm: SharedMemory;
   readonly worker: WorkerIndex;
   readonly clock: Clock;
+  /** Milliseconds since 1970; Date.now if not said. */
+  readonly wallMs?: () => number;
   readonly policies: readonly PolicyRun[];
   readonly createTransport: (options: TransportOptions) => Transport;
   /** How the access log is written; by node:fs if not said. */
@@ -52,6 +55,7 @@ export class DataPlane {
   readonly sessions = new Set<Session>();
   /** Answers handed over whose bytes the client has not all taken. */
   flushing = 0;
+  readonly #wallMs: () => number;
   readonly #policies: ReadonlyMap<string, PolicyRun>;
   readonly #attached = new Map<number, LiveSnapshot>();
   #current: LiveSnapshot | undefined;
@@ -61,6 +65,7 @@ export class DataPlane {
     this.shm = options.shm;
     this.worker = options.worker;
     this.clock = options.clock;
+    this.#wallMs = options.wallMs ?? Date.now;
     this.pools = new TransportPools(options.createTransport);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
@@ -70,7 +75,7 @@ export class DataPlane {
       worker: this.worker,
       clock: this.clock,
       io: options.logIo ?? nodeLogIo,
-      wallMs: Date.now,
+      wallMs: this.#wallMs,
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
@@ -120,6 +125,12 @@ export class DataPlane {
       : x.peerAddress;
     const { tracing } = x.snapshot;
     if (tracing !== undefined) x.trace = traceOf(x, tracing);
+    if (x.explainHeader !== '') this.#explain(x);
+  }
+
+  /** Its client asks how it is decided. */
+  #explain(x: Exchange): void {
+    if (x.snapshot.explain?.allows(x, this.#wallMs() / 1_000) === true) x.explanation = new Explanation(x);
   }
 
   /** Give back what an exchange held. Called by finish() only. @hot */

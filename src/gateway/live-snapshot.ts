@@ -8,7 +8,9 @@ import { UpstreamBackend } from './backends/upstream.ts';
 import { WebSocketBackend } from './backends/websocket.ts';
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
+import { ExplainPermit } from './explain/explain-permit.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
+import { prepareStep } from './policies/prepare-step.ts';
 import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
 import { LogNames } from './telemetry/log-names.ts';
@@ -38,6 +40,8 @@ export class LiveSnapshot {
   readonly trustedProxies: TrustedProxies;
   /** undefined: nothing is traced. */
   readonly tracing: TracingPlan | undefined;
+  /** undefined: nothing is explained. */
+  readonly explain: ExplainPermit | undefined;
   /** Exchanges that use it. */
   inFlight = 0;
   readonly #plane: DataPlane;
@@ -53,6 +57,7 @@ export class LiveSnapshot {
     this.matcher = new RouteMatcher(arena.trieWords());
     this.consumers = new Consumers(arena);
     this.tracing = this.plan.tracing;
+    this.explain = this.plan.explain === undefined ? undefined : new ExplainPermit(this.plan.explain);
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);
     this.#routes = new Array<LiveRoute | undefined>(arena.get('routeCount')).fill(undefined);
     let target = 0;
@@ -81,9 +86,7 @@ export class LiveSnapshot {
       plan,
       series,
       bank: shm.histograms.bankOf(worker, series),
-      steps: plan.policies.map(({ policy, plan: policyPlan }) =>
-        this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
-      ),
+      steps: plan.policies.map((use) => prepareStep(this.#plane.policy(use.policy), use, this, shm)),
       backend: new UpstreamBackend(upstream),
       socketBackend: new WebSocketBackend(upstream),
       logNames: new LogNames(plan.service, plan.route, upstream.plan.name),

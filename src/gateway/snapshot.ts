@@ -12,6 +12,16 @@ export interface GatewayPlan {
   readonly accessLog: AccessLogPlan | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingPlan;
+  /** Absent: nobody gets an explanation. */
+  readonly explain?: ExplainPlan;
+}
+
+/** Whose requests are explained: those from one of the addresses, and those that are signed. */
+export interface ExplainPlan {
+  /** Addresses or CIDR blocks. */
+  readonly from: readonly string[];
+  /** Of signatures; '' for none. Never to be shown or logged. */
+  readonly secret: string;
 }
 
 export interface AccessLogPlan {
@@ -108,6 +118,12 @@ export interface RoutePlan {
 export interface PolicyPlan {
   readonly policy: string;
   readonly plan: unknown;
+  /** Name of this use: shop.get-order.rate-limit.1 */
+  readonly place: string;
+  /** It refuses nobody: what it would have refused is counted and logged. */
+  readonly isShadow?: boolean;
+  /** It is about consumers, and the route's auth lets in who is none: those it passes over. */
+  readonly skipsAnonymous?: boolean;
 }
 
 /** What a limit's key is made of. */
@@ -138,6 +154,9 @@ export interface RateLimitPlan {
   readonly by: LimitBy;
   /** As it stands in RateLimit and RateLimit-Policy. */
   readonly label: string;
+  /** As configured: so many per period. */
+  readonly quota: number;
+  readonly periodSeconds: number;
 }
 
 export interface ConcurrencyPlan {

@@ -1,28 +1,20 @@
 // Whose X-Forwarded-For is believed. The client is the last address in the chain that is no trusted proxy; what stands
 // before it was written by somebody unknown.
 
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { AddressBlocks } from './address-blocks.ts';
 
 export class TrustedProxies {
-  readonly #blocks = new BlockList();
-  readonly #isEmpty: boolean;
+  readonly #blocks: AddressBlocks;
 
   /** @param cidrs  addresses or CIDR blocks, checked */
   constructor(cidrs: readonly string[]) {
-    this.#isEmpty = cidrs.length === 0;
-    for (const cidr of cidrs) {
-      const [address = '', bits] = cidr.split('/');
-      const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-      if (bits === undefined) this.#blocks.addAddress(address, family);
-      else this.#blocks.addSubnet(address, Number(bits), family);
-    }
+    this.#blocks = new AddressBlocks(cidrs);
   }
 
   /** @hot without trusted proxies: one comparison */
   trusts(address: string): boolean {
-    if (this.#isEmpty) return false;
-    const family = isIP(address);
-    return family !== 0 && this.#blocks.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    return this.#blocks.has(address);
   }
 
   /** @param forwardedFor  the header of a request whose peer is trusted; @returns the client's address */

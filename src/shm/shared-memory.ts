@@ -8,6 +8,7 @@
 //   targets      target-table.ts        256 KiB                    workers
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
+//   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
 //
 // Arenas (arena.ts) come and go beside these: each is posted with its snapshot.
 
@@ -16,6 +17,7 @@ import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { SeriesTable } from './series-table.ts';
+import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
 
 export interface SharedBuffers {
@@ -25,6 +27,7 @@ export interface SharedBuffers {
   readonly targets: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
+  readonly shadow: SharedArrayBuffer;
 }
 
 export class SharedMemory {
@@ -34,6 +37,7 @@ export class SharedMemory {
   readonly targets: TargetTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
+  readonly shadow: ShadowTable;
 
   constructor(buffers: SharedBuffers) {
     this.control = new ControlBlock(buffers.control);
@@ -42,6 +46,7 @@ export class SharedMemory {
     this.targets = new TargetTable(buffers.targets);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
+    this.shadow = new ShadowTable(buffers.shadow);
   }
 
   /** @param seedLow, seedHigh  random, so that nobody outside can aim keys at one slot */
@@ -53,6 +58,7 @@ export class SharedMemory {
       targets: TargetTable.create().buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount).buffer,
+      shadow: ShadowTable.create(workerCount).buffer,
     });
   }
 
@@ -64,6 +70,7 @@ export class SharedMemory {
       targets: this.targets.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
+      shadow: this.shadow.buffer,
     };
   }
 }

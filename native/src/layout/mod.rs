@@ -10,6 +10,7 @@ pub mod control_block;
 pub mod histogram_table;
 pub mod limit_table;
 pub mod series_table;
+pub mod shadow_table;
 pub mod slot_index;
 pub mod target_table;
 pub mod trie;
@@ -75,6 +76,9 @@ pub const LAYOUTS: &[Layout] = &[
     series_table::Series::LAYOUT,
     series_table::SeriesBank::LAYOUT,
     series_table::SeriesTableHeader::LAYOUT,
+    shadow_table::ShadowBank::LAYOUT,
+    shadow_table::ShadowEntry::LAYOUT,
+    shadow_table::ShadowTableHeader::LAYOUT,
     slot_index::Slot::LAYOUT,
     slot_index::SlotBucket::LAYOUT,
     target_table::Target::LAYOUT,
@@ -96,6 +100,7 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("LIMIT_RECORD_COUNT", limit_table::LIMIT_RECORD_COUNT),
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),
     ("SERIES_COUNT", series_table::SERIES_COUNT),
+    ("SHADOW_ENTRY_COUNT", shadow_table::ENTRY_COUNT),
     ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),
     ("TARGET_COUNT", target_table::TARGET_COUNT),
     ("TRIE_MAGIC", trie::TRIE_MAGIC as usize),

@@ -3,6 +3,7 @@
 import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
+import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
 
 /** @returns lines of the Prometheus text format */
@@ -23,6 +24,12 @@ export function renderMetrics(view: AdminView): string {
   page.add('sluice_limit_overflow_total', 'counter', 'Limit decisions taken on an overflow slot (stricter).', [
     [{}, view.limitOverflows()],
   ]);
+  page.add(
+    'sluice_shadow_rejections_total',
+    'counter',
+    'Requests that a policy in shadow mode would have refused, and that were admitted.',
+    shadowSamples(view.shm.shadow),
+  );
   renderSpans(page, view);
   renderProcess(page);
   return page.text();

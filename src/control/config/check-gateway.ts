@@ -7,6 +7,7 @@ import type { Report } from './report.ts';
 export function checkGateway(gateway: GatewayConfig, raw: unknown, report: Report): void {
   checkAddresses(gateway, raw, report);
   checkTimers(gateway, raw, report);
+  checkExplain(gateway, report);
 }
 
 function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): void {
@@ -37,6 +38,15 @@ function checkTimers(gateway: GatewayConfig, raw: unknown, report: Report): void
     message:
       'has no effect where the engine is uws: it has one timer for headerTimeout and idleTimeout, and takes the smaller',
   });
+}
+
+/** An explanation names policies, consumers and targets. */
+function checkExplain({ explain }: GatewayConfig, report: Report): void {
+  for (const [index, block] of (explain?.from ?? []).entries()) {
+    if (!block.endsWith('/0')) continue;
+    const message = 'lets everybody see how requests are decided, targets included';
+    report.add(['gateway', 'explain', 'from', index], { severity: 'warning', message });
+  }
 }
 
 /** Whether the second of two listeners would find its address in use. */

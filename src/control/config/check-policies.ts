@@ -1,13 +1,10 @@
 // What policies need of each other: an identity needs an auth, and a route has one auth.
 
-import type { Stage } from '../../gateway/pipeline/stages.ts';
+import { identityStages } from '../../gateway/pipeline/stages.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
 import type { ReadUse } from './read-policies.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
-
-// The stages that ask who the caller is.
-const IDENTITY_STAGES: readonly Stage[] = ['authorise', 'limit-identity'];
 
 export interface RoutePolicies {
   readonly name: string;
@@ -21,9 +18,11 @@ export function checkPolicies(
   report: Report,
 ): void {
   refuseTwins(serviceUses, false, report);
+  warnOfOpenDoors(serviceUses, report);
   const isServiceAuthenticated = serviceUses.some(isAuth);
   for (const route of routes) {
     refuseTwins(route.uses, isServiceAuthenticated, report);
+    warnOfOpenDoors(route.uses, report);
     if (isServiceAuthenticated || route.uses.some(isAuth)) continue;
     for (const use of route.uses.filter(needsIdentity)) {
       report.add(use.path, {
@@ -52,11 +51,21 @@ function refuseTwins(uses: readonly ReadUse[], hasAuthAlready: boolean, report: 
   }
 }
 
+function warnOfOpenDoors(uses: readonly ReadUse[], report: Report): void {
+  for (const { path, policy } of uses.filter((use) => isAuth(use) && use.use?.isShadow === true)) {
+    report.add([...path, policy, 'mode'], {
+      severity: 'warning',
+      message:
+        'lets everybody in: in shadow mode auth refuses nobody, and limits by consumer pass over whom it does not know',
+    });
+  }
+}
+
 function isAuth(use: ReadUse): boolean {
   return use.policy === 'auth';
 }
 
 function needsIdentity({ use }: ReadUse): boolean {
   const stage = use === undefined ? undefined : findPolicyConfig(use.policy)?.stage(use.config);
-  return stage !== undefined && IDENTITY_STAGES.includes(stage);
+  return stage !== undefined && identityStages.includes(stage);
 }

@@ -29,6 +29,8 @@ export interface GatewayConfig {
   readonly accessLog?: AccessLogConfig | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingConfig | undefined;
+  /** Absent: nobody gets an explanation. */
+  readonly explain?: ExplainConfig | undefined;
 }
 
 export interface AccessLogConfig {
@@ -50,6 +52,14 @@ export interface TracingConfig {
   /** Of the exporter's requests: secrets, never to be logged. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
+}
+
+/** At least one of the two says something. */
+export interface ExplainConfig {
+  /** CIDR blocks or addresses. */
+  readonly from: readonly string[];
+  /** Of signatures; '' for none. Never to be shown or logged. */
+  readonly secret: string;
 }
 
 export interface AddressConfig {
@@ -159,4 +169,6 @@ export interface RouteConfig {
 export interface PolicyUse {
   readonly policy: string;
   readonly config: unknown;
+  /** What it would refuse is counted, and admitted. Absent: it is not. */
+  readonly isShadow?: boolean;
 }

@@ -5,6 +5,7 @@ import { configRegistry } from '../../gateway/policies/config-registry.ts';
 import { safeName, scalar, section } from '../../gateway/units/config.ts';
 import { consumerSchema, identity } from './consumer-schema.ts';
 import { gatewaySchema } from './gateway-schema.ts';
+import { addModeTo, modeSchema } from './policy-mode.ts';
 import { routeSchema, serviceSchema } from './service-schema.ts';
 import { upstreamSchema } from './upstream-schema.ts';
 
@@ -44,7 +45,15 @@ export function jsonSchema(): Record<string, unknown> {
     consumers: z.record(identity(), consumerSchema).optional(),
     services: z.record(safeName(), serviceSchema(routes, policies)).optional(),
   });
-  const json = z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' });
+  const options = { target: 'draft-7', io: 'input', unrepresentable: 'any' } as const;
+  const { $schema: _, ...mode } = z.toJSONSchema(modeSchema, options);
+  const policySchemas = new Set<unknown>(configRegistry.map((policy) => policy.schema));
+  const json = z.toJSONSchema(schema, {
+    ...options,
+    override: ({ zodSchema, jsonSchema }) => {
+      if (policySchemas.has(zodSchema)) addModeTo(jsonSchema as Parameters<typeof addModeTo>[0], mode);
+    },
+  });
   return { ...json, title: 'sluice.yaml', description: 'Configuration of the Sluice API gateway.' };
 }
 

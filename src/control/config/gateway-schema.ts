@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+import { explainSchema } from './explain-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 
 const LISTENERS_MAX = 16;
@@ -101,6 +102,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .prefault('30s')
       .describe('How long requests under way may take to end when the gateway stops.'),
     accessLog: accessLogSchema.optional().describe('One line of JSON for every request that ended; none without it.'),
+    explain: explainSchema
+      .optional()
+      .describe('Who may ask how a request was decided (X-Sluice-Explain); absent: nobody.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
   ['data', 'redis', 'tls', 'publicAddress'],

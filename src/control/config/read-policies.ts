@@ -2,6 +2,7 @@
 
 import { configRegistry, findPolicyConfig, laterPolicies } from '../../gateway/policies/config-registry.ts';
 import type { PolicyUse } from './config.ts';
+import { modeSchema, splitMode, withModeKnown } from './policy-mode.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
 
@@ -61,7 +62,12 @@ function readSettings(
     report.addUnknown(settingsPath, name, 'policy', known, laterPolicies);
     return undefined;
   }
-  const parsed = definition.schema.safeParse(settings);
-  if (!parsed.success) report.addZod(settingsPath, parsed.error, settings);
-  return { path, policy: name, use: parsed.success ? { policy: name, config: parsed.data } : undefined };
+  const { mode, own } = splitMode(settings);
+  const parsed = definition.schema.safeParse(own);
+  if (!parsed.success) report.addZod(settingsPath, { issues: withModeKnown(parsed.error.issues) }, settings);
+  const parsedMode = modeSchema.safeParse(mode);
+  if (!parsedMode.success) report.addZod([...settingsPath, 'mode'], parsedMode.error, mode);
+  if (!parsed.success || !parsedMode.success) return { path, policy: name, use: undefined };
+  const isShadow = parsedMode.data === 'shadow';
+  return { path, policy: name, use: { policy: name, config: parsed.data, ...(isShadow && { isShadow }) } };
 }

@@ -79,7 +79,7 @@ export class Report {
   }
 
   /** @param value  what the schema was given */
-  addZod(base: Path, error: z.core.$ZodError, value: unknown): void {
+  addZod(base: Path, error: { readonly issues: readonly ZodIssue[] }, value: unknown): void {
     for (const issue of error.issues) this.#addZodIssue(base, issue, value);
   }
 

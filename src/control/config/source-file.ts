@@ -10,6 +10,7 @@ const ANY = '*';
 // Everything below it may be a secret, or a secret at the wrong place.
 const SECRET_SECTIONS: readonly Path[] = [
   ['consumers'],
+  ['gateway', 'explain', 'secret'],
   ['gateway', 'tracing', 'headers'],
   ['upstreams', ANY, 'tls', 'key'],
 ];

@@ -3,7 +3,7 @@
 
 import { Packr } from 'msgpackr';
 import { err, ok, type Result } from '../../base/result.ts';
-import { stageRank } from '../../gateway/pipeline/stages.ts';
+import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
 import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
@@ -120,12 +120,13 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
 }
 
 function gatewayPlan(config: Config): GatewayPlan {
-  const { trustedProxies, tracing } = config.gateway;
+  const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
     upstreams: config.upstreams.map(upstreamPlan),
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
+    ...(explain !== undefined && { explain }),
   };
 }
 
@@ -164,21 +165,24 @@ function routePlan(
 ): RoutePlan {
   const credentialHeaders = new Set<string>();
   const rateLimitPolicy: string[] = [];
-  const contextOf = (place: string, isServiceLevel: boolean): CompileContext => ({
+  const contextOf = (place: string, isServiceLevel: boolean, isShadow: boolean): CompileContext => ({
     service: service.name,
     route: route.name,
     place,
     isServiceLevel,
     addLimit: (definition) => limits.add(definition),
-    addCredentialHeader: (name) => void credentialHeaders.add(name),
-    addRateLimitPolicy: (item) => void rateLimitPolicy.push(item),
+    // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
+    addCredentialHeader: (name) => void (isShadow || credentialHeaders.add(name)),
+    addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [
-    ...compilePolicies(service.policies, service.name, (place) => contextOf(place, true)),
-    ...compilePolicies(route.policies, `${service.name}.${route.name}`, (place) => contextOf(place, false)),
+    ...compilePolicies(service.policies, service.name, (place, isShadow) => contextOf(place, true, isShadow)),
+    ...compilePolicies(route.policies, `${service.name}.${route.name}`, (place, isShadow) =>
+      contextOf(place, false, isShadow),
+    ),
   ];
   // Sorting is stable: within a stage the written order decides, the service's before the route's.
-  policies.sort((a, b) => a.rank - b.rank);
+  policies.sort((a, b) => stageRank(a.stage) - stageRank(b.stage));
   return {
     service: service.name,
     route: route.name,
@@ -191,15 +195,38 @@ function routePlan(
     allowEncodedSlashes: route.allowEncodedSlashes,
     allowSemicolons: route.allowSemicolons,
     bodyBytesMax: config.gateway.limits.bodyBytes,
-    policies: policies.map(({ policy, plan }): PolicyPlan => ({ policy, plan })),
+    policies: policyPlans(policies),
     credentialHeaders: [...credentialHeaders],
     rateLimitPolicy: rateLimitPolicy.join(', '),
   };
 }
 
-function compilePolicies(uses: readonly PolicyUse[], prefix: string, contextOf: (place: string) => CompileContext) {
+interface CompiledPolicy {
+  readonly policy: string;
+  readonly stage: Stage;
+  readonly plan: unknown;
+  readonly place: string;
+  readonly isShadow: boolean;
+}
+
+function policyPlans(policies: readonly CompiledPolicy[]): readonly PolicyPlan[] {
+  const letsInAnybody = policies.some(({ stage, isShadow }) => stage === 'authenticate' && isShadow);
+  return policies.map(({ policy, stage, plan, place, isShadow }) => ({
+    policy,
+    plan,
+    place,
+    ...(isShadow && { isShadow }),
+    ...(letsInAnybody && identityStages.includes(stage) && { skipsAnonymous: true }),
+  }));
+}
+
+function compilePolicies(
+  uses: readonly PolicyUse[],
+  prefix: string,
+  contextOf: (place: string, isShadow: boolean) => CompileContext,
+): CompiledPolicy[] {
   const counts = new Map<string, number>();
-  return uses.map(({ policy, config }) => {
+  return uses.map(({ policy, config, isShadow = false }) => {
     const n = (counts.get(policy) ?? 0) + 1;
     counts.set(policy, n);
     const definition = findPolicyConfig(policy);
@@ -207,8 +234,10 @@ function compilePolicies(uses: readonly PolicyUse[], prefix: string, contextOf: 
     const place = `${prefix}.${policy}.${n}`;
     return {
       policy,
-      rank: stageRank(definition.stage(config)),
-      plan: definition.compile(config, contextOf(place)),
+      stage: definition.stage(config),
+      plan: definition.compile(config, contextOf(place, isShadow)),
+      place,
+      isShadow,
     };
   });
 }

@@ -114,6 +114,9 @@ function passOverHeaders(x: Exchange): void {
           seen.length = value;
         }
         break;
+      case 16:
+        if (name === 'x-sluice-explain') x.explainHeader = value;
+        break;
       case 17:
         if (name === 'transfer-encoding') {
           seen.codings++;

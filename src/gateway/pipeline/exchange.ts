@@ -2,6 +2,7 @@
 // view, the pipeline moves it through its steps, and exactly one call of finish() (respond.ts) ends it.
 
 import type { DataPlane } from '../data-plane.ts';
+import type { Explanation } from '../explain/explanation.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
 import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
@@ -101,6 +102,9 @@ export class Exchange {
   /** Value of the Connection header, lower case, or ''. */
   connectionHeader = '';
 
+  /** Value of X-Sluice-Explain, or ''. */
+  explainHeader = '';
+
   /** It asks for a WebSocket, properly. */
   isHandshake = false;
   /** Of a handshake. */
@@ -110,6 +114,8 @@ export class Exchange {
   path = '';
   route: LiveRoute | undefined = undefined;
   consumer: ConsumerPlan | undefined = undefined;
+  /** The upstream is not told who it is: an auth in shadow mode found out. */
+  isConsumerHidden = false;
   /** Of the tightest limit that was charged; undefined when none was. */
   limitLabel = '';
   limitRemaining = 0;
@@ -120,6 +126,8 @@ export class Exchange {
   challenge = '';
   /** The request's end is not to be trusted: no further request is read from this connection. */
   closeAfter = false;
+  /** What policies in shadow mode would have refused it with: RATE_LIMITED@shop.get-order.rate-limit.1. At most one for each. */
+  shadowRejections: string[] | undefined = undefined;
 
   // When, by the worker's clock in microseconds; 0 while it has not come to that.
   /** First sent upstream. */
@@ -155,6 +163,8 @@ export class Exchange {
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;
+  /** Set when its client asked how it is decided, and may know. Whoever decides something may note it. */
+  explanation: Explanation | undefined = undefined;
   /** Set when it is sampled. */
   trace: TraceContext | undefined = undefined;
 

@@ -29,6 +29,9 @@ export function handle(x: Exchange, verdict: Verdict): void {
  * @param verdict  of the step it stands at: RERUN, ADMIT, or an error's id
  */
 export function resume(x: Exchange, verdict: Verdict): void {
+  const shadowed = x.shadowRejections?.length ?? 0;
+  if (verdict !== RERUN) verdict = x.route?.steps[x.step]?.settle?.(x, verdict) ?? verdict;
+  x.explanation?.endWait(verdict, shadowed);
   if (verdict === RERUN) runSteps(x, x.step);
   else if (verdict === ADMIT) runSteps(x, x.step + 1);
   else refuse(x, verdict);
@@ -37,10 +40,12 @@ export function resume(x: Exchange, verdict: Verdict): void {
 function runSteps(x: Exchange, first: number): void {
   const route = x.route;
   if (route === undefined) return refuse(x, errors.INTERNAL.id);
-  const steps = route.steps;
+  const { steps } = route;
+  const { explanation } = x;
   for (let step = first; step < steps.length; step++) {
     x.step = step;
-    const verdict = (steps[step] as (typeof steps)[number]).run(x);
+    const policy = steps[step] as (typeof steps)[number];
+    const verdict = explanation === undefined ? policy.run(x) : explanation.run(policy);
     if (verdict === WAIT) return;
     if (verdict !== ADMIT) return refuse(x, verdict);
   }

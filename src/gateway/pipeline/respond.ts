@@ -40,8 +40,12 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   answerWhenRead(x);
 }
 
-/** The header lines that every answer carries, all ASCII: the request's id, and what limits applied. @hot */
+/** The header lines that every answer carries, all ASCII: the request's id, what limits applied, and how it was decided. @hot */
 export function commonLines(x: Exchange): string {
+  return x.explanation === undefined ? ownLines(x) : ownLines(x) + x.explanation.lines();
+}
+
+function ownLines(x: Exchange): string {
   if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n`;
   const policy = x.route?.plan.rateLimitPolicy ?? '';
   const limit = `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`;

@@ -11,6 +11,9 @@ export const stages = [
 
 export type Stage = (typeof stages)[number];
 
+/** Those that ask who the caller is. */
+export const identityStages: readonly Stage[] = ['authorise', 'limit-identity'];
+
 export function stageRank(stage: Stage): number {
   return stages.indexOf(stage);
 }

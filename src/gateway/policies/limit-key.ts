@@ -16,3 +16,8 @@ export function limitKey(by: LimitBy, x: Exchange): string {
       return x.header(by.name);
   }
 }
+
+/** What it counts by, without the value: that may be a secret. */
+export function nameOfKey(by: LimitBy): string {
+  return by.kind === 'header' ? `header.${by.name}` : by.kind;
+}

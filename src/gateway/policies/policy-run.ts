@@ -5,6 +5,9 @@ import type { LiveSnapshot } from '../live-snapshot.ts';
 import type { Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 
+/** What a step tells of its last decision, for an explanation: no secret, no header's value. */
+export type StepFacts = Readonly<Record<string, string | number>>;
+
 /** One use of a policy on one route, ready to run. */
 export interface PolicyStep {
   /**
@@ -12,6 +15,13 @@ export interface PolicyStep {
    * @hot no throw, no await
    */
   run(x: Exchange): Verdict;
+  /**
+   * What a verdict comes to that ended the exchange's waiting here (the way out included). Without it, the verdict stands.
+   * @param verdict  ADMIT or an error's id
+   */
+  settle?(x: Exchange, verdict: Verdict): Verdict;
+  /** For an exchange that is explained: called after run(), before the next step. */
+  explain?(x: Exchange): StepFacts;
 }
 
 export interface PolicyRun {

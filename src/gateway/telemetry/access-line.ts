@@ -2,7 +2,8 @@
 //
 //   {"time":"2026-11-23T17:00:00.123Z","requestId":"…","service":"shop","route":"get-order","consumer":"alice",
 //    "method":"GET","path":"/orders/7","status":200,"code":"RATE_LIMITED","clientAddress":"192.0.2.1","durationMs":1.234,
-//    "upstreamMs":0.987,"upstream":"orders","requestBytes":0,"responseBytes":860,"userAgent":"…","aborted":true,"cut":true}
+//    "upstreamMs":0.987,"upstream":"orders","requestBytes":0,"responseBytes":860,"userAgent":"…",
+//    "shadow":["RATE_LIMITED@shop.get-order.rate-limit.1"],"aborted":true,"cut":true}
 //
 // Always in this order; what does not apply is left out. The query is never there: queries hold secrets.
 
@@ -17,9 +18,12 @@ const CODE_BYTES_MAX = 32;
 const PATH_BYTES_MAX = 2_048;
 const ADDRESS_BYTES_MAX = 64;
 const USER_AGENT_BYTES_MAX = 256;
+// A code (32), an @, and a place: a service, a route, a policy and a number (165).
+const SHADOW_BYTES_MAX = 198;
+const SHADOW_COUNT_MAX = 3;
 
 // 128 + 128 + 32 + 32 + 2,048 + 64 + 256 (above) + 3 × 64 (names) + 24 (time) + 3 (status) + 2 × 17 and 2 × 16 (numbers)
-// + 250 (keys and quotes) = 3,223. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
+// + 250 (keys and quotes) = 3,223. With 3 × 201 (names of shadow) + 20 (its key, and how many more) = 3,846. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
 export const LINE_BYTES_MAX = 4_096;
 
 // As bytes: a loop over a string takes half as long again.
@@ -38,6 +42,9 @@ const keys = {
   userAgent: Buffer.from(',"userAgent":'),
 } as const;
 const TIME_END = Buffer.from('Z"');
+const SHADOW = Buffer.from(',"shadow":[');
+const COMMA = Buffer.from(',');
+const LIST_END = Buffer.from(']');
 const ABORTED = Buffer.from(',"aborted":true');
 const CUT = Buffer.from(',"cut":true');
 
@@ -69,6 +76,7 @@ export class AccessLine {
     putNumber(buffer, keys.responseBytes, x.answerBytes);
     const userAgent = x.header('user-agent');
     if (userAgent !== '') putField(buffer, keys.userAgent, userAgent, USER_AGENT_BYTES_MAX);
+    if (x.shadowRejections !== undefined) putShadow(buffer, x.shadowRejections);
     if (x.clientGone) buffer.putBytes(ABORTED);
     if (x.wasCut) buffer.putBytes(CUT);
     buffer.endLine();
@@ -91,6 +99,21 @@ export class AccessLine {
 function putField(buffer: LineBuffer, key: Uint8Array, value: string, bytesMax: number): void {
   buffer.putBytes(key);
   buffer.putText(value, bytesMax);
+}
+
+/** The first few, and how many more there are: "+2". */
+function putShadow(buffer: LineBuffer, names: readonly string[]): void {
+  const shown = Math.min(names.length, SHADOW_COUNT_MAX);
+  buffer.putBytes(SHADOW);
+  for (let i = 0; i < shown; i++) {
+    if (i > 0) buffer.putBytes(COMMA);
+    buffer.putText(names[i] as string, SHADOW_BYTES_MAX);
+  }
+  if (names.length > shown) {
+    buffer.putBytes(COMMA);
+    buffer.putText(`+${names.length - shown}`, SHADOW_BYTES_MAX);
+  }
+  buffer.putBytes(LIST_END);
 }
 
 function putNumber(buffer: LineBuffer, key: Uint8Array, value: number): void {

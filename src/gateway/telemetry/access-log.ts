@@ -152,6 +152,7 @@ export class AccessLog {
 
 /** @hot */
 function isWanted(x: Exchange, plan: AccessLogPlan): boolean {
-  if (plan.allErrors && (x.errorId !== 0 || x.status >= 500 || x.wasCut)) return true;
+  if (plan.allErrors && (x.errorId !== 0 || x.shadowRejections !== undefined || x.status >= 500 || x.wasCut))
+    return true;
   return plan.sampleShare >= 1 || Math.random() < plan.sampleShare;
 }

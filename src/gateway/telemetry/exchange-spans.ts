@@ -43,6 +43,7 @@ function serverSpan(x: Exchange, trace: TraceContext): SpanData {
     attributes['sluice.route'] = route.route;
   }
   if (x.consumer !== undefined) attributes['sluice.consumer'] = x.consumer.name;
+  if (x.shadowRejections !== undefined) attributes['sluice.shadow'] = clipped(x.shadowRejections.join(' '));
   if (x.clientGone) attributes['sluice.client_gone'] = true;
   const error = errorOf(x, 500);
   if (error !== '') attributes['error.type'] = error;

@@ -27,6 +27,8 @@ const requestKinds: readonly (readonly [string, number])[] = [
   ['content-length', DROPPED],
   ['x-request-id', DROPPED],
   ['x-consumer-id', DROPPED],
+  // For the gateway only.
+  ['x-sluice-explain', DROPPED],
   ['forwarded', CLAIM],
   ['x-real-ip', CLAIM],
   ['x-client-ip', CLAIM],
@@ -81,7 +83,7 @@ export function relayRequestLines(x: Exchange, authority: string): string {
   if (forwardedHost !== '') lines += `x-forwarded-host: ${forwardedHost}\r\n`;
   lines += `x-request-id: ${x.requestId}\r\n`;
   if (x.trace !== undefined) lines += `traceparent: ${upstreamTraceparent(x.trace)}\r\n`;
-  if (x.consumer !== undefined) lines += `x-consumer-id: ${x.consumer.name}\r\n`;
+  if (x.consumer !== undefined && !x.isConsumerHidden) lines += `x-consumer-id: ${x.consumer.name}\r\n`;
   if (x.bodyLength > 0 || (x.bodyLength === 0 && EXPECTS_BODY.has(x.method))) {
     lines += `content-length: ${x.bodyLength}\r\n`;
   }

@@ -41,6 +41,7 @@ t.test('a line has every field that applies, in one order', async (t) => {
     bodyBytes: 3,
     answerBytes: 860,
     headers: ['host', 'a', 'user-agent', 'curl "8"'],
+    shadowRejections: ['RATE_LIMITED@shop.get-order.rate-limit.1', 'UNAUTHENTICATED@shop.auth.1'],
     clientGone: true,
     wasCut: true,
   });
@@ -49,7 +50,8 @@ t.test('a line has every field that applies, in one order', async (t) => {
     '{"time":"2026-11-23T17:00:00.007Z","requestId":"id-1","service":"shop","route":"get-order","consumer":"alice",' +
       '"method":"GET","path":"/orders/7","status":429,"code":"RATE_LIMITED","clientAddress":"192.0.2.1",' +
       '"durationMs":1.235,"upstreamMs":0.987,"upstream":"orders","requestBytes":3,"responseBytes":860,' +
-      '"userAgent":"curl \\"8\\"","aborted":true,"cut":true}\n',
+      '"userAgent":"curl \\"8\\"","shadow":["RATE_LIMITED@shop.get-order.rate-limit.1","UNAUTHENTICATED@shop.auth.1"],' +
+      '"aborted":true,"cut":true}\n',
   );
 });
 
@@ -122,6 +124,12 @@ t.test(
   },
 );
 
+t.test('of many policies in shadow mode the first three are named, and the others counted', async (t) => {
+  const names = ['A@s.x.1', 'B@s.x.2', 'C@s.x.3', 'D@s.x.4', 'E@s.x.5'];
+  t.same(JSON.parse(lineOf({ shadowRejections: names.slice(0, 3) })).shadow, names.slice(0, 3));
+  t.same(JSON.parse(lineOf({ shadowRejections: names })).shadow, ['A@s.x.1', 'B@s.x.2', 'C@s.x.3', '+2']);
+});
+
 t.test('the longest line that there can be fits', async (t) => {
   const long = '\u0000'.repeat(10_000);
   const line = lineOf({
@@ -139,6 +147,7 @@ t.test('the longest line that there can be fits', async (t) => {
     bodyBytes: Number.MAX_SAFE_INTEGER,
     answerBytes: Number.MAX_SAFE_INTEGER,
     headers: ['user-agent', long],
+    shadowRejections: new Array<string>(64).fill(long),
     clientGone: true,
     wasCut: true,
   });

@@ -22,7 +22,7 @@ const HOP_BY_HOP = [
 ];
 const CLAIMS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'x-real-ip'];
 const CREDENTIALS = ['x-api-key'];
-const OWN = ['host', 'content-length', 'x-request-id', 'x-consumer-id'];
+const OWN = ['host', 'content-length', 'x-request-id', 'x-consumer-id', 'x-sluice-explain'];
 const ORDINARY = [
   'accept',
   'cookie',
@@ -194,7 +194,7 @@ t.test('only the gateway says who the consumer is, and only once it knows', asyn
 t.test(
   'an answer keeps its headers in order, with duplicates and values, but for what is between two hops',
   async (t) => {
-    const gateway = ['x-request-id', 'date', 'ratelimit', 'ratelimit-policy', 'content-length'];
+    const gateway = ['x-request-id', 'date', 'ratelimit', 'ratelimit-policy', 'content-length', 'x-sluice-explain'];
     const law = fc.property(fields, named, (fields, names) => {
       const list = withConnection(fields, names);
       const relayed = pairs(listOfLines(headOf(200, list.flat()).relayedLines()));

@@ -4,7 +4,7 @@ import type { LiveSnapshot } from '../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import type { AuthPlan } from '../../snapshot.ts';
-import { definePolicyRun, type PolicyStep } from '../policy-run.ts';
+import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
 
 export const authRun = definePolicyRun<AuthPlan>({
   name: 'auth',
@@ -37,5 +37,9 @@ class AuthStep implements PolicyStep {
     x.challenge = this.#plan.challenge;
     x.detail = presented ? 'the credential is not known' : 'no credential was presented';
     return errors.UNAUTHENTICATED.id;
+  }
+
+  explain(x: Exchange): StepFacts {
+    return { consumer: x.consumer?.name ?? 'none' };
   }
 }

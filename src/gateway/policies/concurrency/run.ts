@@ -5,8 +5,8 @@ import type { SharedMemory } from '../../../shm/shared-memory.ts';
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import type { ConcurrencyPlan } from '../../snapshot.ts';
-import { limitKey } from '../limit-key.ts';
-import { definePolicyRun, type PolicyStep } from '../policy-run.ts';
+import { limitKey, nameOfKey } from '../limit-key.ts';
+import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
 
 export const concurrencyRun = definePolicyRun<ConcurrencyPlan>({
   name: 'concurrency',
@@ -41,5 +41,11 @@ class ConcurrencyStep implements PolicyStep {
     x.retryAfterSeconds = RETRY_AFTER_SECONDS;
     x.detail = `${plan.max} requests are under way already`;
     return errors.TOO_MANY_IN_FLIGHT.id;
+  }
+
+  explain(x: Exchange): StepFacts {
+    const { idLow, idHigh, by, max } = this.#plan;
+    this.#hash.hash(idLow, idHigh, limitKey(by, x));
+    return { by: nameOfKey(by), max, inFlight: this.#shm.concurrency.inFlight(this.#hash.low, this.#hash.high) };
   }
 }

@@ -53,7 +53,8 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
       burst: config.burst,
     });
     context.addRateLimitPolicy(`"${name}";q=${config.limit.count};w=${config.limit.periodSeconds}`);
-    return { limit, idLow: id.low, idHigh: id.high, by: config.by, label: name };
+    const { count: quota, periodSeconds } = config.limit;
+    return { limit, idLow: id.low, idHigh: id.high, by: config.by, label: name, quota, periodSeconds };
   },
 });
 

@@ -9,8 +9,8 @@ import type { LiveSnapshot } from '../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import type { RateLimitPlan } from '../../snapshot.ts';
-import { limitKey } from '../limit-key.ts';
-import { definePolicyRun, type PolicyStep } from '../policy-run.ts';
+import { limitKey, nameOfKey } from '../limit-key.ts';
+import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
 
 export const rateLimitRun = definePolicyRun<RateLimitPlan>({
   name: 'rate-limit',
@@ -47,5 +47,18 @@ class RateLimitStep implements PolicyStep {
     x.retryAfterSeconds = reading.retryAfterSeconds;
     x.detail = `the limit ${this.#plan.label} is used up`;
     return errors.RATE_LIMITED.id;
+  }
+
+  /** The decision's reading is still there. */
+  explain(): StepFacts {
+    const { by, quota, periodSeconds } = this.#plan;
+    return {
+      by: nameOfKey(by),
+      limit: `${quota}/${periodSeconds}s`,
+      burst: Math.round(this.#limit.capacity / this.#limit.cost),
+      remaining: reading.remaining,
+      resetSeconds: reading.resetSeconds,
+      ...(reading.retryAfterSeconds > 0 && { retryAfterSeconds: reading.retryAfterSeconds }),
+    };
   }
 }

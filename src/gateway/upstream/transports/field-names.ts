@@ -22,7 +22,15 @@ const framing: ReadonlyMap<string, FramingField> = new Map([
 ]);
 
 // For one connection only, or written by the listener and the pipeline themselves.
-const OWN_NAMES = [...hopByHopNames, 'content-length', 'date', 'x-request-id', 'ratelimit', 'ratelimit-policy'];
+const OWN_NAMES = [
+  ...hopByHopNames,
+  'content-length',
+  'date',
+  'x-request-id',
+  'ratelimit',
+  'ratelimit-policy',
+  'x-sluice-explain',
+];
 
 interface KnownName {
   readonly codes: readonly number[];
