@@ -9,9 +9,11 @@ import type { LimitIndex, WorkerIndex } from './base/ids.ts';
 import { AdminServer } from './control/admin/admin-server.ts';
 import type { AdminView } from './control/admin/admin-view.ts';
 import type { GatewayConfig } from './control/config/config.ts';
+import { UpstreamWatch } from './control/health/upstream-watch.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
 import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
+import type { CompileTask } from './control/releases/compile-file.ts';
 import { ConfigWatcher } from './control/releases/config-watcher.ts';
 import { type CompileAnswer, Publisher } from './control/releases/publisher.ts';
 import { Reloader } from './control/releases/reloader.ts';
@@ -70,6 +72,7 @@ interface Parts {
   readonly publisher: Publisher;
   readonly reloader: Reloader;
   readonly spans: SpanForwarder;
+  readonly upstreams: UpstreamWatch;
 }
 
 // At the end: how long spans that are left may take to be exported.
@@ -93,11 +96,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
 async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise<Parts> {
   const clock = monotonicClock();
-  const compile = (epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer> =>
-    tasks.compile({ file: options.file, env: { ...process.env }, epoch, recycled });
+  const compile = (task: Omit<CompileTask, 'file' | 'env'>): Promise<CompileAnswer> =>
+    tasks.compile({ file: options.file, env: { ...process.env }, ...task });
   // The first snapshot says how many workers there are, which the shared memory must know. The addon and the threads are
   // loaded meanwhile; the addon first, because its settings reach a thread through the environment it starts with.
-  const compiling = compile(1, undefined);
+  const compiling = compile({ epoch: 1, recycled: undefined, discovered: new Map() });
   loadUws();
   const threads = new WorkerThreads(
     options.workerFile ?? entry('gateway.worker'),
@@ -127,17 +130,27 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
       process.kill(process.pid, 'SIGKILL');
     },
   });
+  const upstreams = new UpstreamWatch({
+    table: shm.targets,
+    clock,
+    log,
+    readTargets: ({ file, httpsOnly }) => tasks.readTargets({ file, httpsOnly, env: { ...process.env } }),
+    publish: (why) => reloader.republish(why),
+    indexes: () => publisher.targets(),
+  });
   const publisher: Publisher = new Publisher({
     shm,
     limits,
-    compile: (epoch, recycled) => {
-      if (first === undefined) return compile(epoch, recycled);
-      const answer = first;
-      first = undefined;
-      return Promise.resolve(answer);
-    },
+    compile: (epoch, recycled, kept) =>
+      upstreams.compile((discovered, last) => {
+        const answer = first;
+        first = undefined;
+        if (answer !== undefined) return Promise.resolve(answer);
+        return compile({ epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered });
+      }),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
+    onSettled: (current, isNew) => upstreams.settle(current?.upstreams ?? [], isNew),
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
@@ -148,11 +161,11 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
     clock,
     log,
   });
-  return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans };
+  return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans, upstreams };
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader, spans } = parts;
+  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader, spans, upstreams } = parts;
   const admin = new AdminServer(adminView(parts, tasks));
   let uwsPorts: readonly number[];
   let adminPort: number;
@@ -166,6 +179,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   } catch (error) {
     await fleet.drain(0);
     acceptors.close();
+    upstreams.stop();
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const sweeper = new LimitSweeper(shm.limits, limits, clock, {
@@ -186,6 +200,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     reload(why) {
       // Also when the configuration will be refused: whoever moved the logs away waits for new ones.
       fleet.reopenLogs();
+      upstreams.refresh();
       return reloader.reload(why);
     },
     async drain() {
@@ -195,6 +210,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await fleet.stopListening();
       shm.control.startDraining();
       await watcher.close();
+      upstreams.stop();
       clearInterval(sweepTimer);
       await fleet.drain(reloader.gateway.drainTimeoutMs);
       acceptors.close();
@@ -205,7 +221,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   };
 }
 
-function adminView({ shm, clock, publisher, fleet, reloader, spans }: Parts, tasks: TaskPool): AdminView {
+function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }: Parts, tasks: TaskPool): AdminView {
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -225,6 +241,8 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans }: Parts, tas
       return ms;
     },
     targets: () => publisher.targets(),
+    upstreams: () => upstreams.statuses(),
+    republished: () => ({ published: reloader.republished, refused: reloader.republicationsRefused }),
     registeredWorkers: () => fleet.registeredCount,
     workerRestarts: () => fleet.restarts,
     reloadsPublished: () => reloader.published,

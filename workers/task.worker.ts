@@ -4,6 +4,9 @@
 // These threads stand behind all others where cores are scarce: a request does not wait for a compilation or a page of metrics.
 
 import { setPriority } from 'node:os';
+import type { Result } from '../src/base/result.ts';
+import type { TargetConfig } from '../src/control/config/config.ts';
+import type { TargetsFileTask } from '../src/control/config/read-targets-file.ts';
 import type { RouteLatency } from '../src/control/metering/latency-summary.ts';
 import type { SeriesTask } from '../src/control/metering/series-metrics.ts';
 import type { CompileTask } from '../src/control/releases/compile-file.ts';
@@ -20,6 +23,11 @@ yieldToRequests();
 export async function compile(task: CompileTask): Promise<CompileAnswer> {
   const { compileFile } = await import('../src/control/releases/compile-file.ts');
   return compileFile(task);
+}
+
+export async function readTargets(task: TargetsFileTask): Promise<Result<readonly TargetConfig[], readonly string[]>> {
+  const { readTargetsFile } = await import('../src/control/config/read-targets-file.ts');
+  return readTargetsFile(task);
 }
 
 export async function seriesMetrics(task: SeriesTask): Promise<Uint8Array> {

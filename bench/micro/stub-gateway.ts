@@ -72,5 +72,5 @@ function compile(config: Config, epoch: number, recycled: SharedArrayBuffer | un
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => message) };
   const { arena, summary } = compiled.value;
-  return { ok: true, gateway: config.gateway, summary, buffer: arena.buffer, warnings: [] };
+  return { ok: true, gateway: config.gateway, summary, buffer: arena.buffer, source: new Uint8Array(), warnings: [] };
 }

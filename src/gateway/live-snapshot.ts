@@ -4,6 +4,7 @@ import { unpack } from 'msgpackr';
 import type { BankIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
 import type { Backend } from './backends/backend.ts';
+import { noTarget } from './backends/no-target.ts';
 import { UpstreamBackend } from './backends/upstream.ts';
 import { WebSocketBackend } from './backends/websocket.ts';
 import { Consumers } from './consumers.ts';
@@ -82,13 +83,15 @@ export class LiveSnapshot {
     const series = this.arena.seriesOf(index) as SeriesIndex;
     const { shm, worker } = this.#plane;
     const upstream = this.#upstreams[plan.upstream] as LiveUpstream;
+    // Discovery has found nothing yet. Its first answer is another snapshot.
+    const isEmpty = upstream.plan.targets.length === 0;
     const route: LiveRoute = {
       plan,
       series,
       bank: shm.histograms.bankOf(worker, series),
       steps: plan.policies.map((use) => prepareStep(this.#plane.policy(use.policy), use, this, shm)),
-      backend: new UpstreamBackend(upstream),
-      socketBackend: new WebSocketBackend(upstream),
+      backend: isEmpty ? noTarget : new UpstreamBackend(upstream),
+      socketBackend: isEmpty ? noTarget : new WebSocketBackend(upstream),
       logNames: new LogNames(plan.service, plan.route, upstream.plan.name),
     };
     this.#routes[index] = route;

@@ -81,8 +81,10 @@ export interface UpstreamTlsPlan {
 export interface TargetPlan {
   /** Scheme and authority: http://127.0.0.1:9001; of a Unix socket its path: unix:/run/app.sock */
   readonly origin: string;
-  /** Host header: 127.0.0.1:9001; of a Unix socket: localhost */
+  /** Host header: 127.0.0.1:9001; of a Unix socket: localhost; of a discovered address the name that it was found by */
   readonly authority: string;
+  /** The name that its certificate must have, where that is not its origin's: of a discovered address. */
+  readonly serverName?: string | undefined;
   /** Path of a Unix socket; '' for none. */
   readonly socketPath: string;
   /** Put in front of the path; '' or /base without a final slash. */

@@ -263,3 +263,20 @@ t.test('an exchange that is refused while it waits, for a body that is too large
   t.equal(rig.plane.parking.wake('key', 0), 0);
   t.equal(rig.plane.inFlight, 0);
 });
+
+t.test(
+  'an upstream without a target answers that it cannot be reached, WebSockets included, until it has one',
+  async (t) => {
+    const rig = new TestPlane();
+    const services = [buildService('shop', { routes: [{ ...buildRoute('all', 'ANY /{rest*}'), websocket: true }] })];
+    rig.publish(buildConfig({ upstreams: [buildUpstream('main')], services }), 1);
+    for (const { client } of [rig.request('GET /a'), rig.request('GET /b', { isHandshake: true })]) {
+      t.match(client, { status: 502 });
+      t.match(JSON.parse(client.body), { code: 'UPSTREAM_UNREACHABLE', detail: 'no target of the upstream is known' });
+    }
+    rig.publish(buildConfig({ upstreams: [buildUpstream('main', 'a:1')], services }), 2);
+    const { client } = rig.request('GET /a');
+    answer(rig.sent[0]);
+    t.match(client, { status: 200 });
+  },
+);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { TargetIndex } from '../../src/base/ids.ts';
-import { TARGET_COUNT, TargetTable, targetTableLayout } from '../../src/shm/target-table.ts';
+import { TARGET_COUNT, TargetHealth, TargetTable, targetTableLayout } from '../../src/shm/target-table.ts';
 import { headerTable, lastNumber, numberIn } from './header-table.ts';
 
 const A = 0 as TargetIndex;
@@ -83,4 +83,36 @@ t.test('a target that takes over an index starts afresh', async (t) => {
 
 t.test('a buffer of something else is refused', async (t) => {
   t.throws(() => new TargetTable(new SharedArrayBuffer(1_024)), /is a target table/);
+});
+
+t.test('a target that its checks call unhealthy is out, until they call it something else', async (t) => {
+  const table = TargetTable.create();
+  t.equal(table.health(A), TargetHealth.UNKNOWN);
+  table.setHealth(A, TargetHealth.UNHEALTHY, 1_000);
+  t.ok(new TargetTable(table.buffer).isOut(A, 1_000_000), 'for every thread, however long');
+  t.notOk(table.isOut(B, 1_000));
+  table.countSuccess(A);
+  t.ok(table.isOut(A, 1_000), 'requests are not asked');
+  table.setHealth(A, TargetHealth.HEALTHY, 5_000);
+  t.notOk(table.isOut(A, 5_000));
+  table.setHealth(A, TargetHealth.UNHEALTHY, 6_000);
+  table.reset(A);
+  t.equal(table.health(A), TargetHealth.UNKNOWN);
+  t.notOk(table.isOut(A, 6_000));
+});
+
+t.test('health has an age from when it changed, wrapped clocks included', async (t) => {
+  const table = TargetTable.create();
+  table.setHealth(A, TargetHealth.HEALTHY, 2 ** 32 - 100);
+  table.setHealth(A, TargetHealth.HEALTHY, 2 ** 32 + 50);
+  t.equal(table.healthAgeMs(A, 2 ** 32 + 200), 300);
+});
+
+t.test('connects that fail are counted though the checks have failed before', async (t) => {
+  const table = TargetTable.create();
+  table.setHealth(A, TargetHealth.UNHEALTHY, 0);
+  table.countFailure(A, 0);
+  table.setHealth(A, TargetHealth.HEALTHY, 10);
+  t.ok(table.isOut(A, 999));
+  t.notOk(table.isOut(A, 1_000));
 });

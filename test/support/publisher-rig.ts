@@ -36,13 +36,21 @@ export class PublisherRig {
   /** While a snapshot is being attached. */
   onAttach: () => void = () => {};
   warnings: readonly string[] = [];
+  /** What each compilation was given: undefined for the file. */
+  readonly compiledFrom: (Uint8Array | undefined)[] = [];
+  /** The epoch that was published when each publication ended, and whether it was a new one. */
+  readonly settled: (readonly [epoch: number | undefined, isNew: boolean])[] = [];
 
   constructor(config: Config) {
     this.config = config;
     this.publisher = new Publisher({
       shm: this.shm,
       limits: this.limits,
-      compile: (epoch, recycled) => this.answer?.() ?? Promise.resolve(this.#compile(epoch, recycled)),
+      compile: (epoch, recycled, kept) => {
+        this.compiledFrom.push(kept);
+        return this.answer?.() ?? Promise.resolve(this.#compile(epoch, recycled));
+      },
+      onSettled: (current, isNew) => void this.settled.push([current?.epoch, isNew]),
       attach: (snapshot) => {
         this.onAttach();
         return Promise.resolve(this.#post({ attach: snapshot }));
@@ -75,7 +83,14 @@ export class PublisherRig {
     if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => message) };
     const { arena, summary } = compiled.value;
     this.buffers.add(arena.buffer);
-    return { ok: true, gateway: this.config.gateway, summary, buffer: arena.buffer, warnings: this.warnings };
+    return {
+      ok: true,
+      gateway: this.config.gateway,
+      summary,
+      buffer: arena.buffer,
+      source: Uint8Array.of(epoch),
+      warnings: this.warnings,
+    };
   }
 
   /** @returns the workers that did not read it */

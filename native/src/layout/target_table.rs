@@ -20,6 +20,8 @@ mirror! {
         0 => out_until_ms: AtomicU32,
         4 => failures: AtomicU32,
         8 => cursor: AtomicU32,
-        12 => _reserved: [u32; 13],
+        12 => health: AtomicU32,
+        16 => health_since_ms: AtomicU32,
+        20 => _reserved: [u32; 11],
     }
 }

@@ -12,6 +12,7 @@ const INDEX = `Sluice. This version serves here:
   /readyz    it can take traffic
   /metrics   Prometheus metrics
   /api/v1/latencies   percentiles per route, as JSON
+  /api/v1/upstreams   upstreams, their targets and how these are, as JSON
 `;
 
 export class AdminServer {
@@ -64,6 +65,8 @@ export class AdminServer {
         return void this.#page.then((page) => send(res, 200, 'text/plain; version=0.0.4', page), sendFailure(res));
       case '/api/v1/latencies':
         return void this.#view.latencies().then((routes) => sendJson(res, 200, { routes }), sendFailure(res));
+      case '/api/v1/upstreams':
+        return sendJson(res, 200, { upstreams: this.#view.upstreams() });
       default:
         return send(res, 404, 'text/plain', `nothing here; ${INDEX}`);
     }

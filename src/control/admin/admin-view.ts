@@ -1,6 +1,7 @@
 // What the admin port may look at. main.ts fills it from the parts that it wires together.
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 
@@ -14,6 +15,10 @@ export interface AdminView {
   mainLoopDelayMs(): number;
   /** 'upstream\norigin' with its target index. */
   targets(): Iterable<[string, number]>;
+  /** Every upstream of the published configuration, with its targets. */
+  upstreams(): readonly UpstreamStatus[];
+  /** Publications of discovered targets. */
+  republished(): { readonly published: number; readonly refused: number };
   registeredWorkers(): number;
   workerRestarts(): number;
   reloadsPublished(): number;

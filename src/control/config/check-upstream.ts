@@ -1,23 +1,42 @@
 // What the parts of an upstream mean for each other.
 
+import { checkDiscovery } from './discovery-schema.ts';
+import { checkHealth } from './health-schema.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
 import type { UpstreamSection } from './upstream-schema.ts';
 
 export function checkUpstream(upstream: UpstreamSection, path: Path, report: Report): void {
-  const { targets, connections, keepAlive } = upstream;
+  const { targets = [], connections, keepAlive, discovery, health } = upstream;
+  checkTargets(upstream, path, report);
+  if (discovery !== undefined) checkDiscovery(discovery, [...path, 'discovery'], report);
+  if (health !== undefined) checkHealth(health, [...path, 'health'], report);
   if (keepAlive.min > connections) {
     report.add([...path, 'keepAlive', 'min'], { message: 'is more than the connections that there may be' });
   }
   if (upstream.http2) checkHttp2(upstream, path, report);
   if (upstream.tls === undefined) return;
-  if (!targets.some(isHttps)) {
+  const isAnyHttps = discovery === undefined ? targets.some(isHttps) : discovery.dns?.protocol !== 'http:';
+  if (!isAnyHttps) {
     report.add([...path, 'tls'], { message: 'has no effect: no target is https', isAboutKey: true });
   }
   checkTls(upstream.tls, [...path, 'tls'], report);
 }
 
-function checkHttp2({ targets, pipelining, keepAlive }: UpstreamSection, path: Path, report: Report): void {
+function checkTargets({ targets, discovery }: UpstreamSection, path: Path, report: Report): void {
+  if (targets !== undefined && discovery !== undefined) {
+    report.add([...path, 'discovery'], { message: 'does not go with targets: it is their place', isAboutKey: true });
+  }
+  if (targets === undefined && discovery === undefined) {
+    report.add([...path, 'targets'], { message: 'is missing', expected: 'a list, or discovery in its place' });
+  }
+}
+
+function checkHttp2(upstream: UpstreamSection, path: Path, report: Report): void {
+  const { targets = [], discovery, pipelining, keepAlive } = upstream;
+  if (discovery?.dns?.protocol === 'http:') {
+    report.add([...path, 'discovery', 'dns'], { message: 'http2 needs https' });
+  }
   for (const [index, target] of targets.entries()) {
     if (!isHttps(target)) report.add([...path, 'targets', index], { message: 'http2 needs an https target' });
   }

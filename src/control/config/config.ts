@@ -77,7 +77,11 @@ export interface ListenConfig extends AddressConfig {
 
 export interface UpstreamConfig {
   readonly name: string;
+  /** Those that are written down, or, with discovery, those that were found when this was compiled. */
   readonly targets: readonly TargetConfig[];
+  readonly discovery?: DiscoveryConfig | undefined;
+  /** Absent: targets are not asked how they are. */
+  readonly health?: HealthConfig | undefined;
   readonly timeouts: {
     readonly connectMs: number;
     readonly responseMs: number;
@@ -100,6 +104,47 @@ export interface UpstreamConfig {
   readonly tls?: UpstreamTlsConfig | undefined;
 }
 
+/** Where an upstream's targets are found. Upstreams that say the same share one source. */
+export type DiscoveryConfig = DnsDiscoveryConfig | FileDiscoveryConfig;
+
+export interface DnsDiscoveryConfig {
+  readonly kind: 'dns';
+  readonly protocol: 'http:' | 'https:';
+  /** The name to ask for, in lower case. */
+  readonly name: string;
+  /** Of the targets; 0: the protocol's own, and with SRV what each record says. */
+  readonly port: number;
+  /** '' or /base, without a final slash. */
+  readonly basePath: string;
+  readonly records: 'addresses' | 'A' | 'AAAA' | 'SRV';
+  /** Servers to ask, as address or address:port; empty: the system's. */
+  readonly resolvers: readonly string[];
+  readonly intervalMsMin: number;
+  readonly intervalMsMax: number;
+}
+
+export interface FileDiscoveryConfig {
+  readonly kind: 'file';
+  /** As written, until resolvePaths. */
+  readonly file: string;
+  /** The upstream speaks HTTP/2, which needs it. */
+  readonly httpsOnly: boolean;
+}
+
+export interface HealthConfig {
+  /** What is asked for, with GET; '': connecting over TCP is enough. */
+  readonly path: string;
+  /** The Host header; '': the target's own. */
+  readonly host: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Checks in a row that change the target's health. */
+  readonly unhealthyAfter: number;
+  readonly healthyAfter: number;
+  /** Statuses that are healthy, as ranges with both ends. */
+  readonly statuses: readonly (readonly [from: number, to: number])[];
+}
+
 /** What the files hold, not where they lie; '' where nothing is said. */
 export interface UpstreamTlsConfig {
   /** PEM, as cert and key are. */
@@ -114,8 +159,10 @@ export interface UpstreamTlsConfig {
 export interface TargetConfig {
   /** http://127.0.0.1:9001: scheme and authority; of a Unix socket unix:/run/app.sock */
   readonly origin: string;
-  /** localhost for a Unix socket. */
+  /** localhost for a Unix socket; of a discovered address the name that it was found by. */
   readonly authority: string;
+  /** The name that its certificate must have, where that is not its origin's: of a discovered address. */
+  readonly serverName?: string | undefined;
   /** Path of a Unix socket; '' for none. */
   readonly socketPath: string;
   /** '' or /base, without a final slash. */

@@ -71,7 +71,7 @@ function namesOf(raw: unknown): ReadonlySet<string> {
   return new Set(typeof raw === 'object' && raw !== null ? Object.keys(raw) : []);
 }
 
-function syntaxIssues({ issues, lines }: SyntaxIssues, file: string): Issue[] {
+export function syntaxIssues({ issues, lines }: SyntaxIssues, file: string): Issue[] {
   return issues.map(({ offset, message }) => {
     const { line, col } = lines.linePos(offset);
     return { severity: 'error', file, line: Math.max(1, line), column: Math.max(1, col), path: '', message };

@@ -8,8 +8,22 @@ import type { Config } from './config.ts';
  * @returns the configuration with absolute paths; standard output (-) stays what it is
  */
 export function resolvePaths(config: Config, folder: string): Config {
+  return withTargetsFiles(withLogFile(config, folder), folder);
+}
+
+function withLogFile(config: Config, folder: string): Config {
   const { accessLog } = config.gateway;
   if (accessLog === undefined || accessLog.file === '-') return config;
   const file = resolve(folder, accessLog.file);
   return { ...config, gateway: { ...config.gateway, accessLog: { ...accessLog, file } } };
+}
+
+function withTargetsFiles(config: Config, folder: string): Config {
+  if (!config.upstreams.some(({ discovery }) => discovery?.kind === 'file')) return config;
+  const upstreams = config.upstreams.map((upstream) => {
+    const { discovery } = upstream;
+    if (discovery?.kind !== 'file') return upstream;
+    return { ...upstream, discovery: { ...discovery, file: resolve(folder, discovery.file) } };
+  });
+  return { ...config, upstreams };
 }

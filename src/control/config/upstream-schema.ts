@@ -3,6 +3,9 @@
 import * as z from 'zod';
 import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
+import { type DiscoverySection, discoverySchema } from './discovery-schema.ts';
+import { filePath } from './file-path.ts';
+import { type HealthSection, healthSchema } from './health-schema.ts';
 
 const TARGETS_MAX = 256;
 const CONNECTIONS_MAX = 10_000;
@@ -11,11 +14,14 @@ const PIPELINING_MAX = 64;
 // What the system has room for (sun_path, 108 bytes with a zero at the end); Node cuts off what is longer.
 const SOCKET_PATH_BYTES_MAX = 107;
 const SOCKET = /^unix:(\/[^\s:?#]*[^\s:?#/])(?::(\/[^\s?#\\]*))?$/;
-const PATH_CHARS_MAX = 4_096;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-export interface UpstreamSection extends Omit<UpstreamConfig, 'name' | 'tls'> {
+export interface UpstreamSection extends Omit<UpstreamConfig, 'name' | 'targets' | 'discovery' | 'health' | 'tls'> {
+  /** Or discovery. */
+  readonly targets?: readonly TargetConfig[] | undefined;
+  readonly discovery?: DiscoverySection | undefined;
+  readonly health?: HealthSection | undefined;
   readonly tls?: UpstreamTlsSection | undefined;
 }
 
@@ -82,18 +88,24 @@ const keepAliveSchema = section({
 }).transform(({ idleTimeout, min }) => ({ idleTimeoutMs: idleTimeout, min }));
 
 const tlsSchema = section({
-  ca: path().optional().describe("A PEM file: whose certificates are believed, instead of the system's authorities."),
-  cert: path().optional().describe('A PEM file: the client certificate, with those that lead to its authority.'),
-  key: path().optional().describe('A PEM file: the private key of cert, without a passphrase.'),
+  ca: filePath()
+    .optional()
+    .describe("A PEM file: whose certificates are believed, instead of the system's authorities."),
+  cert: filePath().optional().describe('A PEM file: the client certificate, with those that lead to its authority.'),
+  key: filePath().optional().describe('A PEM file: the private key of cert, without a passphrase.'),
   serverName: hostName()
     .optional()
     .describe("The name that the targets' certificates must have, and that is asked for (SNI); default: the target's."),
   verify: flag().prefault(true).describe('false accepts any certificate.'),
 });
 
+export const targetsSchema: z.ZodType<readonly TargetConfig[]> = z.array(targetSchema).min(1).max(TARGETS_MAX);
+
 export const upstreamSchema: z.ZodType<UpstreamSection> = section(
   {
-    targets: z.array(targetSchema).min(1).max(TARGETS_MAX).describe('The servers that share the requests.'),
+    targets: targetsSchema.optional().describe('The servers that share the requests; this or discovery.'),
+    discovery: discoverySchema.optional().describe('Where the servers are found that share the requests.'),
+    health: healthSchema.optional().describe('How targets are asked whether they are well; without it they are not.'),
     timeouts: timeoutsSchema.prefault({}).describe('How long each part of a request may take.'),
     connections: whole(1, CONNECTIONS_MAX).prefault(256).describe('Connections to each target, per worker.'),
     keepAlive: keepAliveSchema.prefault({}).describe('What becomes of connections that nobody uses.'),
@@ -103,15 +115,8 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section(
     http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
     tls: tlsSchema.optional().describe('Of the https targets.'),
   },
-  ['balance', 'circuit', 'discovery', 'health', 'retries'],
+  ['balance', 'circuit', 'retries'],
 );
-
-function path(): z.ZodType<string> {
-  return text(`the path of a file, 1 to ${PATH_CHARS_MAX} characters`, '[^\\u0000-\\u001f]+', (value) =>
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is for
-    value.length <= PATH_CHARS_MAX && /^[^\u0000-\u001f]+$/.test(value) ? value : undefined,
-  );
-}
 
 /** In lower case. No address: servers are not asked for one (RFC 6066 §3). */
 function hostName(): z.ZodType<string> {

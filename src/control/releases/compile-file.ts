@@ -1,6 +1,5 @@
 // The task 'compile this file': read, parse, check, compile. Runs in the task pool.
 
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { filesBeside } from '../config/config-files.ts';
 import { printIssue } from '../config/print-issue.ts';
@@ -8,8 +7,10 @@ import { readConfig } from '../config/read-config.ts';
 import { resolvePaths } from '../config/resolve-paths.ts';
 import { arenaBytes } from './arenas.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
+import { type ConfigSource, readSource, unpackSource } from './config-source.ts';
 import { prepareLogFile } from './prepare-log-file.ts';
 import type { CompileAnswer } from './publisher.ts';
+import { type DiscoveredTargets, withDiscovered } from './with-discovered.ts';
 
 export interface CompileTask {
   readonly file: string;
@@ -17,33 +18,39 @@ export interface CompileTask {
   readonly epoch: number;
   /** An arena that may be written into when it is large enough. */
   readonly recycled: SharedArrayBuffer | undefined;
+  /** By the key of their source (discovery-key.ts). */
+  readonly discovered: DiscoveredTargets;
+  /** Compile this once more, whatever the files hold now. */
+  readonly kept?: Uint8Array | undefined;
 }
 
 export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
-  let text: string;
+  const folder = dirname(task.file);
+  let source: ConfigSource;
   try {
-    text = await readFile(task.file, 'utf8');
+    source = task.kept === undefined ? await readSource(task.file, filesBeside(folder)) : unpackSource(task.kept);
   } catch (error) {
     return { ok: false, problems: [`${task.file} cannot be read: ${(error as Error).message}`] };
   }
-  const folder = dirname(task.file);
-  const read = readConfig(text, { file: task.file, env: task.env, files: filesBeside(folder) });
+  const read = readConfig(source.text, { file: task.file, env: task.env, files: source.files });
   if (!read.ok) return { ok: false, problems: read.error.map(printIssue) };
   const { warnings } = read.value;
-  const config = resolvePaths(read.value.config, folder);
+  const config = withDiscovered(resolvePaths(read.value.config, folder), task.discovered);
   const compiled = compileSnapshot(config, task.epoch, (bytes) =>
     task.recycled !== undefined && task.recycled.byteLength >= bytes
       ? task.recycled
       : new SharedArrayBuffer(arenaBytes(bytes)),
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => `${task.file}: ${message}`) };
-  const problem = await logFileProblem(config.gateway.accessLog?.file);
+  // A log that has become a problem meanwhile is none of the targets'.
+  const problem = task.kept === undefined ? await logFileProblem(config.gateway.accessLog?.file) : undefined;
   if (problem !== undefined) return { ok: false, problems: [`${task.file}: ${problem}`] };
   return {
     ok: true,
     gateway: config.gateway,
     summary: compiled.value.summary,
     buffer: compiled.value.arena.buffer,
+    source: task.kept ?? source.pack(),
     warnings: warnings.map(printIssue),
   };
 }

@@ -29,6 +29,11 @@ import type {
   UpstreamConfig,
 } from '../config/config.ts';
 
+/** An upstream as the main thread needs it: to check its targets, and to tell of them. */
+export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
+  readonly targets: readonly (TargetConfig & { readonly name: string })[];
+}
+
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
   readonly epoch: number;
@@ -37,6 +42,7 @@ export interface SnapshotSummary {
   readonly limits: readonly LimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
+  readonly upstreams: readonly UpstreamSummary[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -94,10 +100,17 @@ export function compileSnapshot(
       ),
       limits: limits.definitions,
       targetNames,
+      upstreams: config.upstreams.map(upstreamSummary),
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
   });
+}
+
+function upstreamSummary({ name, discovery, health, http2, tls, targets }: UpstreamConfig): UpstreamSummary {
+  const named = targets.map((target) => ({ ...target, name: targetName(target) }));
+  // Its secrets are of use for checks only.
+  return { name, discovery, health, http2, tls: health === undefined ? undefined : tls, targets: named };
 }
 
 /** As it is written, but for the weight: unix:/run/app.sock:/base */

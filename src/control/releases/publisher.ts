@@ -24,6 +24,8 @@ export type CompileAnswer =
       readonly gateway: GatewayConfig;
       readonly summary: SnapshotSummary;
       readonly buffer: SharedArrayBuffer;
+      /** What it was compiled from (config-source.ts). */
+      readonly source: Uint8Array;
       readonly warnings: readonly string[];
     }
   | { readonly ok: false; readonly problems: readonly string[] };
@@ -37,11 +39,20 @@ export interface PublishedSnapshot {
 export interface PublisherOptions {
   readonly shm: SharedMemory;
   readonly limits: LimitRegistry;
-  /** @param recycled  an arena that may be written into */
-  compile(epoch: number, recycled: SharedArrayBuffer | undefined): Promise<CompileAnswer>;
+  /**
+   * @param recycled  an arena that may be written into
+   * @param kept  a source to be compiled once more; undefined: the file as it is now
+   */
+  compile(epoch: number, recycled: SharedArrayBuffer | undefined, kept: Uint8Array | undefined): Promise<CompileAnswer>;
   /** Have every worker hold the snapshot ready; resolves to those that did not. */
   attach(snapshot: PublishedSnapshot): Promise<readonly number[]>;
   discard(epoch: number): void;
+  /**
+   * A publication has ended.
+   * @param current  what is published now
+   * @param isNew  it is what has just been compiled; false: that was refused, or failed
+   */
+  onSettled?(current: SnapshotSummary | undefined, isNew: boolean): void;
 }
 
 export interface Publication {
@@ -71,6 +82,7 @@ export class Publisher {
   /** Replaced ones that exchanges under way may still use. */
   #replaced: HeldSnapshot[] = [];
   #pending: PublishedSnapshot | undefined;
+  #source: Uint8Array | undefined;
   #epoch = 0;
 
   constructor(options: PublisherOptions) {
@@ -111,15 +123,26 @@ export class Publisher {
   /**
    * Compile and publish. One at a time: the caller waits for the last one.
    * @param mayPublish  looks at the compiled configuration first; its problems stop the publication
+   * @param what  the file as it is now, or once more what is published, though the file may have changed
    * @returns what is published now, or every problem; then the old snapshot goes on, untouched
    */
   async publish(
     mayPublish: (gateway: GatewayConfig) => readonly string[],
+    what: 'file' | 'again' = 'file',
+  ): Promise<Result<Publication, readonly string[]>> {
+    const result = await this.#publish(mayPublish, what === 'file' ? undefined : this.#source);
+    this.#options.onSettled?.(this.#current?.summary, result.ok);
+    return result;
+  }
+
+  async #publish(
+    mayPublish: (gateway: GatewayConfig) => readonly string[],
+    kept: Uint8Array | undefined,
   ): Promise<Result<Publication, readonly string[]>> {
     this.#releaseUnused();
     const slot = this.#arenas.reserve();
     if (slot === undefined) return err(['every arena is in use by requests under way; try again later']);
-    const result = await this.#publishInto(slot, mayPublish);
+    const result = await this.#publishInto(slot, mayPublish, kept);
     if (!result.ok) this.#arenas.release(slot);
     return result;
   }
@@ -127,9 +150,10 @@ export class Publisher {
   async #publishInto(
     slot: ArenaSlot,
     mayPublish: (gateway: GatewayConfig) => readonly string[],
+    kept: Uint8Array | undefined,
   ): Promise<Result<Publication, readonly string[]>> {
     const epoch = ++this.#epoch;
-    const answer = await this.#options.compile(epoch, slot.buffer).catch(compilerFailed);
+    const answer = await this.#options.compile(epoch, slot.buffer, kept).catch(compilerFailed);
     if (!answer.ok) return err(answer.problems);
     slot.buffer = answer.buffer;
     const problems = mayPublish(answer.gateway);
@@ -160,6 +184,7 @@ export class Publisher {
       slot.buffer = undefined;
       return err([`worker ${late.join(', ')} did not take the new snapshot in time`]);
     }
+    this.#source = answer.source;
     this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value });
     return ok({ epoch, gateway: answer.gateway, summary: answer.summary, warnings: answer.warnings });
   }

@@ -1,4 +1,5 @@
-// Reloads, one after the other: what asks for one while one is under way gets the next, once.
+// Publications, one after the other: what asks for one while one is under way gets the next, once. A reload reads the file
+// again; targets that were found are published with what was read last.
 
 import type { GatewayConfig } from '../config/config.ts';
 import type { Log } from '../log.ts';
@@ -9,9 +10,12 @@ export class Reloader {
   readonly #log: Log;
   #gateway: GatewayConfig;
   #running: Promise<void> | undefined;
-  #again = false;
+  /** What was asked for meanwhile. The file as it is now comes with the targets of now. */
+  #next: { readonly what: 'file' | 'again'; readonly why: string } | undefined;
   published = 0;
   refused = 0;
+  republished = 0;
+  republicationsRefused = 0;
 
   /** @param gateway  as it was started: what of it cannot change without a restart is refused */
   constructor(publisher: Publisher, gateway: GatewayConfig, log: Log) {
@@ -26,34 +30,57 @@ export class Reloader {
 
   /** @returns when the file as it is now has been published or refused */
   reload(why: string): Promise<void> {
-    if (this.#running !== undefined) {
-      this.#again = true;
-      return this.#running;
-    }
-    this.#running = this.#run(why).finally(() => {
-      this.#running = undefined;
-    });
+    return this.#ask('file', why);
+  }
+
+  /**
+   * Other targets were found: publish what is published with them.
+   * @returns when that has been done, or refused
+   */
+  republish(why: string): Promise<void> {
+    return this.#ask('again', why);
+  }
+
+  #ask(what: 'file' | 'again', why: string): Promise<void> {
+    if (this.#next?.what !== 'file') this.#next = { what, why };
+    this.#running ??= this.#run();
     return this.#running;
   }
 
-  async #run(why: string): Promise<void> {
-    do {
-      this.#again = false;
-      const result = await this.#publisher.publish((gateway) => restartProblems(this.#gateway, gateway));
-      if (result.ok) {
-        this.published++;
-        this.#gateway = result.value.gateway;
-        for (const warning of result.value.warnings) this.#log('warn', warning);
-        this.#log(
-          'info',
-          `${why}: published snapshot ${result.value.epoch} (${result.value.summary.routeNames.length} routes)`,
-        );
-      } else {
-        this.refused++;
-        this.#log('error', `${why}: refused, snapshot ${this.#publisher.epoch} goes on`);
-        for (const problem of result.error) this.#log('error', problem);
+  async #run(): Promise<void> {
+    try {
+      for (let next = this.#next; next !== undefined; next = this.#next) {
+        this.#next = undefined;
+        await this.#publish(next.what, next.why);
       }
-    } while (this.#again);
+    } finally {
+      // In the same turn as the last look: nobody's wish falls in between.
+      this.#running = undefined;
+    }
+  }
+
+  async #publish(what: 'file' | 'again', why: string): Promise<void> {
+    const result = await this.#publisher.publish((gateway) => restartProblems(this.#gateway, gateway), what);
+    this.#count(what, result.ok);
+    if (result.ok) {
+      this.#gateway = result.value.gateway;
+      if (what === 'file') for (const warning of result.value.warnings) this.#log('warn', warning);
+      this.#log(
+        'info',
+        `${why}: published snapshot ${result.value.epoch} (${result.value.summary.routeNames.length} routes)`,
+      );
+    } else {
+      this.#log('error', `${why}: refused, snapshot ${this.#publisher.epoch} goes on`);
+      for (const problem of result.error) this.#log('error', problem);
+    }
+  }
+
+  #count(what: 'file' | 'again', isPublished: boolean): void {
+    if (what === 'file') {
+      if (isPublished) this.published++;
+      else this.refused++;
+    } else if (isPublished) this.republished++;
+    else this.republicationsRefused++;
   }
 }
 

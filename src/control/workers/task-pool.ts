@@ -3,6 +3,9 @@
 
 import { stat } from 'node:fs';
 import { Piscina } from 'piscina';
+import type { Result } from '../../base/result.ts';
+import type { TargetConfig } from '../config/config.ts';
+import type { TargetsFileTask } from '../config/read-targets-file.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { SeriesTask } from '../metering/series-metrics.ts';
 import type { CompileTask } from '../releases/compile-file.ts';
@@ -34,6 +37,10 @@ export class TaskPool {
 
   compile(task: CompileTask): Promise<CompileAnswer> {
     return this.#compiler.run(task, { name: 'compile' });
+  }
+
+  readTargets(task: TargetsFileTask): Promise<Result<readonly TargetConfig[], readonly string[]>> {
+    return this.#compiler.run(task, { name: 'readTargets' });
   }
 
   seriesMetrics(task: SeriesTask): Promise<Uint8Array> {

@@ -4,7 +4,7 @@ import type { TargetIndex } from '../../base/ids.ts';
 import type { TargetTable } from '../../shm/target-table.ts';
 import { ADMIT, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
-import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
+import type { TargetPlan, UpstreamPlan, UpstreamTlsPlan } from '../snapshot.ts';
 import { Outcome } from './outcome.ts';
 import type { TransportPools } from './transport-pools.ts';
 import { SocketConnector } from './transports/socket-connector.ts';
@@ -109,8 +109,14 @@ function transportOptions(plan: UpstreamPlan, target: TargetPlan): TransportOpti
     pipelining: plan.pipelining,
     http2: plan.http2,
     // A new certificate is no reason to connect anew where none is asked for.
-    tls: origin.startsWith('https:') ? plan.tls : undefined,
+    tls: origin.startsWith('https:') ? tlsOf(plan, target) : undefined,
   };
+}
+
+/** An address that was discovered is asked for the name that it was found by. */
+function tlsOf({ tls }: UpstreamPlan, { serverName = '' }: TargetPlan): UpstreamTlsPlan | undefined {
+  if (serverName === '' || (tls !== undefined && tls.serverName !== '')) return tls;
+  return { ca: '', cert: '', key: '', verify: true, ...tls, serverName };
 }
 
 // Turns of one round, laid out once: weights are divided by their greatest common divisor and capped, so that a round

@@ -135,3 +135,17 @@ t.test('closing it ends connections that are open', async (t) => {
   server.close();
   await t.resolves(closed);
 });
+
+t.test('/api/v1/upstreams tells of every upstream, its targets and how these are', async (t) => {
+  const upstreams = [
+    {
+      name: 'main',
+      discovery: { source: 'orders.test (A, AAAA)', targetCount: 1, ageMs: 5, failures: 0, problem: '' },
+      targets: [{ target: 'http://a:1', weight: 1, health: 'unknown' as const, isOut: false }],
+    },
+  ];
+  const { ask } = await start(t, { upstreams: () => upstreams });
+  const response = await ask('/api/v1/upstreams');
+  t.equal(response.status, 200);
+  t.same(await response.json(), { upstreams });
+});

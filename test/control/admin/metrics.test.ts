@@ -115,3 +115,45 @@ t.test('spans are told by worker, and by what became of them', async (t) => {
     { labels: { result: 'dropped' }, value: 9 },
   ]);
 });
+
+t.test('checks are told by target and result, discovery by upstream', async (t) => {
+  const check = { healthForMs: 1, reason: '', lastDurationMs: 2, counts: { ok: 3, timeout: 1 } };
+  const target = { target: 'http://a:1', weight: 1, health: 'healthy' as const, isOut: false };
+  const page = render(
+    buildView({
+      upstreams: () => [
+        { name: 'plain', targets: [target] },
+        {
+          name: 'found',
+          discovery: { source: 'x', targetCount: 1, ageMs: 1_500, failures: 2, problem: 'y' },
+          targets: [{ ...target, check }],
+        },
+        {
+          name: 'new',
+          discovery: { source: 'z', targetCount: 0, ageMs: undefined, failures: 1, problem: 'y' },
+          targets: [],
+        },
+      ],
+      republished: () => ({ published: 4, refused: 1 }),
+    }),
+  );
+  const samplesOf = (name: string) =>
+    page.get(name)?.samples.map(({ labels, value }) => [...Object.values(labels), value]);
+  t.same(samplesOf('sluice_health_checks_total'), [
+    ['found', 'http://a:1', 'ok', 3],
+    ['found', 'http://a:1', 'timeout', 1],
+  ]);
+  t.same(samplesOf('sluice_discovery_targets'), [
+    ['found', 1],
+    ['new', 0],
+  ]);
+  t.same(samplesOf('sluice_discovery_failures_total'), [
+    ['found', 2],
+    ['new', 1],
+  ]);
+  t.same(samplesOf('sluice_discovery_answer_age_seconds'), [['found', 1.5]]);
+  t.same(samplesOf('sluice_discovery_publications_total'), [
+    ['published', 4],
+    ['refused', 1],
+  ]);
+});

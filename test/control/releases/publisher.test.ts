@@ -203,3 +203,17 @@ t.test('series and targets keep their places over reloads; only targets of now a
   await rig.publish(configOf(1));
   t.same([...rig.publisher.targets()], [['main\nhttp://v1:80', 0]]);
 });
+
+t.test('the end of each publication is told, with what is published then', async (t) => {
+  const rig = new PublisherRig(configOf(1));
+  await rig.publish();
+  rig.answer = () => Promise.resolve({ ok: false, problems: ['wrong'] });
+  await rig.publish();
+  rig.answer = undefined;
+  await rig.publish(configOf(2));
+  t.same(rig.settled, [
+    [1, true],
+    [1, false],
+    [3, true],
+  ]);
+});

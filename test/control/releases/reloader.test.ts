@@ -89,3 +89,36 @@ t.test('the other settings of the gateway change with the snapshot', async (t) =
   t.equal(publisher.shm.control.epoch(), 2);
   t.same(reloader.gateway, gateway);
 });
+
+t.test('targets that were found are published with what was read last, and counted by themselves', async (t) => {
+  const { rig: publisher, reloader, log } = await rig();
+  publisher.warnings = ['this is odd'];
+  await reloader.republish('discovered targets changed');
+  t.same(publisher.compiledFrom, [undefined, Uint8Array.of(1)]);
+  t.match({ ...reloader }, { published: 0, refused: 0, republished: 1, republicationsRefused: 0 });
+  t.same(
+    log,
+    [['info', 'discovered targets changed: published snapshot 2 (1 routes)']],
+    'its warnings were told before',
+  );
+  publisher.answer = () => Promise.resolve({ ok: false, problems: ['wrong'] });
+  await reloader.republish('discovered targets changed');
+  t.match({ ...reloader }, { republished: 1, republicationsRefused: 1, refused: 0 });
+});
+
+t.test('a reload that crosses with found targets is not lost, whichever was asked for first', async (t) => {
+  for (const order of [
+    ['reload', 'republish'],
+    ['republish', 'reload'],
+  ] as const) {
+    const { rig: publisher, reloader } = await rig();
+    const first = reloader.reload('first');
+    await Promise.all([first, ...order.map((one) => reloader[one](one))]);
+    t.same(
+      publisher.compiledFrom,
+      [undefined, undefined, undefined],
+      'the file was read again, with the targets of then',
+    );
+    t.equal(publisher.shm.control.epoch(), 3);
+  }
+});

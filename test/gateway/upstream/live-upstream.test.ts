@@ -5,7 +5,8 @@ import type { UpstreamPlan } from '../../../src/gateway/snapshot.ts';
 import { type LiveTarget, LiveUpstream } from '../../../src/gateway/upstream/live-upstream.ts';
 import { Outcome } from '../../../src/gateway/upstream/outcome.ts';
 import { TransportPools } from '../../../src/gateway/upstream/transport-pools.ts';
-import { TargetTable } from '../../../src/shm/target-table.ts';
+import type { TransportOptions } from '../../../src/gateway/upstream/transports/transport.ts';
+import { TargetHealth, TargetTable } from '../../../src/shm/target-table.ts';
 import { bareExchange } from '../../support/bare-exchange.ts';
 import { ToldTransport } from '../../support/plane.ts';
 
@@ -213,3 +214,34 @@ t.test('a transport is told all that the plans say of its connections', async (t
     ],
   );
 });
+
+t.test('a target whose checks fail gets no turn while another is well; when none is, each has its turn', async (t) => {
+  const { table, picks } = rig([1, 1, 1]);
+  table.setHealth(8 as TargetIndex, TargetHealth.UNHEALTHY, 0);
+  t.same(countsOf(picks(30), 3)[1], 0);
+  for (const index of [7, 9]) table.setHealth(index as TargetIndex, TargetHealth.UNHEALTHY, 0);
+  t.same(countsOf(picks(30), 3), [10, 10, 10]);
+});
+
+t.test(
+  'a discovered address is asked for the name that it was found by, unless another one is configured',
+  async (t) => {
+    const told: TransportOptions[] = [];
+    const pools = new TransportPools((options) => {
+      told.push(options);
+      return new ToldTransport(options);
+    });
+    const target = { origin: 'https://10.0.0.7', authority: 'orders.test', socketPath: '', basePath: '', weight: 1 };
+    const { upstream } = rig([]);
+    const live = (serverName: string | undefined, tls: UpstreamPlan['tls']): TransportOptions['tls'] => {
+      const plan = { ...upstream.plan, tls, targets: [{ ...target, serverName }] };
+      new LiveUpstream(plan, [0 as TargetIndex], TargetTable.create(), pools);
+      return told.at(-1)?.tls;
+    };
+    const tls = { ca: 'A', cert: '', key: '', serverName: '', verify: true };
+    t.equal(live(undefined, undefined), undefined);
+    t.same(live('orders.test', undefined), { ca: '', cert: '', key: '', serverName: 'orders.test', verify: true });
+    t.same(live('orders.test', tls), { ...tls, serverName: 'orders.test' });
+    t.same(live('orders.test', { ...tls, serverName: 'other' }), { ...tls, serverName: 'other' });
+  },
+);
