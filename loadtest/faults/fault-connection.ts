@@ -9,6 +9,10 @@ const REQUEST_LINE = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/;
 // Longer ones are none of this project's tests.
 const REQUEST_LINE_BYTES_MAX = 8_192;
 
+// libuv tells a reader of data and of a reset that came in one piece of the data and of an ordinary end (POLLHUP after a partial
+// read): a reset is to be met by itself, too.
+const RESET_PAUSE_MS = 10;
+
 export interface ConnectionNeeds {
   /** The fault of the moment. */
   fault(): Fault;
@@ -23,7 +27,7 @@ export class FaultConnection {
   #upstream: Socket | undefined;
   /** Passed on, of the answer under way. */
   #answerBytes = 0;
-  /** The answer under way was cut with a stall or a half-close: what is left of it is not wanted. */
+  /** The answer under way was cut: what is left of it is not wanted. */
   #isMuted = false;
 
   /** @param client  accepted with allowHalfOpen */
@@ -42,17 +46,13 @@ export class FaultConnection {
 
   end(how: CutEnd): void {
     const client = this.#client;
-    if (how === 'stall' || how === 'half-close') {
-      this.#isMuted = true;
-      if (how === 'half-close') client.end();
-    } else if (how === 'close') {
-      client.end(() => client.destroy());
-    } else if (client.writableEnded || client.destroyed) {
-      // libuv refuses to reset a handle that shuts down, and Node 20 spins at its exit when it was asked to.
-      client.destroy();
-    } else {
-      client.resetAndDestroy();
-    }
+    this.#isMuted = true;
+    if (how === 'stall') return;
+    if (how === 'half-close') client.end();
+    else if (how === 'close') client.end(() => client.destroy());
+    else if (client.writableEnded || client.destroyed) client.destroy();
+    // libuv refuses to reset a handle that shuts down, and Node 20 spins at its exit when it was asked to.
+    else client.resetAndDestroy();
   }
 
   #onClientEnd(): void {
@@ -82,7 +82,12 @@ export class FaultConnection {
   }
 
   #connect(): Socket {
-    const upstream = connect({ port: this.#needs.upstreamPort(), host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    const upstream = connect({
+      port: this.#needs.upstreamPort(),
+      host: '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: true,
+    });
     upstream.on('data', (chunk: Buffer) => this.#onAnswerBytes(upstream, chunk));
     upstream.on('end', () => this.#onUpstreamEnd(() => this.#client.end()));
     upstream.on('error', () => this.end('reset'));
@@ -118,8 +123,9 @@ export class FaultConnection {
   #pass(chunk: Buffer, afterBytes: number, how: CutEnd): void {
     const part = chunk.subarray(0, Math.max(0, afterBytes - this.#answerBytes));
     this.#answerBytes += part.length;
-    const isReached = this.#answerBytes >= afterBytes;
-    if (part.length > 0) this.#client.write(part, () => isReached && this.end(how));
-    else if (isReached) this.end(how);
+    if (this.#answerBytes < afterBytes) return void this.#client.write(part);
+    this.#isMuted = true;
+    if (part.length === 0) return this.end(how);
+    this.#client.write(part, () => setTimeout(() => this.end(how), how === 'reset' ? RESET_PAUSE_MS : 0));
   }
 }

@@ -18,7 +18,6 @@ const LOAD_SHARE = 0.5;
 // Twice as many as there are slots: none is idle, and the queues stay short.
 const MEASURE_CONNECTION_COUNT = 48;
 const MEASURE_SHARE = 1 / 20;
-const MEASURE_MS_MIN = 500;
 const MEASURE_MS_MAX = 5_000;
 // Of what is left: a stretch without a fault, and then for each fault as long with it as after it.
 const QUIET_SHARE = 1 / 10;
@@ -116,8 +115,7 @@ interface Episode {
 }
 
 async function measure(context: ScenarioContext): Promise<number> {
-  const wantedMs = context.settings.durationMs * MEASURE_SHARE;
-  const durationMs = Math.min(MEASURE_MS_MAX, Math.max(MEASURE_MS_MIN, wantedMs));
+  const durationMs = Math.min(MEASURE_MS_MAX, context.settings.durationMs * MEASURE_SHARE);
   return await measureCapacity(context, { connectionCount: MEASURE_CONNECTION_COUNT, durationMs });
 }
 

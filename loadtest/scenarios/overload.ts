@@ -21,6 +21,7 @@ const RATE_MAX = 20_000;
 const LANE_COUNT_MAX = 100;
 // The run's first tenth measures what the upstream can do, the second its times at rest.
 const MEASURE_SHARE = 1 / 10;
+const MEASURE_MS_MIN = 600;
 // Twice as many as there are slots.
 const MEASURE_CONNECTION_COUNT = 32;
 // Of the overload: its lanes start over a second, and a limit that adapts has to find its level.
@@ -104,7 +105,7 @@ interface AtRest {
 async function measureAtRest(context: ScenarioContext): Promise<AtRest> {
   const { settings, target, load } = context;
   const upstream = upstreamOf(context);
-  const durationMs = settings.durationMs * MEASURE_SHARE;
+  const durationMs = Math.max(MEASURE_MS_MIN, settings.durationMs * MEASURE_SHARE);
   const url = new URL('/load', upstream.directUrl).href;
   const capacity = await measureCapacity(context, { url, connectionCount: MEASURE_CONNECTION_COUNT, durationMs });
   await upstream.takeStats();
