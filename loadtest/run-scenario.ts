@@ -65,7 +65,10 @@ export async function runScenario(run: ScenarioRun): Promise<LoadTestResult> {
       slices: recorder.slices,
       marks: outcome.marks ?? [],
       facts: outcome.facts ?? [],
-      warnings: warningsOn(recorder, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
+      warnings: [
+        ...(outcome.warnings ?? []),
+        ...warningsOn(recorder, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
+      ],
     };
   } finally {
     stopProgress();

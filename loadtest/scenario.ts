@@ -77,6 +77,8 @@ export interface ScenarioOutcome {
   readonly marks?: readonly Mark[];
   /** What is worth knowing beside the thresholds. */
   readonly facts?: readonly (readonly [name: string, value: string])[];
+  /** What makes the figures doubtful. */
+  readonly warnings?: readonly string[];
 }
 
 export interface Scenario {

@@ -6,7 +6,7 @@ import type { OwnUpstream } from '../target/own-upstream.ts';
 import { resilienceLines } from '../target/resilience.ts';
 import { printNumber, printQuantity } from '../thresholds.ts';
 import { type ChaosFault, chaosFaults } from './chaos-faults.ts';
-import { measureCapacity } from './measure-capacity.ts';
+import { measureCapacity, warningsOnCapacity } from './measure-capacity.ts';
 import { type Phase, Phases, printShare } from './phase.ts';
 import { recoveryTime } from './recovery-time.ts';
 import { TargetWatch } from './target-watch.ts';
@@ -21,6 +21,8 @@ const MEASURE_SHARE = 1 / 20;
 const MEASURE_MS_MAX = 5_000;
 // Of what is left: a stretch without a fault, and then for each fault as long with it as after it.
 const QUIET_SHARE = 1 / 10;
+// When measuring took longer than it was to, there is time for each fault all the same.
+const SPAN_MS_MIN = 2_000;
 const RATE_MAX = 5_000;
 // A lane every 10 ms.
 const LANE_COUNT_MAX = 100;
@@ -73,7 +75,7 @@ export const chaos: Scenario = {
       onAnswer: (answer) => phases.of(answer.sentMs, answer.arrivedMs)?.onAnswer(answer),
       onFailure: (_reason, sentMs) => phases.of(sentMs, performance.now())?.onFailure(),
     });
-    const episodes = await runFaults(context, phases, settings.durationMs - recorder.elapsedMs);
+    const episodes = await runFaults(context, phases, Math.max(SPAN_MS_MIN, settings.durationMs - recorder.elapsedMs));
     const planned = (rate * (performance.now() - fromMs)) / 1000;
     load.stop();
     await load.finished;
@@ -89,6 +91,7 @@ export const chaos: Scenario = {
       },
       marks: episodes.map((episode) => markOf(episode, recorder.startMs)),
       ratePerSecond: rate,
+      warnings: capacity === undefined ? [] : warningsOnCapacity(capacity, SLOTS),
       facts: [
         ['load', printLoad(rate, capacity)],
         ['before', phases.all[0]?.print() ?? ''],
