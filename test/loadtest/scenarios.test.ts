@@ -92,7 +92,7 @@ t.test(
     const facts = new Map(result.facts);
     for (const name of ['before', ...faults.flatMap((fault) => [fault, `after ${fault}`])]) {
       // On a busy machine a phase of a third of a second may be over before an answer has come.
-    t.match(facts.get(name), / % of \d+ succeeded, p50 |^no request came to an end/, name);
+      t.match(facts.get(name), / % of \d+ succeeded, p50 |^no request came to an end/, name);
     }
     t.equal(result.settings.ratePerSecond, 60);
     t.ok(measured(result, 'p99-fault') > 0);
