@@ -108,6 +108,9 @@ function checkUsage(scenario: Scenario, settings: Settings, options: CommandOpti
   if (scenario.isPaced === true && settings.ratePerSecond === 0) {
     throw new CommandError(2, `${scenario.name} needs a --rate above 0`);
   }
+  if (options.url !== undefined && scenario.ownOnly !== undefined) {
+    throw new CommandError(2, `${scenario.name} takes no --url: ${scenario.ownOnly}`);
+  }
   if (options.url === undefined) {
     if (options.config !== undefined) throw new CommandError(2, '--config goes with --url');
     return;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LatencyHistogram } from './load/latency-histogram.ts';
 import { Recorder } from './load/recorder.ts';
 import { type Load, startLoad } from './load/start-load.ts';
+import type { ClientEvents } from './load/watch-client.ts';
 import { type ProgressStream, startProgress } from './progress.ts';
 import type { LatencySummary, LoadTestResult } from './result.ts';
 import type { LoadRequest, RequestShape, Scenario, ScenarioContext, Settings } from './scenario.ts';
@@ -53,7 +54,7 @@ export async function runScenario(run: ScenarioRun): Promise<LoadTestResult> {
       isOwnTarget: run.isOwnTarget,
       method: run.request.method,
       startedAt,
-      settings,
+      settings: { ...settings, ratePerSecond: outcome.ratePerSecond ?? settings.ratePerSecond },
       elapsedMs: recorder.loadedMs,
       isPassed: verdicts.every(({ isPassed }) => isPassed !== false),
       thresholds: verdicts,
@@ -64,7 +65,10 @@ export async function runScenario(run: ScenarioRun): Promise<LoadTestResult> {
       slices: recorder.slices,
       marks: outcome.marks ?? [],
       facts: outcome.facts ?? [],
-      warnings: warningsOn(recorder, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
+      warnings: [
+        ...(outcome.warnings ?? []),
+        ...warningsOn(recorder, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
+      ],
     };
   } finally {
     stopProgress();
@@ -101,21 +105,16 @@ function contextOf(run: ScenarioRun, recorder: Recorder, loads: Load[]): Scenari
     load(wanted: LoadRequest = {}) {
       const load = startLoad(
         {
-          url: target.url,
-          ...request,
+          url: wanted.url ?? target.url,
+          method: request.method,
+          headers: { ...request.headers, ...wanted.headers },
+          body: request.body,
           connectionCount: wanted.connectionCount ?? settings.connectionCount,
           ratePerSecond: wanted.ratePerSecond ?? settings.ratePerSecond,
           durationMs: wanted.durationMs ?? settings.durationMs,
+          ...(wanted.laneCountMax !== undefined && { laneCountMax: wanted.laneCountMax }),
         },
-        {
-          onSent: () => recorder.onSent(),
-          onFailure: (reason) => recorder.onFailure(reason),
-          onUnfinished: () => recorder.onUnfinished(),
-          onAnswer(answer) {
-            recorder.onAnswer(answer);
-            wanted.onAnswer?.(answer);
-          },
-        },
+        bothOf(wanted, wanted.isRecorded === false ? undefined : recorder),
       );
       // A scenario may look at it later; until then its failure is nobody's.
       load.finished.catch(() => {});
@@ -125,6 +124,25 @@ function contextOf(run: ScenarioRun, recorder: Recorder, loads: Load[]): Scenari
     async wait(ms) {
       await sleep(ms, undefined, { signal });
     },
+  };
+}
+
+/** What the scenario wants to hear, and the run's figures. */
+function bothOf(wanted: LoadRequest, recorder: Recorder | undefined): ClientEvents {
+  return {
+    onSent() {
+      recorder?.onSent();
+      wanted.onSent?.();
+    },
+    onAnswer(answer) {
+      recorder?.onAnswer(answer);
+      wanted.onAnswer?.(answer);
+    },
+    onFailure(reason, sentMs) {
+      recorder?.onFailure(reason);
+      wanted.onFailure?.(reason, sentMs);
+    },
+    onUnfinished: () => recorder?.onUnfinished(),
   };
 }
 

@@ -35,10 +35,19 @@ export interface RequestShape {
 
 /** A load that a scenario asks for; what is left out is as in the settings. */
 export interface LoadRequest {
+  /** Past the gateway, or another path. */
+  readonly url?: string;
+  /** Besides those of the settings. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly durationMs?: number;
   readonly connectionCount?: number;
   readonly ratePerSecond?: number;
+  readonly laneCountMax?: number;
+  /** false: a load to measure with, which is no part of the run's figures. */
+  readonly isRecorded?: boolean;
+  onSent?(): void;
   onAnswer?(answer: Answer): void;
+  onFailure?(reason: string, sentMs: number): void;
 }
 
 export interface ScenarioContext {
@@ -63,9 +72,13 @@ export interface Mark {
 
 export interface ScenarioOutcome {
   readonly measures: Measures;
+  /** The rate that it came to, where the scenario has found it itself. */
+  readonly ratePerSecond?: number;
   readonly marks?: readonly Mark[];
   /** What is worth knowing beside the thresholds. */
   readonly facts?: readonly (readonly [name: string, value: string])[];
+  /** What makes the figures doubtful. */
+  readonly warnings?: readonly string[];
 }
 
 export interface Scenario {
@@ -78,6 +91,8 @@ export interface Scenario {
   readonly needs?: { readonly options: readonly TargetOption[]; readonly why: string };
   /** Whether a rate of 0 makes no sense for it. */
   readonly isPaced?: true;
+  /** Why it cannot be pointed at a gateway that it did not start; undefined when it can. */
+  readonly ownOnly?: string;
   /** Whether a status is no failure; by default, all below 400. */
   isExpected?(status: number): boolean;
   /**

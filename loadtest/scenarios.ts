@@ -1,11 +1,13 @@
 // The scenarios, in the order in which to try them.
 
 import type { Scenario } from './scenario.ts';
+import { chaos } from './scenarios/chaos.ts';
 import { limits } from './scenarios/limits.ts';
+import { overload } from './scenarios/overload.ts';
 import { reload } from './scenarios/reload.ts';
 import { slowClients } from './scenarios/slow-clients.ts';
 import { soak } from './scenarios/soak.ts';
 import { spike } from './scenarios/spike.ts';
 import { steady } from './scenarios/steady.ts';
 
-export const scenarios: readonly Scenario[] = [steady, spike, soak, limits, reload, slowClients];
+export const scenarios: readonly Scenario[] = [steady, spike, soak, limits, reload, slowClients, chaos, overload];

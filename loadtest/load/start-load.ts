@@ -15,6 +15,8 @@ export interface LoadOptions {
   /** Over all connections; 0 for as fast as answers come. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
+  /** Over how many lanes a rate is split at most; 20 by default. */
+  readonly laneCountMax?: number;
 }
 
 export interface Load {
@@ -58,10 +60,12 @@ export function startLoad(options: LoadOptions, events: ClientEvents): Load {
 }
 
 /** Connections and rate, shared out evenly; each lane has at least one of both. */
-export function planLanes(options: Pick<LoadOptions, 'connectionCount' | 'ratePerSecond'>): readonly Lane[] {
-  const { connectionCount, ratePerSecond } = options;
+export function planLanes(
+  options: Pick<LoadOptions, 'connectionCount' | 'ratePerSecond' | 'laneCountMax'>,
+): readonly Lane[] {
+  const { connectionCount, ratePerSecond, laneCountMax = LANE_COUNT_MAX } = options;
   if (ratePerSecond === 0) return [{ connectionCount, ratePerSecond, delayMs: 0 }];
-  const laneCount = Math.min(LANE_COUNT_MAX, connectionCount, ratePerSecond);
+  const laneCount = Math.min(laneCountMax, connectionCount, ratePerSecond);
   return Array.from({ length: laneCount }, (_, index) => ({
     connectionCount: share(connectionCount, laneCount, index),
     ratePerSecond: share(ratePerSecond, laneCount, index),

@@ -18,8 +18,12 @@ export interface Answer {
 export interface ClientEvents {
   onSent(): void;
   onAnswer(answer: Answer): void;
-  /** A request got no whole answer: an error's code, 'timed out' or 'cut off'. */
-  onFailure(reason: string): void;
+  /**
+   * A request got no whole answer.
+   * @param reason  an error's code, 'timed out' or 'cut off'
+   * @param sentMs  performance.now() when it was sent
+   */
+  onFailure(reason: string, sentMs: number): void;
   /** The load ended before the answer came. */
   onUnfinished(): void;
 }
@@ -39,7 +43,7 @@ export function watchClient(client: Client, timeoutMs: number, events: ClientEve
 
   client.on('request', () => {
     // The next one leaves while the last is unanswered: its connection is gone.
-    if (isOpen) events.onFailure(isTimedOut() ? 'timed out' : 'cut off');
+    if (isOpen) events.onFailure(isTimedOut() ? 'timed out' : 'cut off', sentMs);
     isOpen = true;
     sentMs = performance.now();
     events.onSent();
@@ -48,13 +52,13 @@ export function watchClient(client: Client, timeoutMs: number, events: ClientEve
     // Comes after the request that takes the place of the late one, unless the connection's rate is used up.
     if (!isOpen || !isTimedOut()) return;
     isOpen = false;
-    events.onFailure('timed out');
+    events.onFailure('timed out', sentMs);
   });
   client.on('connError', (error) => {
     // An idle connection that breaks harms no request.
     if (!isOpen) return;
     isOpen = false;
-    events.onFailure(error.code ?? error.message);
+    events.onFailure(error.code ?? error.message, sentMs);
   });
   client.on('headers', (head) => {
     headers = head.headers;

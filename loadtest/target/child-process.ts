@@ -8,6 +8,10 @@ export interface Child {
   waitForLine(pattern: RegExp): Promise<RegExpExecArray>;
   /** SIGTERM, and SIGKILL when that does not help. */
   stop(): Promise<void>;
+  /** SIGKILL. Resolves when it has ended. */
+  kill(): Promise<void>;
+  /** SIGSTOP, or SIGCONT. */
+  freeze(isFrozen: boolean): void;
 }
 
 const START_TIMEOUT_MS = 30_000;
@@ -59,8 +63,15 @@ export function startChild(args: readonly string[]): Child {
         look();
       });
     },
+    async kill() {
+      kill();
+      await ended;
+    },
+    freeze: (isFrozen) => void child.kill(isFrozen ? 'SIGSTOP' : 'SIGCONT'),
     async stop() {
       child.kill('SIGTERM');
+      // One that is frozen hears nothing.
+      child.kill('SIGCONT');
       const timer = setTimeout(kill, STOP_TIMEOUT_MS);
       await ended;
       clearTimeout(timer);

@@ -5,19 +5,42 @@ export interface OwnGateway {
   readonly routes: readonly string[];
   /** Keys of gateway.limits. */
   readonly limits?: string;
+  /** What stands behind it; by default, one plain upstream that answers at once. */
+  readonly slots?: SlotUpstreams;
+  /** Keys of the upstream besides its targets, one a line. */
+  readonly upstream?: readonly string[];
+  /** Consumers, one a line. */
+  readonly consumers?: readonly string[];
 }
 
-export function gatewayYaml({ routes, limits = '' }: OwnGateway, upstreamUrl: string): string {
+/** Upstreams of a known capacity: slot-upstream.ts. */
+export interface SlotUpstreams {
+  readonly count: number;
+  /** Requests that each serves at once. */
+  readonly slotCount: number;
+  /** How long each request takes. */
+  readonly serviceMs: number;
+  /** Whether a fault proxy stands in front of each. */
+  readonly isProxied: boolean;
+}
+
+export function gatewayYaml(own: OwnGateway, upstreamUrls: readonly string[]): string {
+  const { routes, limits = '', upstream = [], consumers = [] } = own;
+  const targets = `targets: [${upstreamUrls.map((url) => `"${url}"`).join(', ')}]`;
   return `version: 1
 gateway:
   listen: "127.0.0.1:0"
   admin: "127.0.0.1:0"
   limits: { ${limits} }
 upstreams:
-  main: { targets: ["${upstreamUrl}"] }
-services:
+  main:
+${lines([targets, ...upstream], 4)}${consumers.length === 0 ? '' : `consumers:\n${lines(consumers, 2)}`}services:
   load:
     upstream: main
     routes:
-${routes.map((route) => `      ${route}\n`).join('')}`;
+${lines(routes, 6)}`;
+}
+
+function lines(texts: readonly string[], indent: number): string {
+  return texts.map((text) => `${' '.repeat(indent)}${text}\n`).join('');
 }

@@ -1,4 +1,4 @@
-// A gateway (`sluice run`) and its upstream, each a process of its own, on free ports, in a temporary folder.
+// A gateway (`sluice run`) and its upstreams, each a process of its own, on free ports, in a temporary folder.
 
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './child-process.ts';
 import { gatewayYaml, type OwnGateway } from './gateway-yaml.ts';
+import { OwnUpstream, type OwnUpstreamOptions } from './own-upstream.ts';
 import type { Target } from './target.ts';
 
 const cli = fileURLToPath(new URL('../../src/cli/sluice.js', import.meta.url));
-const upstreamScript = fileURLToPath(new URL('./upstream.js', import.meta.url));
+const plainScript = fileURLToPath(new URL('./upstream.js', import.meta.url));
+const slotScript = fileURLToPath(new URL('./slot-upstream.js', import.meta.url));
 
 // The one to begin and end with, and two that take turns. They are made before any load: 10,000 routes take 3 to 16 ms to print,
 // on the thread that measures the answers' times.
@@ -21,28 +23,26 @@ const REVISIONS = [0, 1, 2];
  */
 export async function startOwnTarget(own: (revision: number) => OwnGateway): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-loadtest-'));
-  const children: Child[] = [];
-  const start = (args: readonly string[]): Child => {
-    const child = startChild(args);
-    children.push(child);
-    return child;
-  };
+  const upstreams: OwnUpstream[] = [];
+  let gateway: Child | undefined;
   const close = async (): Promise<void> => {
-    // The gateway first: without its upstream it would answer what was not asked.
-    for (const child of children.reverse()) await child.stop();
+    // The gateway first: without its upstreams it would answer what was not asked.
+    await gateway?.stop();
+    for (const upstream of upstreams) await upstream.close();
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const [, upstreamUrl] = await start([upstreamScript]).waitForLine(/^upstream on (\S+)$/m);
+    for (const options of upstreamsOf(own(0))) upstreams.push(await OwnUpstream.start(options));
     const file = join(folder, 'sluice.yaml');
-    const texts = REVISIONS.map((revision) => Buffer.from(gatewayYaml(own(revision), upstreamUrl as string)));
+    const urls = upstreams.map(({ url }) => url);
+    const texts = REVISIONS.map((revision) => Buffer.from(gatewayYaml(own(revision), urls)));
     const write = async (revision: number): Promise<void> => {
       const text = revision === 0 ? 0 : 1 + (revision % (texts.length - 1));
       await writeFile(`${file}.next`, texts[text] as Buffer);
       await rename(`${file}.next`, file);
     };
     await write(0);
-    const gateway = start([cli, 'run', '-c', file]);
+    gateway = startChild([cli, 'run', '-c', file]);
     const [, address, adminUrl] = await gateway.waitForLine(/^listening on (\S+)\nadmin on (\S+)$/m);
     return {
       url: `${address}/load`,
@@ -50,10 +50,18 @@ export async function startOwnTarget(own: (revision: number) => OwnGateway): Pro
       adminUrl,
       pid: gateway.pid,
       config: { write, restore: () => write(0) },
+      upstreams,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function upstreamsOf({ slots }: OwnGateway): readonly OwnUpstreamOptions[] {
+  if (slots === undefined) return [{ args: [plainScript], isProxied: false }];
+  const { count, slotCount, serviceMs, isProxied } = slots;
+  const args = [slotScript, String(slotCount), String(serviceMs)];
+  return Array.from({ length: count }, () => ({ args, isProxied }));
 }

@@ -1,5 +1,7 @@
 // What a scenario points its load at: a gateway that it started itself, or any address.
 
+import type { OwnUpstream } from './own-upstream.ts';
+
 /** sluice.yaml, to be written again and again. */
 export interface ConfigFile {
   /** Writes it so that it differs from the revision before. @param revision  from 1 */
@@ -18,6 +20,8 @@ export interface Target {
   /** The gateway's process, where it is known and on this machine. */
   readonly pid: number | undefined;
   readonly config: ConfigFile | undefined;
+  /** Those that were started for it; none at an address. */
+  readonly upstreams: readonly OwnUpstream[];
   /** Ends what was started for it. */
   close(): Promise<void>;
 }

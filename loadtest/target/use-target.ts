@@ -20,6 +20,7 @@ export async function useTarget(address: TargetAddress): Promise<Target> {
     adminUrl: address.adminUrl,
     pid: address.pid,
     config: address.config === undefined ? undefined : await openConfig(address.config),
+    upstreams: [],
     close: async () => {},
   };
 }

@@ -44,7 +44,7 @@ export function addLoadtestCommand(program: Command): void {
   program
     .command('loadtest')
     .description('run a load test; without a scenario, list them. Exits with 1 when a threshold fails')
-    .argument('[scenario]', 'steady, spike, soak, limits, reload or slow-clients')
+    .argument('[scenario]', 'steady, spike, soak, limits, reload, slow-clients, chaos or overload')
     .option('--url <url>', 'the target; without it, a gateway and an upstream are started for the run', httpUrl)
     .option('-H, --header <header>', "a header of every request, such as 'X-Api-Key: …'; may be repeated", header, {})
     .option('-X, --method <method>', 'the method of every request', method, 'GET')
@@ -54,7 +54,7 @@ export function addLoadtestCommand(program: Command): void {
     .option('--connections <count>', 'connections', wholeNumber(1, CONNECTION_COUNT_MAX))
     .option(
       '--rate <count>',
-      'requests a second over all connections; 0 for as fast as answers come',
+      'requests a second over all connections; 0 for as fast as answers come, in chaos and overload for what they measure',
       wholeNumber(0, RATE_MAX),
     )
     .option('--threshold <name=value>', 'another value of a threshold, such as p99=50ms; may be repeated', list, [])

@@ -53,6 +53,7 @@ t.test('wrong usage is told in a sentence, before anything is started', { buffer
     ['steady', { config: 'x' }, /^--config goes with --url/],
     ['spike', { settings: { ratePerSecond: 0 } }, /^spike needs a --rate above 0/],
     ['reload', { url }, /^reload with --url needs --config: the gateway's sluice\.yaml/],
+    ['chaos', { url }, /^chaos takes no --url: it kills the upstreams/],
     ['limits', { url, settings: { burst: 20 } }, /^limits with --url needs --limit: /],
   ];
   for (const [name, options, message] of cases) {

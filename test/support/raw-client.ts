@@ -48,20 +48,20 @@ export class RawClient {
 
   /** Resolves to what was received once the text is in it, or rejects when the connection closes without. */
   async waitFor(text: string): Promise<string> {
-    await this.#until(() => this.received.includes(text) || this.#closed);
+    await this.until(() => this.received.includes(text) || this.#closed);
     if (!this.received.includes(text)) throw new Error(`closed before '${text}' came; received: ${this.received}`);
     return this.received;
   }
 
   /** Resolves to everything received once the connection has closed. */
   async waitForClose(): Promise<string> {
-    await this.#until(() => this.#closed);
+    await this.until(() => this.#closed);
     return this.received;
   }
 
   /** Resolves to the first whole answer with a Content-Length (or to all, when the connection closes before). */
   async answer(): Promise<string> {
-    await this.#until(() => this.#closed || wholeAnswer(this.received) !== undefined);
+    await this.until(() => this.#closed || wholeAnswer(this.received) !== undefined);
     return wholeAnswer(this.received) ?? this.received;
   }
 
@@ -69,7 +69,8 @@ export class RawClient {
     this.socket.destroy();
   }
 
-  #until(holds: () => boolean): Promise<void> {
+  /** Rejects when it takes too long. */
+  until(holds: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`waited too long; received: ${this.received}`)), DEADLINE_MS);
       this.#onChange = () => {

@@ -32,11 +32,12 @@ export class SocketConnector {
     return this.isTls ? 'secureConnect' : 'connect';
   }
 
-  /** @param onread  where reads go to and who is told of them; absent: a stream like any other */
+  /** @param onread  where reads go to and who is told of them, and of an end, which is theirs to answer; absent: a stream like any other */
   open(onread?: OnReadOpts): Socket {
     if (this.isTls) return this.#openTls(onread);
     const { socketPath } = this.#options;
-    const reads = onread === undefined ? {} : { onread };
+    // Half-open: when the other side has ended, its reader may still want to write, to learn how it ended.
+    const reads = onread === undefined ? {} : { onread, allowHalfOpen: true };
     if (socketPath !== '') return connectTcp({ path: socketPath, ...reads });
     return connectTcp({
       host: this.#host,

@@ -145,6 +145,11 @@ export class ResponseParser {
     return at;
   }
 
+  /** The answer under way has no other end than the connection's. */
+  get isUntilEnd(): boolean {
+    return this.#state === State.UNTIL_END;
+  }
+
   /** The connection has ended, cleanly. @returns true when that was the end of the answer */
   finish(): boolean {
     if (this.#state !== State.UNTIL_END) return false;

@@ -18,6 +18,7 @@ const sharedBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 const TLS_READ_BYTES_MAX = 16 * 1024;
 
 const LAST_CHUNK = '0\r\n\r\n';
+const NOTHING = Buffer.alloc(0);
 
 /** The pool that a connection belongs to. */
 export interface ConnectionOwner {
@@ -33,6 +34,7 @@ export class WireConnection implements ResponseSink {
   idleSinceTick = 0;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
+  readonly #isTls: boolean;
   readonly #heads: HeadWriter;
   readonly #parser = new ResponseParser(this);
   /** Requests under way, the one whose answer is due first. */
@@ -52,6 +54,7 @@ export class WireConnection implements ResponseSink {
 
   constructor(owner: ConnectionOwner, connector: SocketConnector) {
     this.#owner = owner;
+    this.#isTls = connector.isTls;
     this.#socket = connector.open({
       // OpenSSL may hand over what it holds in the midst of a write: there each connection has a buffer of its own.
       buffer: connector.isTls ? Buffer.allocUnsafeSlow(TLS_READ_BYTES_MAX) : sharedBuffer,
@@ -229,6 +232,18 @@ export class WireConnection implements ResponseSink {
 
   /** The upstream sends no more. */
   #onEnd(): void {
+    if (this.#isClosed) return;
+    const canTell = !this.#isTls && this.#socket.writableLength === 0;
+    if (!this.#parser.isUntilEnd || !canTell) return this.#finish();
+    // libuv tells of a reset that came together with bytes as of an ordinary end, and a broken answer would look whole. The
+    // system still knows: a write fails, one of nothing, too.
+    this.#socket.write(NOTHING, (error) => {
+      if (error == null) this.#finish();
+      else this.fail('reset');
+    });
+  }
+
+  #finish(): void {
     if (this.#isClosed) return;
     if (this.#calls.length > 0) this.#parser.finish();
     this.#onClose();

@@ -1,0 +1,3 @@
+import { upstreamFaultsSuite } from './upstream-faults.suite.ts';
+
+await upstreamFaultsSuite('uws');
