@@ -155,6 +155,8 @@ export class Exchange {
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;
+  /** Set-Cookie of session affinity, as a header line; '' for none. */
+  affinityLine = '';
   /** Set when it is sampled. */
   trace: TraceContext | undefined = undefined;
 
