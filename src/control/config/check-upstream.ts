@@ -1,5 +1,6 @@
 // What the parts of an upstream mean for each other.
 
+import { checkBalancing } from './check-balancing.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
 import type { UpstreamSection } from './upstream-schema.ts';
@@ -9,6 +10,7 @@ export function checkUpstream(upstream: UpstreamSection, path: Path, report: Rep
   if (keepAlive.min > connections) {
     report.add([...path, 'keepAlive', 'min'], { message: 'is more than the connections that there may be' });
   }
+  checkBalancing(upstream, path, report);
   if (upstream.http2) checkHttp2(upstream, path, report);
   if (upstream.tls === undefined) return;
   if (!targets.some(isHttps)) {

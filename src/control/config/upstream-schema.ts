@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
+import { balancingShape } from './balancing-schema.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
 
 const TARGETS_MAX = 256;
@@ -102,8 +103,9 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section(
       .describe('Requests (idempotent, without a body) that may be under way on one connection; 1 for no pipelining.'),
     http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
     tls: tlsSchema.optional().describe('Of the https targets.'),
+    ...balancingShape,
   },
-  ['balance', 'circuit', 'discovery', 'health', 'retries'],
+  ['circuit', 'discovery', 'health', 'retries'],
 );
 
 function path(): z.ZodType<string> {

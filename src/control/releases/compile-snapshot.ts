@@ -28,6 +28,7 @@ import type {
   TracingConfig,
   UpstreamConfig,
 } from '../config/config.ts';
+import { balancingPlan } from './balancing-plan.ts';
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
@@ -152,6 +153,7 @@ function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
     pipelining: upstream.pipelining,
     http2: upstream.http2,
     tls: upstream.tls,
+    balancing: balancingPlan(upstream, upstream.targets.map(targetName)),
   };
 }
 
