@@ -4,12 +4,14 @@ import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import type { AdminView } from './admin-view.ts';
+import { renderBalancing } from './balancing-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
 export function renderMetrics(view: AdminView): string {
   const page = new MetricsPage();
   renderWorkers(page, view);
   renderTargets(page, view);
+  renderBalancing(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],
@@ -99,7 +101,7 @@ function renderTargets(page: MetricsPage, view: AdminView): void {
   page.add(
     'sluice_upstream_healthy',
     'gauge',
-    '0 while a target gets no requests because connecting to it failed.',
+    '0 while a target gets no requests because it failed, or because active checks say so.',
     [...view.targets()].map(([name, index]): Sample => {
       const [upstream = '', target = ''] = name.split('\n');
       return [{ upstream, target }, view.shm.targets.isOut(index as TargetIndex, nowMs) ? 0 : 1];
