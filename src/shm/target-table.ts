@@ -170,8 +170,14 @@ export class TargetTable {
   /** Without outlier detection: a connect failed, and the target is out for a while, for every worker. */
   countFailure(target: TargetIndex, nowMs: number): void {
     if (this.isEjected(target, nowMs)) return;
-    const failures = Atomics.add(this.#words, lineAt(target) + FAILURES, 1);
-    this.#putOut(target, nowMs, BACKOFF_MS_MIN << Math.min(failures, BACKOFF_DOUBLINGS_MAX));
+    const words = this.#words;
+    const at = lineAt(target);
+    const failures = Atomics.add(words, at + FAILURES, 1);
+    const forMs = BACKOFF_MS_MIN << Math.min(failures, BACKOFF_DOUBLINGS_MAX);
+    words[at + OUT_FOR_MS] = forMs;
+    words[at + SINCE_MS] = timeWord(nowMs + forMs);
+    Atomics.add(words, at + EJECTIONS, 1);
+    Atomics.store(words, at + OUT_UNTIL_MS, (nowMs + forMs) | 0);
   }
 
   /** Without outlier detection: the target answered. @returns true when it had failed before @hot */
@@ -190,13 +196,18 @@ export class TargetTable {
   eject(target: TargetIndex, nowMs: number, unitMs: number): boolean {
     const words = this.#words;
     const at = lineAt(target);
+    const untilMs = Atomics.load(words, at + OUT_UNTIL_MS);
     if (this.isEjected(target, nowMs)) return false;
     const failures = words[at + FAILURES] as number;
     const isAgain = failures > 0 && this.#backForMs(at, nowMs) < (words[at + OUT_FOR_MS] as number);
     const times = isAgain ? Math.min(failures + 1, OUT_TIMES_MAX) : 1;
-    // Whoever changes `failures` puts it out. Where it stays what it was, two workers may do so at once: to the same end.
-    if (Atomics.compareExchange(words, at + FAILURES, failures, times) !== failures) return false;
-    this.#putOut(target, nowMs, unitMs * times);
+    // These two count only with the third; whoever changes that has put it out.
+    words[at + OUT_FOR_MS] = unitMs * times;
+    Atomics.store(words, at + FAILURES, times);
+    const newUntilMs = (nowMs + unitMs * times) | 0;
+    if (Atomics.compareExchange(words, at + OUT_UNTIL_MS, untilMs, newUntilMs) !== untilMs) return false;
+    words[at + SINCE_MS] = newUntilMs || 1;
+    Atomics.add(words, at + EJECTIONS, 1);
     words[at + ERRORS] = 0;
     words[at + CONNECT_FAILURES] = 0;
     words[at + LATENCY_US] = 0;
@@ -359,14 +370,6 @@ export class TargetTable {
       this.#words[at + 1] = 0;
       if (held !== 0) Atomics.sub(this.#words, lineAt(target as TargetIndex) + IN_FLIGHT, held);
     }
-  }
-
-  #putOut(target: TargetIndex, nowMs: number, forMs: number): void {
-    const at = lineAt(target);
-    this.#words[at + OUT_FOR_MS] = forMs;
-    this.#words[at + SINCE_MS] = timeWord(nowMs + forMs);
-    Atomics.add(this.#words, at + EJECTIONS, 1);
-    Atomics.store(this.#words, at + OUT_UNTIL_MS, (nowMs + forMs) | 0);
   }
 
   /** Since it came back; negative while it is out. */
