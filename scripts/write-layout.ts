@@ -13,6 +13,7 @@ import { SHADOW_ENTRY_COUNT, shadowTableLayout } from '../src/shm/shadow-table.t
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
 import { targetTableLayout } from '../src/shm/target-table.ts';
 import * as trie from '../src/shm/trie-layout.ts';
+import { TRY_WINDOW_BYTES, tryWindowLayout } from '../src/shm/try-window.ts';
 
 /** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
 interface Struct {
@@ -65,10 +66,12 @@ const layout: Layout = {
     Slot: { bytes: slotIndexLayout.slotBytes, fields: slotIndexLayout.slot },
     SlotBucket: { bytes: slotIndexLayout.bucketBytes, fields: slotIndexLayout.bucket },
     Target: { bytes: targetTableLayout.targetBytes, fields: targetTableLayout.target },
-    TargetTableHeader: { bytes: targetTableLayout.headerBytes, fields: {} },
+    TargetHeld: { bytes: targetTableLayout.heldBytes, fields: targetTableLayout.held },
+    TargetTableHeader: { bytes: targetTableLayout.headerBytes, fields: targetTableLayout.header },
     TrieHeader: { bytes: trie.TRIE_HEADER_WORDS * WORD_BYTES, fields: wordsToBytes(trie.trieHeader) },
     TrieNode: { bytes: trie.TRIE_NODE_WORDS * WORD_BYTES, fields: wordsToBytes(trieNodeFields()) },
     TrieSlot: { bytes: trie.TRIE_SLOT_WORDS * WORD_BYTES, fields: {} },
+    TryWindow: { bytes: TRY_WINDOW_BYTES, fields: tryWindowLayout },
   },
   constants: {
     ARENA_COUNT,

@@ -1,3 +1,4 @@
+import { balancerCases } from './balancer-cases.ts';
 import { handleCases } from './handle-cases.ts';
 import { limitCases } from './limit-cases.ts';
 import { matchCases } from './match-cases.ts';
@@ -13,6 +14,7 @@ export function allCases(): readonly MicroCase[] {
   return [
     ...ROUTE_COUNTS.flatMap(matchCases),
     ...limitCases(),
+    ...balancerCases(),
     ...telemetryCases(),
     ...handleCases(),
     ...publishCases(PUBLISHED_ROUTE_COUNT),

@@ -64,7 +64,7 @@ export class LiveSnapshot {
     let target = 0;
     this.#upstreams = this.plan.upstreams.map((upstream) => {
       const indexes = upstream.targets.map(() => arena.targetOf(target++) as TargetIndex);
-      return new LiveUpstream(upstream, indexes, plane.shm.targets, plane.pools);
+      return new LiveUpstream(upstream, indexes, plane.shm.targets, plane.pools, plane.worker);
     });
   }
 

@@ -62,6 +62,64 @@ export interface UpstreamPlan {
   readonly http2: boolean;
   /** Of the https targets. Undefined: the system's certificate authorities, no client certificate. */
   readonly tls: UpstreamTlsPlan | undefined;
+  /** Absent: round robin, and targets that refuse connections are out for a while. */
+  readonly balancing?: BalancingPlan | undefined;
+}
+
+/** How an upstream's requests are shared out, where the default does not do. */
+export interface BalancingPlan {
+  readonly by: 'round-robin' | 'least-requests' | 'ewma' | 'hash';
+  /** Of hash only. */
+  readonly ring?: RingPlan | undefined;
+  readonly affinity?: AffinityPlan | undefined;
+  /** How long a new target's share grows; 0: none. */
+  readonly slowStartMs: number;
+  readonly outliers?: OutlierPlan | undefined;
+}
+
+/** The hash ring: points in rising order, and the target that each belongs to. */
+export interface RingPlan {
+  readonly key: HashKey;
+  /** u32, little-endian. */
+  readonly points: Uint8Array;
+  /** Ordinal of a target, one byte for each point. */
+  readonly owners: Uint8Array;
+}
+
+/** What a request's hash is made of. */
+export type HashKey =
+  | { readonly kind: 'ip' | 'consumer' | 'path' }
+  /** Header names in lower case. */
+  | { readonly kind: 'header' | 'cookie' | 'query'; readonly name: string };
+
+export interface AffinityPlan {
+  readonly cookie: string;
+  /** 0: until the browser is closed. */
+  readonly ttlSeconds: number;
+  /** What the cookie says for each target. */
+  readonly ids: readonly string[];
+}
+
+/** When a target is put out because of what became of its tries. Numbers: 0 for never. */
+export interface OutlierPlan {
+  /** In a row: answers from 500 on, resets, timeouts, failed connects. */
+  readonly consecutiveErrors: number;
+  /** In a row. */
+  readonly connectFailures: number;
+  /** Share of the tries of windowMs, where there were minRequests of them. */
+  readonly errorShare: number;
+  readonly windowMs: number;
+  readonly minRequests: number;
+  /** Mean latency over windowMs, in multiples of the targets' median. */
+  readonly slowFactor: number;
+  /** Without an answer, though so many tries wait for one as consecutiveErrors says. */
+  readonly silentMs: number;
+  /** For the first time in a row; the n-th lasts n times as long. */
+  readonly ejectMs: number;
+  /** Share of the targets. */
+  readonly ejectedShareMax: number;
+  /** Fewer targets available than this share: all are used. */
+  readonly panicShare: number;
 }
 
 /** Texts rather than files: a certificate that changed makes another plan. '' where nothing is said. */

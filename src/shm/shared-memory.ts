@@ -5,7 +5,7 @@
 //   control      control-block.ts       64 + 384 per worker        main thread and workers
 //   series       series-table.ts        1 MiB, and as much per worker  workers and main thread
 //   histograms   histogram-table.ts     64 KiB, and 48 MiB per worker, of which what is written is resident  workers
-//   targets      target-table.ts        256 KiB                    workers and main thread
+//   targets      target-table.ts        512 KiB, and 32 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
@@ -55,7 +55,7 @@ export class SharedMemory {
       control: ControlBlock.create(workerCount, seedLow, seedHigh).buffer,
       series: SeriesTable.create(workerCount).buffer,
       histograms: HistogramTable.create(workerCount).buffer,
-      targets: TargetTable.create().buffer,
+      targets: TargetTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount).buffer,
       shadow: ShadowTable.create(workerCount).buffer,

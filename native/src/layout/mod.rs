@@ -14,6 +14,7 @@ pub mod shadow_table;
 pub mod slot_index;
 pub mod target_table;
 pub mod trie;
+pub mod try_window;
 
 /// A struct whose layout is described in `layout.json`.
 pub struct Layout {
@@ -82,10 +83,12 @@ pub const LAYOUTS: &[Layout] = &[
     slot_index::Slot::LAYOUT,
     slot_index::SlotBucket::LAYOUT,
     target_table::Target::LAYOUT,
+    target_table::TargetHeld::LAYOUT,
     target_table::TargetTableHeader::LAYOUT,
     trie::TrieHeader::LAYOUT,
     trie::TrieNode::LAYOUT,
     trie::TrieSlot::LAYOUT,
+    try_window::TryWindow::LAYOUT,
 ];
 
 /// Every constant that both languages need, by its name in `layout.json`.

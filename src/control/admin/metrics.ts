@@ -5,6 +5,7 @@ import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
+import { renderBalancing } from './balancing-metrics.ts';
 import { renderUpstreams } from './upstream-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
@@ -13,6 +14,7 @@ export function renderMetrics(view: AdminView): string {
   renderWorkers(page, view);
   renderTargets(page, view);
   renderUpstreams(page, view);
+  renderBalancing(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],
@@ -108,7 +110,7 @@ function renderTargets(page: MetricsPage, view: AdminView): void {
   page.add(
     'sluice_upstream_healthy',
     'gauge',
-    '0 while a target gets no requests because connecting to it failed, or its checks do.',
+    '0 while a target gets no requests because it failed, or its checks do.',
     [...view.targets()].map(([name, index]): Sample => {
       const [upstream = '', target = ''] = name.split('\n');
       return [{ upstream, target }, view.shm.targets.isOut(index as TargetIndex, nowMs) ? 0 : 1];

@@ -1,5 +1,6 @@
 // What the parts of an upstream mean for each other.
 
+import { checkBalancing } from './check-balancing.ts';
 import { checkDiscovery } from './discovery-schema.ts';
 import { checkHealth } from './health-schema.ts';
 import type { Path } from './read-value.ts';
@@ -14,6 +15,7 @@ export function checkUpstream(upstream: UpstreamSection, path: Path, report: Rep
   if (keepAlive.min > connections) {
     report.add([...path, 'keepAlive', 'min'], { message: 'is more than the connections that there may be' });
   }
+  checkBalancing(upstream, path, report);
   if (upstream.http2) checkHttp2(upstream, path, report);
   if (upstream.tls === undefined) return;
   const isAnyHttps = discovery === undefined ? targets.some(isHttps) : discovery.dns?.protocol !== 'http:';

@@ -1,6 +1,8 @@
 // The checked, normalised configuration: defaults filled in, units converted, names resolved. What sluice.yaml says, as
 // the compiler of snapshots reads it. Nothing here depends on where it was written.
 
+import type { HashKey, OutlierPlan } from '../../gateway/snapshot.ts';
+
 export interface Config {
   readonly gateway: GatewayConfig;
   readonly upstreams: readonly UpstreamConfig[];
@@ -75,7 +77,7 @@ export interface ListenConfig extends AddressConfig {
   readonly chunked: 'accept' | 'refuse';
 }
 
-export interface UpstreamConfig {
+export interface UpstreamConfig extends BalancingConfig {
   readonly name: string;
   /** Those that are written down, or, with discovery, those that were found when this was compiled. */
   readonly targets: readonly TargetConfig[];
@@ -143,6 +145,28 @@ export interface HealthConfig {
   readonly healthyAfter: number;
   /** Statuses that are healthy, as ranges with both ends. */
   readonly statuses: readonly (readonly [from: number, to: number])[];
+}
+
+export interface BalancingConfig {
+  /** Absent: round robin. */
+  readonly balance?: BalanceConfig | undefined;
+  readonly affinity?: AffinityConfig | undefined;
+  /** Milliseconds; 0 or absent: none. */
+  readonly slowStart?: number | undefined;
+  /** Absent: targets that refuse connections are out for a while. */
+  readonly outliers?: OutlierPlan | undefined;
+}
+
+export interface BalanceConfig {
+  readonly by: 'round-robin' | 'least-requests' | 'ewma' | 'hash';
+  /** Of hash only; absent: ip. */
+  readonly key?: HashKey | undefined;
+}
+
+export interface AffinityConfig {
+  readonly cookie: string;
+  /** 0: until the browser is closed. */
+  readonly ttlMs: number;
 }
 
 /** What the files hold, not where they lie; '' where nothing is said. */

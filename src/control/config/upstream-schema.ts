@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
+import { balancingShape } from './balancing-schema.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
 import { type DiscoverySection, discoverySchema } from './discovery-schema.ts';
 import { filePath } from './file-path.ts';
@@ -114,8 +115,9 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section(
       .describe('Requests (idempotent, without a body) that may be under way on one connection; 1 for no pipelining.'),
     http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
     tls: tlsSchema.optional().describe('Of the https targets.'),
+    ...balancingShape,
   },
-  ['balance', 'circuit', 'retries'],
+  ['circuit', 'retries'],
 );
 
 /** In lower case. No address: servers are not asked for one (RFC 6066 §3). */

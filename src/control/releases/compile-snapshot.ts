@@ -28,6 +28,7 @@ import type {
   TracingConfig,
   UpstreamConfig,
 } from '../config/config.ts';
+import { balancingPlan } from './balancing-plan.ts';
 
 /** An upstream as the main thread needs it: to check its targets, and to tell of them. */
 export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
@@ -166,6 +167,7 @@ function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
     pipelining: upstream.pipelining,
     http2: upstream.http2,
     tls: upstream.tls,
+    balancing: balancingPlan(upstream, upstream.targets.map(targetName)),
   };
 }
 

@@ -169,10 +169,9 @@ export class Publisher {
       'seriesAt',
       this.#series.resolve(routeNames.map(joinName), () => this.#namesInUse('routeNames')),
     );
-    arena.writeIndexes(
-      'targetsAt',
-      this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames')),
-    );
+    const targets = this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames'));
+    arena.writeIndexes('targetsAt', targets);
+    this.#welcome(targetNames, targets);
     const snapshot = { epoch, arena: slot.index, buffer: answer.buffer };
     this.#pending = snapshot;
     const late = await this.#options.attach(snapshot);
@@ -187,6 +186,14 @@ export class Publisher {
     this.#source = answer.source;
     this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value });
     return ok({ epoch, gateway: answer.gateway, summary: answer.summary, warnings: answer.warnings });
+  }
+
+  /** Targets that were not there a moment ago are new, whatever is known of them from before. */
+  #welcome(names: SnapshotSummary['targetNames'], indexes: Int32Array): void {
+    const known = new Set(this.#namesInUse('targetNames'));
+    names.forEach((name, at) => {
+      if (!known.has(joinName(name))) this.#options.shm.targets.reset(indexes[at] as TargetIndex);
+    });
   }
 
   /** Of the snapshot that goes on if this publication fails, and of those that exchanges still use. */

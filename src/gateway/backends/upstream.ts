@@ -151,6 +151,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     const { status, length } = head;
     this.#observe(outcomeOfStatus(status), x.answerUs);
     let lines = commonLines(x) + head.relayedLines();
+    if (x.affinityLine !== '') lines += x.affinityLine;
     if (x.route?.plan.serverTiming === true) lines += `server-timing: ${this.#timing()}\r\n`;
     const bodyless = x.method === 'HEAD' || status === 204 || status === 304;
     x.status = status;

@@ -45,6 +45,8 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
   readonly #totalDueMs: number;
   #socketCall: SocketCall | undefined;
   #isConnected = false;
+  /** The try is under way: the target has been entered, and not left. */
+  #isUnderWay = false;
 
   constructor(x: Exchange, upstream: LiveUpstream) {
     const { nowMs } = x.plane.deadlines;
@@ -60,6 +62,8 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     const { plan } = this.#target;
     x.target = plan;
     x.sentUs = x.plane.clock.nowUs();
+    this.#upstream.enter(this.#target);
+    this.#isUnderWay = true;
     this.#arm(this.#upstream.plan.connectTimeoutMs);
     this.#socketCall = connectSocket(
       {
@@ -87,6 +91,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
 
   cancel(): void {
     this.#socketCall?.cancel();
+    this.#leave();
   }
 
   // From the upstream.
@@ -100,7 +105,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     const head = this.#takeHead(101, received);
     if (head === undefined) return refuse(this.#x, errors.BAD_GATEWAY.id);
     const headers = withoutHandshake(listOfLines(this.#linesOf(head)));
-    new Session(this.#x, this.#upstream.plan, this.#totalDueMs).open(headers, protocol, take);
+    new Session(this.#x, this.#upstream.plan, this.#totalDueMs, () => this.#leave()).open(headers, protocol, take);
   }
 
   onAnswer(status: number, received: HeaderList, body: IncomingMessage): void {
@@ -120,6 +125,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
       else x.stream.write(chunk);
     });
     body.on('end', () => {
+      this.#leave();
       x.stream.end(endingOf(x));
       finish(x);
     });
@@ -129,6 +135,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
   onFailure(failure: TransportFailure): void {
     const x = this.#x;
     this.#observe(outcomeOfFailure(failure));
+    this.#leave();
     x.call = undefined;
     refuse(x, errorOf(failure));
   }
@@ -149,9 +156,15 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     this.#upstream.observe(this.#target, outcome, clock.nowUs() - this.#x.sentUs, deadlines.nowMs);
   }
 
+  #leave(): void {
+    if (!this.#isUnderWay) return;
+    this.#isUnderWay = false;
+    this.#upstream.leave(this.#target);
+  }
+
   /** The header lines of the client's answer. */
   #linesOf(head: AnswerHead): HeaderLines {
-    return asHeaderLines(commonLines(this.#x) + head.relayedLines(), head.isAscii);
+    return asHeaderLines(commonLines(this.#x) + head.relayedLines() + this.#x.affinityLine, head.isAscii);
   }
 
   #arm(ms: number): void {

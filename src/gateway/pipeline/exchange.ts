@@ -165,6 +165,8 @@ export class Exchange {
   target: TargetPlan | undefined = undefined;
   /** Set when its client asked how it is decided, and may know. Whoever decides something may note it. */
   explanation: Explanation | undefined = undefined;
+  /** Set-Cookie of session affinity, as a header line; '' for none. */
+  affinityLine = '';
   /** Set when it is sampled. */
   trace: TraceContext | undefined = undefined;
 

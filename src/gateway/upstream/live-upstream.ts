@@ -1,11 +1,18 @@
 // One upstream as a worker uses it: its targets, which of them are out, and their connections.
 
-import type { TargetIndex } from '../../base/ids.ts';
+import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import type { TargetTable } from '../../shm/target-table.ts';
+import { TICK_MS } from '../pipeline/deadlines.ts';
 import { ADMIT, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { TargetPlan, UpstreamPlan, UpstreamTlsPlan } from '../snapshot.ts';
+import { Affinity } from './affinity.ts';
+import type { Balancer } from './balancers/balancer.ts';
+import { createBalancer } from './balancers/create-balancer.ts';
+import { withAnswer, withFailure } from './balancers/peak-ewma.ts';
 import { Outcome } from './outcome.ts';
+import { OutlierDetector } from './outlier-detector.ts';
+import { Roster } from './roster.ts';
 import type { TransportPools } from './transport-pools.ts';
 import { SocketConnector } from './transports/socket-connector.ts';
 import type { Transport, TransportOptions } from './transports/transport.ts';
@@ -13,27 +20,56 @@ import type { Transport, TransportOptions } from './transports/transport.ts';
 export interface LiveTarget {
   readonly plan: TargetPlan;
   readonly index: TargetIndex;
+  /** Its place among its upstream's targets. */
+  readonly ordinal: number;
   readonly transport: Transport;
 }
 
 export class LiveUpstream {
   readonly plan: UpstreamPlan;
-  /** Targets in the order of turns, each as often as its weight says. */
-  readonly #turns: readonly LiveTarget[];
   readonly #targets: readonly LiveTarget[];
+  /** Set when there is no choice. */
+  readonly #only: LiveTarget | undefined;
   readonly #table: TargetTable;
+  readonly #worker: WorkerIndex;
+  readonly #roster: Roster;
+  readonly #balancer: Balancer;
+  readonly #affinity: Affinity | undefined;
+  readonly #outliers: OutlierDetector | undefined;
+  /** Somebody asks for what is under way. */
+  readonly #isCounted: boolean;
+  readonly #isTimed: boolean;
   readonly #connectors = new Map<LiveTarget, SocketConnector>();
 
-  /** @param indexes  of the plan's targets in the shared target table */
-  constructor(plan: UpstreamPlan, indexes: readonly TargetIndex[], table: TargetTable, pools: TransportPools) {
+  /**
+   * @param indexes  of the plan's targets in the shared target table
+   * @param random  0 to 1, without 1
+   */
+  constructor(
+    plan: UpstreamPlan,
+    indexes: readonly TargetIndex[],
+    table: TargetTable,
+    pools: TransportPools,
+    worker: WorkerIndex,
+    random: () => number = Math.random,
+  ) {
+    const { balancing } = plan;
     this.plan = plan;
     this.#table = table;
-    this.#targets = plan.targets.map((target, i) => ({
+    this.#worker = worker;
+    this.#targets = plan.targets.map((target, ordinal) => ({
       plan: target,
-      index: indexes[i] as TargetIndex,
+      index: indexes[ordinal] as TargetIndex,
+      ordinal,
       transport: pools.acquire(transportOptions(plan, target)),
     }));
-    this.#turns = smoothTurns(this.#targets);
+    this.#only = this.#targets.length === 1 ? this.#targets[0] : undefined;
+    this.#roster = new Roster(this.#targets, table, balancing);
+    this.#balancer = createBalancer(this.#roster, balancing, random);
+    this.#affinity = balancing?.affinity && new Affinity(balancing.affinity, this.#roster);
+    this.#outliers = balancing?.outliers && new OutlierDetector(balancing.outliers, this.#targets, table);
+    this.#isCounted = this.#outliers !== undefined || (balancing !== undefined && balancing.by !== 'round-robin');
+    this.#isTimed = balancing?.by === 'ewma';
   }
 
   /**
@@ -46,21 +82,26 @@ export class LiveUpstream {
   }
 
   /**
-   * The target whose turn it is, over all workers; one that is out is passed over while another is in.
-   * @param nowMs  monotonic milliseconds
+   * Where a try goes: all workers choose together, and a target that is out is passed over while another is in.
+   * @param nowMs  monotonic milliseconds; stands still within a tick
    * @param tried  targets that this exchange has been to already; undefined before the first try
    * @hot
    */
-  pick(_x: Exchange, nowMs: number, _tried: readonly LiveTarget[] | undefined): LiveTarget {
-    const turns = this.#turns;
-    const first = turns[0] as LiveTarget;
-    if (turns.length === 1) return first;
-    const turn = this.#table.nextTurn(first.index) % turns.length;
-    for (let step = 0; step < turns.length; step++) {
-      const target = turns[(turn + step) % turns.length] as LiveTarget;
-      if (!this.#table.isOut(target.index, nowMs)) return target;
+  pick(x: Exchange, nowMs: number, tried: readonly LiveTarget[] | undefined): LiveTarget {
+    if (this.#only !== undefined) return this.#only;
+    const roster = this.#roster;
+    if (roster.isStale(nowMs)) {
+      this.#outliers?.ejectSilent(nowMs);
+      roster.look(nowMs);
     }
-    return turns[turn] as LiveTarget;
+    if (roster.isPanicking) this.#table.countPanic((this.#targets[0] as LiveTarget).index);
+    let target = this.#affinity?.targetOf(x, tried);
+    if (target === undefined) {
+      target = this.#balancer.pick(x, nowMs, tried);
+      this.#affinity?.bind(x, target);
+    }
+    if (this.#outliers !== undefined) this.#outliers.onPicked(target, nowMs, roster);
+    return target;
   }
 
   /** For connections that belong to no pool. */
@@ -74,10 +115,16 @@ export class LiveUpstream {
   }
 
   /** A try begins. Each enter() is followed by one leave(). @hot */
-  enter(_target: LiveTarget): void {}
+  enter(target: LiveTarget): void {
+    if (this.#isCounted) this.#table.enter(target.index, this.#worker);
+    else this.#table.countLoose(target.index, this.#worker, 1);
+  }
 
   /** The try has ended: the whole answer came, or none will. @hot */
-  leave(_target: LiveTarget): void {}
+  leave(target: LiveTarget): void {
+    if (this.#isCounted) this.#table.leave(target.index, this.#worker);
+    else this.#table.countLoose(target.index, this.#worker, -1);
+  }
 
   /**
    * What a target did with a try: told once for each, at the answer's head or at its failure.
@@ -85,11 +132,33 @@ export class LiveUpstream {
    * @param nowMs  monotonic milliseconds
    * @hot
    */
-  observe(target: LiveTarget, outcome: Outcome, _latencyUs: number, nowMs: number): void {
-    if (outcome <= Outcome.SERVER_ERROR) this.#table.countSuccess(target.index);
-    else if (outcome === Outcome.UNREACHABLE || outcome === Outcome.CONNECT_TIMEOUT) {
-      this.#table.countFailure(target.index, nowMs);
+  observe(target: LiveTarget, outcome: Outcome, latencyUs: number, nowMs: number): void {
+    if (outcome >= Outcome.BUSY) return;
+    const table = this.#table;
+    // Times are read once per tick: a try of the last one may have begun after the return.
+    if (this.#outliers !== undefined && table.isBeforeReturn(target.index, nowMs - latencyUs / 1_000 + TICK_MS)) return;
+    const isConnect = outcome === Outcome.UNREACHABLE || outcome === Outcome.CONNECT_TIMEOUT;
+    // Who cannot be reached is put out, and may be as fast as before when it is back.
+    if (this.#isTimed && !isConnect) this.#time(target.index, outcome, latencyUs, nowMs);
+    if (this.#outliers !== undefined) {
+      if (this.#outliers.observe(target, outcome, latencyUs, nowMs)) this.#roster.invalidate();
+    } else if (outcome <= Outcome.SERVER_ERROR) {
+      if (table.countSuccess(target.index, nowMs)) this.#roster.invalidate();
+    } else if (isConnect) {
+      table.countFailure(target.index, nowMs);
+      this.#roster.invalidate();
     }
+  }
+
+  /** @hot */
+  #time(target: TargetIndex, outcome: Outcome, latencyUs: number, nowMs: number): void {
+    const table = this.#table;
+    const meanUs = table.latencyUs(target);
+    const isAnswer = outcome === Outcome.ANSWERED;
+    const newUs = isAnswer
+      ? withAnswer(meanUs, table.latencyAgeMs(target, nowMs), latencyUs)
+      : withFailure(meanUs, latencyUs);
+    table.setLatency(target, newUs, nowMs);
   }
 
   release(pools: TransportPools): void {
@@ -117,52 +186,4 @@ function transportOptions(plan: UpstreamPlan, target: TargetPlan): TransportOpti
 function tlsOf({ tls }: UpstreamPlan, { serverName = '' }: TargetPlan): UpstreamTlsPlan | undefined {
   if (serverName === '' || (tls !== undefined && tls.serverName !== '')) return tls;
   return { ca: '', cert: '', key: '', verify: true, ...tls, serverName };
-}
-
-// Turns of one round, laid out once: weights are divided by their greatest common divisor and capped, so that a round
-// has at most so many turns.
-const TURNS_MAX = 4_096;
-
-/**
- * Smooth weighted round robin (nginx), with one thing more: no target gets two turns in a row, from the last of a round to
- * the first of the next included, unless its weight is more than all others' together.
- */
-function smoothTurns(targets: readonly LiveTarget[]): readonly LiveTarget[] {
-  const weights = turnsOfRound(targets.map((target) => target.plan.weight));
-  const sum = weights.reduce((a, b) => a + b, 0);
-  const left = [...weights];
-  const credit = weights.map(() => 0);
-  const turns: number[] = [];
-  for (let free = sum; free > 0; free--) {
-    let best = -1;
-    let bestCredit = Number.NEGATIVE_INFINITY;
-    weights.forEach((weight, i) => {
-      credit[i] = (credit[i] as number) + weight;
-      if (left[i] === 0) return;
-      const isHeavy = weight * 2 > sum;
-      if (!isHeavy && i === turns.at(-1)) return;
-      // Without this turn, its others would not fit into the free ones without touching each other (or the first).
-      const isUrgent = !isHeavy && (left[i] as number) > Math.floor((i === turns[0] ? free - 1 : free) / 2);
-      const rank = isUrgent ? Number.POSITIVE_INFINITY : (credit[i] as number);
-      if (rank <= bestCredit) return;
-      best = i;
-      bestCredit = rank;
-    });
-    credit[best] = (credit[best] as number) - sum;
-    left[best] = (left[best] as number) - 1;
-    turns.push(best);
-  }
-  return turns.map((i) => targets[i] as LiveTarget);
-}
-
-/** How many turns of a round each weight stands for. */
-function turnsOfRound(weights: readonly number[]): readonly number[] {
-  const divisor = weights.reduce(greatestCommonDivisor, 0) || 1;
-  const total = weights.reduce((sum, weight) => sum + weight / divisor, 0);
-  const shrink = Math.max(1, total / TURNS_MAX);
-  return weights.map((weight) => Math.max(1, Math.round(weight / divisor / shrink)));
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

@@ -26,16 +26,21 @@ export class Session implements BackendCall {
   readonly #x: Exchange;
   readonly #plan: UpstreamPlan;
   readonly #totalDueMs: number;
+  readonly #onEnd: () => void;
   readonly #client: Side;
   readonly #upstream: Side;
   #closing = false;
   #ended = false;
 
-  /** @param totalDueMs  when it ends whatever happens, by the deadlines' clock */
-  constructor(x: Exchange, plan: UpstreamPlan, totalDueMs: number) {
+  /**
+   * @param totalDueMs  when it ends whatever happens, by the deadlines' clock
+   * @param onEnd  called once, when nothing is under way any more
+   */
+  constructor(x: Exchange, plan: UpstreamPlan, totalDueMs: number, onEnd: () => void) {
     this.#x = x;
     this.#plan = plan;
     this.#totalDueMs = totalDueMs;
+    this.#onEnd = onEnd;
     this.#client = new Side(this);
     this.#upstream = new Side(this);
   }
@@ -174,6 +179,7 @@ export class Session implements BackendCall {
     this.#ended = true;
     this.#x.plane.sessions.delete(this);
     this.#count(-1);
+    this.#onEnd();
     return true;
   }
 

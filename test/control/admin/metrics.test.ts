@@ -86,6 +86,33 @@ t.test('a target that is out is not healthy, until its time is over', async (t) 
   t.equal(health(5_500)?.[1]?.value, 1);
 });
 
+t.test('what balancing goes by is told for each target', async (t) => {
+  const view = buildView({
+    targets: () => [
+      ['main\nhttp://a:1', 0],
+      ['main\nhttp://b:2', 1],
+      ['other\nhttp://b:2', 2],
+    ],
+  });
+  const { targets } = view.shm;
+  targets.countFailure(1 as TargetIndex, 4_500);
+  targets.enter(0 as TargetIndex, WORKER);
+  targets.countLoose(0 as TargetIndex, 0 as WorkerIndex, 2);
+  targets.setLatency(2 as TargetIndex, 1_500, 4_000);
+  for (let n = 0; n < 3; n++) targets.countPanic(0 as TargetIndex);
+  const page = render(view);
+  const valuesIn = (name: string) => page.get(name)?.samples.map(({ value }) => value);
+  t.same(valuesIn('sluice_upstream_ejections_total'), [0, 1, 0]);
+  t.same(valuesIn('sluice_upstream_in_flight'), [3, 0, 0]);
+  t.same(page.get('sluice_upstream_ewma_seconds')?.samples, [
+    { labels: { upstream: 'other', target: 'http://b:2' }, value: 0.0015 },
+  ]);
+  t.same(page.get('sluice_upstream_panic_total')?.samples, [
+    { labels: { upstream: 'main' }, value: 3 },
+    { labels: { upstream: 'other' }, value: 0 },
+  ]);
+});
+
 t.test('whatever a name holds, it is read as it was written', async (t) => {
   const text = fc.string({
     unit: fc.constantFrom('"', '\\', 'n', '{', '}', ',', '=', ' ', 'é', '🔑', '\r', '\t'),

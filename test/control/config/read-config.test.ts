@@ -53,6 +53,8 @@ services:
       keepAlive: { idleTimeoutMs: 4_000, min: 0 },
       pipelining: 1,
       http2: false,
+      balance: { by: 'round-robin' },
+      slowStart: 0,
     },
   ]);
   t.same(config.consumers, [
@@ -190,7 +192,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { data: x }', 'data'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['balance', 'retries', 'circuit'].map(
+  ...['retries', 'circuit'].map(
     (key) => [`version: 1\nupstreams: { a: { targets: ["http://a"], ${key}: {} } }`, key] as const,
   ),
   ...['plan', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),

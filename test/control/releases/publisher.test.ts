@@ -1,6 +1,6 @@
 import { unpack } from 'msgpackr';
 import t from 'tap';
-import type { LimitIndex } from '../../../src/base/ids.ts';
+import type { LimitIndex, TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
 import type { Config } from '../../../src/control/config/config.ts';
 import type { PublishedSnapshot } from '../../../src/control/releases/publisher.ts';
 import { Arena } from '../../../src/shm/arena.ts';
@@ -187,6 +187,23 @@ t.test('a worker that starts while a snapshot is published is given both', async
     rig.publisher.snapshots().map(({ epoch }) => epoch),
     [2],
   );
+});
+
+t.test('a target that was away is new when it comes back, and one that stays is not', async (t) => {
+  const rig = new PublisherRig(configOf(1));
+  await rig.publish();
+  const { targets } = rig.shm;
+  const first = 0 as TargetIndex;
+  targets.countFailure(first, 0);
+  targets.enter(first, 0 as WorkerIndex);
+  await rig.publish();
+  t.ok(targets.isOut(first, 1), 'it stays what it was');
+  await rig.publish(configOf(2));
+  rig.tick();
+  await rig.publish(configOf(2));
+  await rig.publish(configOf(1));
+  t.notOk(targets.isOut(first, 1));
+  t.equal(targets.inFlight(first), 1, 'but for what is under way');
 });
 
 t.test('series and targets keep their places over reloads; only targets of now are told', async (t) => {

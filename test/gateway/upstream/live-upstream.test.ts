@@ -1,66 +1,31 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { TargetIndex } from '../../../src/base/ids.ts';
+import type { TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
 import type { UpstreamPlan } from '../../../src/gateway/snapshot.ts';
-import { type LiveTarget, LiveUpstream } from '../../../src/gateway/upstream/live-upstream.ts';
+import { LiveUpstream } from '../../../src/gateway/upstream/live-upstream.ts';
 import { Outcome } from '../../../src/gateway/upstream/outcome.ts';
 import { TransportPools } from '../../../src/gateway/upstream/transport-pools.ts';
 import type { TransportOptions } from '../../../src/gateway/upstream/transports/transport.ts';
 import { TargetHealth, TargetTable } from '../../../src/shm/target-table.ts';
 import { bareExchange } from '../../support/bare-exchange.ts';
 import { ToldTransport } from '../../support/plane.ts';
+import { BalancerRig, countsOf, idOf } from './balancer-rig.ts';
 
 const nobody = bareExchange();
 
-/** An upstream with a target for each weight; its targets are named by their place. */
+/** An upstream with a target for each weight, balanced as it is without settings. */
 function rig(weights: readonly number[], table = TargetTable.create()) {
-  const transports: ToldTransport[] = [];
-  const pools = new TransportPools((options) => {
-    const transport = new ToldTransport(options);
-    transports.push(transport);
-    return transport;
-  });
-  const plan: UpstreamPlan = {
-    name: 'main',
-    targets: weights.map((weight, i) => ({
-      origin: `http://t${i}`,
-      authority: `t${i}`,
-      socketPath: '',
-      basePath: '',
-      weight,
-    })),
-    connectTimeoutMs: 1,
-    responseTimeoutMs: 1,
-    idleTimeoutMs: 1,
-    totalTimeoutMs: 0,
-    connectionsMax: 1,
-    connectionsMin: 0,
-    keepAliveMs: 1,
-    pipelining: 1,
-    http2: false,
-    tls: undefined,
-  };
-  const upstream = new LiveUpstream(
-    plan,
-    weights.map((_, i) => (i + 7) as TargetIndex),
-    table,
-    pools,
-  );
-  const pick = (nowMs = 0): number => numberOf(upstream.pick(nobody, nowMs, undefined));
+  const rig = new BalancerRig({ weights, table });
+  const [upstream] = rig.workers;
+  if (upstream === undefined) throw new Error('there is no worker');
+  const { pools, transports } = rig;
+  const pick = (nowMs = 0): number => idOf(upstream.pick(nobody, nowMs, undefined));
   const picks = (count: number, nowMs = 0): readonly number[] => Array.from({ length: count }, () => pick(nowMs));
   return { upstream, pools, transports, table, pick, picks };
 }
 
-function numberOf(target: LiveTarget): number {
-  return Number(target.plan.authority.slice(1));
-}
-
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
-}
-
-function countsOf(picked: readonly number[], targetCount: number): readonly number[] {
-  return Array.from({ length: targetCount }, (_, i) => picked.filter((one) => one === i).length);
 }
 
 const weights = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
@@ -126,7 +91,7 @@ t.test(
   async (t) => {
     const { upstream, picks, pick, table } = rig([1, 1, 1]);
     let target = upstream.pick(nobody, 0, undefined);
-    while (numberOf(target) !== 1) target = upstream.pick(nobody, 0, undefined);
+    while (idOf(target) !== 1) target = upstream.pick(nobody, 0, undefined);
     upstream.observe(target, Outcome.UNREACHABLE, 0, 0);
     t.notOk(picks(30, 999).includes(1));
     t.ok(picks(3, 1_000).includes(1), 'it is tried again');
@@ -196,7 +161,7 @@ t.test('a transport is told all that the plans say of its connections', async (t
     http2: true,
     tls,
   };
-  new LiveUpstream(plan, [0, 1, 2] as TargetIndex[], TargetTable.create(), pools);
+  new LiveUpstream(plan, [0, 1, 2] as TargetIndex[], TargetTable.create(), pools, 0 as WorkerIndex);
   const common = {
     connectTimeoutMs: 1,
     connectionsMax: 5,
@@ -220,7 +185,7 @@ t.test('a target whose checks fail gets no turn while another is well; when none
   table.setHealth(8 as TargetIndex, TargetHealth.UNHEALTHY, 0);
   t.same(countsOf(picks(30), 3)[1], 0);
   for (const index of [7, 9]) table.setHealth(index as TargetIndex, TargetHealth.UNHEALTHY, 0);
-  t.same(countsOf(picks(30), 3), [10, 10, 10]);
+  t.same(countsOf(picks(30, 10), 3), [10, 10, 10]);
 });
 
 t.test(
@@ -235,7 +200,7 @@ t.test(
     const { upstream } = rig([]);
     const live = (serverName: string | undefined, tls: UpstreamPlan['tls']): TransportOptions['tls'] => {
       const plan = { ...upstream.plan, tls, targets: [{ ...target, serverName }] };
-      new LiveUpstream(plan, [0 as TargetIndex], TargetTable.create(), pools);
+      new LiveUpstream(plan, [0 as TargetIndex], TargetTable.create(), pools, 0 as WorkerIndex);
       return told.at(-1)?.tls;
     };
     const tls = { ca: 'A', cert: '', key: '', serverName: '', verify: true };

@@ -65,6 +65,8 @@ interface Rig {
   readonly client: ToldSocket;
   readonly upstream: ToldSocket;
   readonly session: Session;
+  /** How often the session has said that it ended. */
+  ends: number;
 }
 
 function open({ totalDueMs = Number.POSITIVE_INFINITY, hasClient = true } = {}): Rig {
@@ -81,12 +83,15 @@ function open({ totalDueMs = Number.POSITIVE_INFINITY, hasClient = true } = {}):
       return hasClient ? client : undefined;
     },
   };
-  const session = new Session(x, { idleTimeoutMs: IDLE_MS } as UpstreamPlan, totalDueMs);
+  const session = new Session(x, { idleTimeoutMs: IDLE_MS } as UpstreamPlan, totalDueMs, () => {
+    rig.ends++;
+  });
+  const rig: Rig = { test, x, client, upstream, session, ends: 0 };
   session.open([], '', (listener) => {
     upstream.listener = listener;
     return upstream;
   });
-  return { test, x, client, upstream, session };
+  return rig;
 }
 
 function openCount({ test }: Rig): number {
@@ -94,7 +99,7 @@ function openCount({ test }: Rig): number {
 }
 
 function isOver(rig: Rig): boolean {
-  return rig.test.plane.inFlight === 0 && openCount(rig) === 0 && rig.test.plane.sessions.size === 0;
+  return rig.test.plane.inFlight === 0 && openCount(rig) === 0 && rig.test.plane.sessions.size === 0 && rig.ends === 1;
 }
 
 t.test('messages and pings go to the other side, and are counted', async (t) => {

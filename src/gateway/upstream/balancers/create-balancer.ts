@@ -1,0 +1,33 @@
+// The balancer that an upstream's plan asks for.
+
+import { assertNever } from '../../../base/assert.ts';
+import type { BalancingPlan } from '../../snapshot.ts';
+import type { LiveTarget } from '../live-upstream.ts';
+import type { Roster } from '../roster.ts';
+import type { Balancer } from './balancer.ts';
+import { Ewma } from './ewma.ts';
+import { HashRing } from './hash-ring.ts';
+import { LeastRequests } from './least-requests.ts';
+import { RoundRobin } from './round-robin.ts';
+import { smoothTurns } from './smooth-turns.ts';
+
+/** @param random  0 to 1, without 1 */
+export function createBalancer(roster: Roster, plan: BalancingPlan | undefined, random: () => number): Balancer {
+  const { targets } = roster;
+  const turns = smoothTurns(targets.map((target) => target.plan.weight)).map((i) => targets[i] as LiveTarget);
+  const by = plan?.by ?? 'round-robin';
+  switch (by) {
+    case 'round-robin':
+      return new RoundRobin(roster, turns, random);
+    case 'least-requests':
+      return new LeastRequests(roster, turns, random);
+    case 'ewma':
+      return new Ewma(roster, turns, random);
+    case 'hash': {
+      const keyless = new RoundRobin(roster, turns, random);
+      return plan?.ring === undefined ? keyless : new HashRing(roster, plan.ring, keyless);
+    }
+    default:
+      return assertNever(by);
+  }
+}
