@@ -3,9 +3,7 @@
 import { unpack } from 'msgpackr';
 import type { BankIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
-import type { Backend } from './backends/backend.ts';
-import { UpstreamBackend } from './backends/upstream.ts';
-import { WebSocketBackend } from './backends/websocket.ts';
+import { type RouteBackends, routeBackends } from './backends/route-backends.ts';
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
@@ -16,15 +14,12 @@ import { TrustedProxies } from './trusted-proxies.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
 
 /** One route, ready to serve. */
-export interface LiveRoute {
+export interface LiveRoute extends RouteBackends {
   readonly plan: RoutePlan;
   readonly series: SeriesIndex;
   /** Of this worker's latency histograms. */
   readonly bank: BankIndex;
   readonly steps: readonly PolicyStep[];
-  readonly backend: Backend;
-  /** Of handshakes. */
-  readonly socketBackend: Backend;
   readonly logNames: LogNames;
 }
 
@@ -76,7 +71,6 @@ export class LiveSnapshot {
     const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
     const series = this.arena.seriesOf(index) as SeriesIndex;
     const { shm, worker } = this.#plane;
-    const upstream = this.#upstreams[plan.upstream] as LiveUpstream;
     const route: LiveRoute = {
       plan,
       series,
@@ -84,9 +78,8 @@ export class LiveSnapshot {
       steps: plan.policies.map(({ policy, plan: policyPlan }) =>
         this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
       ),
-      backend: new UpstreamBackend(upstream),
-      socketBackend: new WebSocketBackend(upstream),
-      logNames: new LogNames(plan.service, plan.route, upstream.plan.name),
+      ...routeBackends(plan, this.#upstreams, this.#plane.mirrors),
+      logNames: new LogNames(plan, this.plan.upstreams),
     };
     this.#routes[index] = route;
     return route;

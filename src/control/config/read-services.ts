@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { checkPolicies } from './check-policies.ts';
+import { checkSteering } from './check-steering.ts';
 import type { RouteConfig, ServiceConfig } from './config.ts';
-import { nearestName } from './nearest-name.ts';
 import { readNamed } from './read-named.ts';
 import { type ReadUse, readPolicies } from './read-policies.ts';
 import type { Path } from './read-value.ts';
@@ -42,11 +42,11 @@ function readService(
   if (!parsed.success) report.addZod(path, parsed.error, raw);
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
   const written = raw as Record<string, unknown>;
-  checkUpstream(written['upstream'], [...path, 'upstream'], upstreams, report);
+  checkSteering(written, path, upstreams, report);
   const uses = readPolicies(written['policies'], [...path, 'policies'], report);
   const routes: ReadRoute[] = [];
   readNamed(written['routes'], [...path, 'routes'], report, (routeName, value, routePath) => {
-    routes.push(readRoute(routeName, value, routePath, report));
+    routes.push(readRoute(routeName, value, routePath, upstreams, report));
   });
   checkPolicies(path, uses, routes, report);
   if (!parsed.success) return undefined;
@@ -54,12 +54,13 @@ function readService(
   return { ...own, name, policies: validUses(uses), routes: routes.flatMap((route) => finishRoute(route, own)) };
 }
 
-function readRoute(name: string, raw: unknown, path: Path, report: Report): ReadRoute {
+function readRoute(name: string, raw: unknown, path: Path, upstreams: ReadonlySet<string>, report: Report): ReadRoute {
   const parsed = ownRoute.safeParse(raw);
   if (!parsed.success) report.addZod(path, parsed.error, raw);
   else checkWebSocket(parsed.data, path, report);
-  const policies = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>)['policies'] : undefined;
-  return { name, uses: readPolicies(policies, [...path, 'policies'], report), own: parsed.data };
+  const written = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
+  checkSteering(written, path, upstreams, report);
+  return { name, uses: readPolicies(written['policies'], [...path, 'policies'], report), own: parsed.data };
 }
 
 function checkWebSocket({ websocket, match }: z.output<typeof ownRoute>, path: Path, report: Report): void {
@@ -81,24 +82,15 @@ function finishRoute(
       name,
       method: own.match.method,
       path: own.match.path,
+      upstream: own.upstream,
+      steer: own.steer,
+      mirror: own.mirror,
       websocket: own.websocket ?? service.websocket,
       allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
       allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,
       policies: validUses(uses),
     },
   ];
-}
-
-function checkUpstream(name: unknown, path: Path, upstreams: ReadonlySet<string>, report: Report): void {
-  // Anything but text was refused by the schema.
-  if (typeof name !== 'string' || upstreams.has(name)) return;
-  const nearest = nearestName(name, [...upstreams]);
-  report.add(path, {
-    message: 'there is no such upstream',
-    expected: 'a name from upstreams',
-    showsFound: true,
-    nearest,
-  });
 }
 
 function validUses(uses: readonly ReadUse[]) {

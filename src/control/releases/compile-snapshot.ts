@@ -28,6 +28,7 @@ import type {
   TracingConfig,
   UpstreamConfig,
 } from '../config/config.ts';
+import { compileSteering } from './compile-steering.ts';
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
@@ -64,7 +65,7 @@ export function compileSnapshot(
   const upstreamIndex = new Map(config.upstreams.map((upstream, index) => [upstream.name, index]));
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
-      packr.pack(routePlan(config, service, route, upstreamIndex.get(service.upstream) ?? 0, limits)),
+      packr.pack(routePlan(config, service, route, compileSteering(service, route, upstreamIndex), limits)),
     ),
   );
   const targetNames = config.upstreams.flatMap((upstream) =>
@@ -159,7 +160,7 @@ function routePlan(
   config: Config,
   service: ServiceConfig,
   route: RouteConfig,
-  upstream: number,
+  steering: ReturnType<typeof compileSteering>,
   limits: LimitCollector,
 ): RoutePlan {
   const credentialHeaders = new Set<string>();
@@ -183,7 +184,7 @@ function routePlan(
     service: service.name,
     route: route.name,
     path: service.path + route.path,
-    upstream,
+    ...steering,
     stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,
     serverTiming: service.serverTiming,

@@ -27,6 +27,7 @@ const requestKinds: readonly (readonly [string, number])[] = [
   ['content-length', DROPPED],
   ['x-request-id', DROPPED],
   ['x-consumer-id', DROPPED],
+  ['x-sluice-mirror', CLAIM],
   ['forwarded', CLAIM],
   ['x-real-ip', CLAIM],
   ['x-client-ip', CLAIM],

@@ -19,7 +19,10 @@ function lineOf(fields: Partial<Exchange>, wallMs = AT_MS): string {
 
 /** Only what a line needs of a route. */
 function routeOf(service: string, route: string, upstream: string): Exchange['route'] {
-  return { logNames: new LogNames(service, route, upstream) } as unknown as Exchange['route'];
+  const steer = [{ name: 'canary', upstream: 1 }];
+  const plan = { service, route, upstream: 0, steer };
+  const upstreams = [{ name: upstream }, { name: 'orders-v2' }];
+  return { logNames: new LogNames(plan as never, upstreams) } as unknown as Exchange['route'];
 }
 
 t.test('a line has every field that applies, in one order', async (t) => {
