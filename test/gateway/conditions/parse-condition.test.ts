@@ -37,7 +37,7 @@ const number = fc
   .map((n) => n + 0);
 const operator = fc.constantFrom('=' as const, '!=' as const, '<' as const, '<=' as const, '>' as const, '>=' as const);
 // Without capitals, which hosts and methods lose or gain.
-const literalText = fc.string({ unit: fc.constantFrom('0', '1', "'", '"', '\\', ' ', '/', 'é'), maxLength: 5 });
+const literalText = fc.string({ unit: fc.constantFrom('0', '1', "'", '"', '\\', ' ', '/'), maxLength: 5 });
 
 function compare(
   left: fc.Arbitrary<Operand>,

@@ -56,6 +56,12 @@ t.test('a line has every field that applies, in one order', async (t) => {
   );
 });
 
+t.test('a request that was steered names the rule, and the upstream that the rule says', async (t) => {
+  const line = lineOf({ route: routeOf('shop', 'get-order', 'orders'), steered: 'canary', sentUs: 100 });
+  t.match(line, ',"upstream":"orders-v2","steer":"canary","requestBytes"');
+  t.match(lineOf({ steered: 'canary' }), /"durationMs":\S+?,"steer":"canary","requestBytes"/, 'it was not sent');
+});
+
 t.test('what does not apply is left out', async (t) => {
   const line = lineOf({ method: 'GET', rawPath: '/%zz', peerAddress: '192.0.2.1', endUs: 5 });
   t.equal(
@@ -142,6 +148,7 @@ t.test('the longest line that there can be fits', async (t) => {
     bodyBytes: Number.MAX_SAFE_INTEGER,
     answerBytes: Number.MAX_SAFE_INTEGER,
     headers: ['user-agent', long],
+    steered: long,
     clientGone: true,
     wasCut: true,
   });
