@@ -78,7 +78,7 @@ export class LiveSnapshot {
       steps: plan.policies.map(({ policy, plan: policyPlan }) =>
         this.#plane.policy(policy).prepare(policyPlan as never, this, shm),
       ),
-      ...routeBackends(plan, this.#upstreams, this.#plane.mirrors),
+      ...routeBackends(plan, this.#upstreams, this.arena, this.#plane.mirrors),
       logNames: new LogNames(plan, this.plan.upstreams),
     };
     this.#routes[index] = route;

@@ -117,6 +117,8 @@ export interface SteerPlan {
   /** 64-bit identity of the rule, which survives reloads and is the same on every node. */
   readonly idLow: number;
   readonly idHigh: number;
+  /** Index among the snapshot's rules; the arena says which series counts what it took. */
+  readonly rule: number;
   /** Index in GatewayPlan.upstreams. */
   readonly upstream: number;
   /** Absent: every request. */

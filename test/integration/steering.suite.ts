@@ -74,6 +74,14 @@ function steers(f: Fixture, other: Upstream<WebHandler>): void {
     t.equal((await f.send('/steered/x', { headers })).text, 'other');
     t.equal((await f.send('/steered/y', { headers })).text, 'web');
     t.equal((await f.send('/steered/x', { headers: { cookie } })).text, 'web');
+    const samples = (await scrape(f)).get('sluice_steered_requests_total')?.samples ?? [];
+    t.same(
+      samples.find(({ labels }) => labels['rule'] === 'steer.1'),
+      {
+        labels: { service: 'steered', route: '', rule: 'steer.1', status_class: '2xx' },
+        value: 1,
+      },
+    );
   });
 
   t.test('a client that comes back with its cookie is answered by the same upstream, and gets no other', async (t) => {
@@ -87,6 +95,10 @@ function steers(f: Fixture, other: Upstream<WebHandler>): void {
       t.same(again.headers['set-cookie'], ['own=1']);
     }
   });
+}
+
+async function scrape(f: Fixture) {
+  return parsePrometheus(await (await fetch(`${f.gateway.admin}/metrics`)).text());
 }
 
 /** Of one whom the share does not take. */
@@ -143,8 +155,7 @@ function mirrors(f: Fixture, other: Upstream<WebHandler>): void {
     const answer = await f.send('/mirrored/large', { method: 'PUT', body: Buffer.alloc(110_000, 'a') });
     t.equal(answer.json.body.length, 110_000);
     t.notOk(other.paths.includes('/mirrored/large'));
-    const page = parsePrometheus(await (await fetch(`${f.gateway.admin}/metrics`)).text());
-    const samples = page.get('sluice_mirrored_requests_total')?.samples ?? [];
+    const samples = (await scrape(f)).get('sluice_mirrored_requests_total')?.samples ?? [];
     const count = (result: string) => samples.find(({ labels }) => labels['result'] === result)?.value;
     t.equal(count('too_large'), 1);
     t.equal(count('no_room'), 0);

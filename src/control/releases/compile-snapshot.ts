@@ -28,13 +28,15 @@ import type {
   TracingConfig,
   UpstreamConfig,
 } from '../config/config.ts';
-import { compileSteering } from './compile-steering.ts';
+import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
   readonly epoch: number;
   /** 'service route' of each route, in the order of the arena's tables. */
   readonly routeNames: readonly (readonly [service: string, route: string])[];
+  /** Of each rule that steers, in the order of the arena's table, behind the routes. */
+  readonly steerNames: readonly SteerName[];
   readonly limits: readonly LimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
@@ -62,10 +64,13 @@ export function compileSnapshot(
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
   const limits = new LimitCollector();
-  const upstreamIndex = new Map(config.upstreams.map((upstream, index) => [upstream.name, index]));
+  const names: SteeringNames = {
+    upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
+    rules: new SteerRules(),
+  };
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
-      packr.pack(routePlan(config, service, route, compileSteering(service, route, upstreamIndex), limits)),
+      packr.pack(routePlan(config, service, route, compileSteering(service, route, names), limits)),
     ),
   );
   const targetNames = config.upstreams.flatMap((upstream) =>
@@ -77,6 +82,7 @@ export function compileSnapshot(
       gateway: packr.pack(gatewayPlan(config)),
       trie: trie.value.words,
       routes,
+      ruleCount: names.rules.names.length,
       limitCount: limits.definitions.length,
       targetCount: targetNames.length,
       consumers: config.consumers.map((consumer) => packr.pack({ name: consumer.name } satisfies ConsumerPlan)),
@@ -93,6 +99,7 @@ export function compileSnapshot(
       routeNames: config.services.flatMap((service) =>
         service.routes.map((route) => [service.name, route.name] as const),
       ),
+      steerNames: names.rules.names,
       limits: limits.definitions,
       targetNames,
       serviceCount: config.services.length,

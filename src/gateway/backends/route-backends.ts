@@ -1,5 +1,7 @@
 // What answers a route's requests, put together once: the upstream alone, unless the route has more.
 
+import type { SeriesIndex } from '../../base/ids.ts';
+import type { Arena } from '../../shm/arena.ts';
 import type { RoutePlan } from '../snapshot.ts';
 import type { LiveUpstream } from '../upstream/live-upstream.ts';
 import type { Backend } from './backend.ts';
@@ -17,8 +19,13 @@ export interface RouteBackends {
 }
 
 /** @param upstreams  of the snapshot, by index */
-export function routeBackends(plan: RoutePlan, upstreams: readonly LiveUpstream[], mirrors: Mirrors): RouteBackends {
-  const rules = plan.steer?.map((rule) => new SteerRule(rule)) ?? [];
+export function routeBackends(
+  plan: RoutePlan,
+  upstreams: readonly LiveUpstream[],
+  arena: Arena,
+  mirrors: Mirrors,
+): RouteBackends {
+  const rules = plan.steer?.map((rule) => new SteerRule(rule, arena.seriesOfRule(rule.rule) as SeriesIndex)) ?? [];
   const steered = (backendOf: (upstream: LiveUpstream) => Backend): Backend => {
     const otherwise = backendOf(upstreams[plan.upstream] as LiveUpstream);
     if (plan.steer === undefined) return otherwise;

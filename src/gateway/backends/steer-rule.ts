@@ -1,6 +1,7 @@
 // One rule of a route's `steer`: whether it takes a request.
 
 import { SeededHash } from '../../base/hash.ts';
+import type { SeriesIndex } from '../../base/ids.ts';
 import { type LiveCondition, prepareCondition, type Random } from '../conditions/prepare-condition.ts';
 import { readHeader, readQuery } from '../conditions/read-parameter.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -14,6 +15,8 @@ const NO_LOT = LOTS;
 
 export class SteerRule {
   readonly name: string;
+  /** What it took is counted there. */
+  readonly series: SeriesIndex;
   readonly #when: LiveCondition | undefined;
   /** A lot below it is taken: who is within 5 % is within 10 %, too. */
   readonly #takenBelow: number;
@@ -21,8 +24,9 @@ export class SteerRule {
   readonly #hash: SeededHash;
   readonly #random: Random;
 
-  constructor(plan: SteerPlan, random: Random = Math.random) {
+  constructor(plan: SteerPlan, series: SeriesIndex, random: Random = Math.random) {
     this.name = plan.name;
+    this.series = series;
     this.#when = plan.when === undefined ? undefined : prepareCondition(plan.when, random);
     this.#takenBelow = Math.round(plan.share * LOTS);
     this.#sticky = plan.sticky;

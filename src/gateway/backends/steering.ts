@@ -24,6 +24,7 @@ export class SteeringBackend implements Backend {
       const rule = rules[i] as SteerRule;
       if (!rule.takes(x)) continue;
       x.steered = rule.name;
+      x.steeredSeries = rule.series;
       return (this.#backends[i] as Backend).start(x);
     }
     this.#otherwise.start(x);
