@@ -1,5 +1,6 @@
 // The upstreams that a service or a route names: its own, those of its rules, and the one that gets copies.
 
+import type { SteerConfig } from './config.ts';
 import { nearestName } from './nearest-name.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
@@ -17,6 +18,25 @@ export function checkSteering(
     checkUpstream(upstreamOf(rule), [...path, 'steer', index, 'upstream'], upstreams, report);
   }
   checkUpstream(upstreamOf(mirror), [...path, 'mirror', 'upstream'], upstreams, report);
+}
+
+/**
+ * A rule that knows clients by their consumer takes nobody where nobody is known.
+ * @param hasAuth  some of the routes that the rules are for have an auth policy
+ */
+export function checkStickyConsumers(
+  rules: readonly SteerConfig[] = [],
+  path: Path,
+  hasAuth: boolean,
+  report: Report,
+): void {
+  for (const [index, { sticky }] of rules.entries()) {
+    if (hasAuth || sticky?.kind !== 'consumer') continue;
+    report.add([...path, 'steer', index, 'sticky', 'by'], {
+      message: 'needs to know the consumer',
+      expected: 'an auth policy on a route that the rule is for, or on its service',
+    });
+  }
 }
 
 function upstreamOf(value: unknown): unknown {

@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { checkPolicies } from './check-policies.ts';
-import { checkSteering } from './check-steering.ts';
-import type { RouteConfig, ServiceConfig } from './config.ts';
+import { checkSteering, checkStickyConsumers } from './check-steering.ts';
+import type { RouteConfig, ServiceConfig, SteerConfig } from './config.ts';
 import { readNamed } from './read-named.ts';
 import { type ReadUse, readPolicies } from './read-policies.ts';
 import type { Path } from './read-value.ts';
@@ -49,6 +49,7 @@ function readService(
     routes.push(readRoute(routeName, value, routePath, upstreams, report));
   });
   checkPolicies(path, uses, routes, report);
+  checkLots(parsed.data?.steer, path, uses, routes, report);
   if (!parsed.success) return undefined;
   const { policies: _policies, routes: _routes, ...own } = parsed.data;
   return { ...own, name, policies: validUses(uses), routes: routes.flatMap((route) => finishRoute(route, own)) };
@@ -61,6 +62,21 @@ function readRoute(name: string, raw: unknown, path: Path, upstreams: ReadonlySe
   const written = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
   checkSteering(written, path, upstreams, report);
   return { name, uses: readPolicies(written['policies'], [...path, 'policies'], report), own: parsed.data };
+}
+
+function checkLots(
+  rules: readonly SteerConfig[] | undefined,
+  path: Path,
+  uses: readonly ReadUse[],
+  routes: readonly ReadRoute[],
+  report: Report,
+): void {
+  const hasAuth = (list: readonly ReadUse[]): boolean => list.some(({ policy }) => policy === 'auth');
+  checkStickyConsumers(rules, path, hasAuth(uses) || routes.some((route) => hasAuth(route.uses)), report);
+  for (const route of routes) {
+    const routePath = [...path, 'routes', route.name];
+    checkStickyConsumers(route.own?.steer, routePath, hasAuth(uses) || hasAuth(route.uses), report);
+  }
 }
 
 function checkWebSocket({ websocket, match }: z.output<typeof ownRoute>, path: Path, report: Report): void {

@@ -5,6 +5,7 @@ import type { Exchange } from '../pipeline/exchange.ts';
 import type { LiveUpstream } from '../upstream/live-upstream.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHandler, TransportCall } from '../upstream/transports/transport.ts';
+import type { Mirrors } from './mirrors.ts';
 import { upstreamPath } from './upstream.ts';
 
 /** Tells a mirror what it is; such a request is not mirrored again. */
@@ -25,9 +26,10 @@ export type MirrorResult =
 export class MirrorCopy implements AnswerHandler {
   /** When to give it up; what is not sent ends with its exchange. */
   dueMs = Number.POSITIVE_INFINITY;
+  /** What its body may come to. */
+  readonly bytesMax: number;
   readonly #upstream: LiveUpstream;
-  readonly #bodyBytesMax: number;
-  readonly #onEnd: (result: MirrorResult) => void;
+  readonly #mirrors: Mirrors;
   /** Until it is sent. */
   #x: Exchange | undefined;
   #chunks: Buffer[] = [];
@@ -37,11 +39,11 @@ export class MirrorCopy implements AnswerHandler {
   #call: TransportCall | undefined;
   #ended = false;
 
-  constructor(x: Exchange, upstream: LiveUpstream, bodyBytesMax: number, onEnd: (result: MirrorResult) => void) {
+  constructor(x: Exchange, upstream: LiveUpstream, mirrors: Mirrors, bytesMax: number) {
     this.#x = x;
     this.#upstream = upstream;
-    this.#bodyBytesMax = bodyBytesMax;
-    this.#onEnd = onEnd;
+    this.#mirrors = mirrors;
+    this.bytesMax = bytesMax;
   }
 
   /** Take what has come of the body, and all that will. */
@@ -55,7 +57,7 @@ export class MirrorCopy implements AnswerHandler {
   take(chunk: Buffer): void {
     if (this.#x === undefined) return;
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#bodyBytesMax) return this.#end('too-large');
+    if (this.#bytes > this.bytesMax) return this.#end('too-large');
     if (chunk.length > 0) this.#chunks.push(chunk);
     this.#sendWhenWhole();
   }
@@ -150,6 +152,6 @@ export class MirrorCopy implements AnswerHandler {
     this.#x = undefined;
     this.#chunks = [];
     this.#call = undefined;
-    this.#onEnd(result);
+    this.#mirrors.close(this, result);
   }
 }

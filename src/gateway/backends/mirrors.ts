@@ -42,15 +42,18 @@ export class Mirrors {
     // Of a chunked body nobody knows how long it will be.
     const bytes = x.bodyLength < 0 ? bodyBytesMax : x.bodyLength;
     if (this.#copies.size >= MIRROR_COUNT_MAX || this.#bytes + bytes > MIRROR_BYTES_MAX) return this.#refuse('no-room');
-    const copy = new MirrorCopy(x, upstream, bodyBytesMax, (result) => {
-      this.#copies.delete(copy);
-      this.#bytes -= bytes;
-      this.#count(result);
-    });
+    const copy = new MirrorCopy(x, upstream, this, bytes);
     this.#copies.add(copy);
     this.#bytes += bytes;
     copy.begin();
     return copy;
+  }
+
+  /** Called by the copy, once. */
+  close(copy: MirrorCopy, result: MirrorResult): void {
+    this.#copies.delete(copy);
+    this.#bytes -= copy.bytesMax;
+    this.#count(result);
   }
 
   /** The worker's tick: gives up those that take too long. */

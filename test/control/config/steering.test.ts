@@ -108,6 +108,16 @@ t.test('a rule that does nothing, or takes everything, is refused', async (t) =>
   }
 });
 
+t.test('a share by consumer is for routes that know the consumer', async (t) => {
+  const steer = 'steer: [{ share: 5%, upstream: main, sticky: { by: consumer } }]';
+  const auth = 'policies: [{ auth: { any: [api-key] } }]';
+  const problem = /sticky\.by: needs to know the consumer; expected an auth policy/;
+  t.match(issuesOf(shop(`    ${steer}\n    routes: { a: { match: GET /a } }`)), [problem]);
+  t.match(issuesOf(shop(`    routes: { a: { match: GET /a, ${steer} }, b: { match: GET /b, ${auth} } }`)), [problem]);
+  t.same(issuesOf(shop(`    ${steer}\n    routes: { a: { match: GET /a }, b: { match: GET /b, ${auth} } }`)), []);
+  t.same(issuesOf(shop(`    ${auth}\n    routes: { a: { match: GET /a, ${steer} } }`)), []);
+});
+
 t.test('a fault without delay and abort, or with an impossible one, is refused', async (t) => {
   const faultIssues = (fault: string) => issuesOf(shop(`    policies: [{ fault: ${fault} }]`));
   t.match(faultIssues('{}'), [/fault: does nothing: it needs delay, abort or both$/]);

@@ -13,9 +13,9 @@ export type RegexStep =
   | { readonly kind: 'jump'; readonly to: number }
   | { readonly kind: 'match' };
 
-// A text costs at most so many steps per character: 512 × 4,096 characters (linear-regex.ts) is the worst there can be,
-// some 10 ms.
-const STEPS_MAX = 512;
+// A text costs at most so many steps per character: 256 × 4,096 characters (linear-regex.ts) is the worst there can be,
+// some 7 ms.
+const STEPS_MAX = 256;
 // Repetitions of what takes nothing add no steps: they are bounded by how often the compiler is called.
 const VISITS_MAX = 4 * STEPS_MAX;
 

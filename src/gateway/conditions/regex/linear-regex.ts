@@ -89,22 +89,29 @@ export class LinearRegex {
 
   /** Follow every way on from a step up to where a character is needed. @returns whether the end is reached */
   #reach(from: number, text: string, at: number): boolean {
+    const kinds = this.#kinds;
+    const firsts = this.#firsts;
+    const seconds = this.#seconds;
+    const reachedAt = this.#reachedAt;
+    const generation = this.#generation;
     const stack = this.#stack;
-    stack[0] = from;
-    for (let depth = 1; depth > 0; ) {
-      const step = stack[--depth] as number;
-      if (this.#reachedAt[step] === this.#generation) continue;
-      this.#reachedAt[step] = this.#generation;
-      const kind = this.#kinds[step];
-      if (kind === MATCH) return true;
-      if (kind === TAKE) {
-        this.#next[this.#nextCount++] = step;
-      } else if (kind !== ASSERT || holdsAt(this.#assertions[step] as RegexAssertion, text, at)) {
-        if (kind === SPLIT) stack[depth++] = this.#seconds[step] as number;
-        stack[depth++] = this.#firsts[step] as number;
+    let depth = 0;
+    for (let step = from; ; step = stack[--depth] as number) {
+      // Along the first ways; the second ones wait on the stack.
+      while (reachedAt[step] !== generation) {
+        reachedAt[step] = generation;
+        const kind = kinds[step];
+        if (kind === TAKE) {
+          this.#next[this.#nextCount++] = step;
+          break;
+        }
+        if (kind === MATCH) return true;
+        if (kind === SPLIT) stack[depth++] = seconds[step] as number;
+        else if (kind === ASSERT && !holdsAt(this.#assertions[step] as RegexAssertion, text, at)) break;
+        step = firsts[step] as number;
       }
+      if (depth === 0) return false;
     }
-    return false;
   }
 
   #startAgain(): void {
