@@ -11,7 +11,7 @@ upstreams:
   v1: { targets: ["http://v1"] }
   v2: { targets: ["http://v2"] }
   v3: { targets: ["http://v3"] }
-consumers: { alice: { keys: [{ id: a, secret: alice-secret }] } }
+consumers: { alice: { keys: [{ id: a, secret: alice-secret }, { id: b, secret: alice-second }] } }
 services:
   shop:
     upstream: main
@@ -20,6 +20,7 @@ services:
     routes:
       orders: { match: GET /orders${route} }
       items: { match: GET /items }
+      mine: { match: GET /mine, policies: [{ auth: { any: [api-key] } }] }
 `);
 }
 
@@ -113,11 +114,14 @@ t.test('a client that cannot be told from others is taken by no sticky rule', as
   }
 });
 
-t.test('a consumer keeps its lot, whatever else its requests say', async (t) => {
-  const plane = new TestPlane();
-  const auth = `policies: [{ auth: { any: [api-key] } }]`;
-  plane.publish(config('[{ share: 100%, upstream: v1, sticky: { by: consumer } }]', auth), 1);
-  t.equal(goesTo(plane, 'GET /orders', { headers: ['x-api-key', 'alice-secret'] }), 'v1');
+t.test('a consumer keeps its lot, with whichever key and from wherever it calls', async (t) => {
+  const steer = '[{ share: 50%, upstream: v1, sticky: { by: consumer } }]';
+  const lots = ['alice-secret', 'alice-second', 'alice-secret'].map((key, n) =>
+    goesTo(planeOf(steer), 'GET /mine', { headers: ['x-api-key', key], peerAddress: `10.0.0.${n}` }),
+  );
+  t.equal(new Set(lots).size, 1);
+  t.ok(lots[0] === 'main' || lots[0] === 'v1');
+  t.equal(goesTo(planeOf(steer.replace('50%', '100%')), 'GET /mine', { headers: ['x-api-key', 'alice-secret'] }), 'v1');
 });
 
 t.test('by cookie, a client without one gets one, and keeps its lot with it', async (t) => {
