@@ -175,8 +175,13 @@ t.test('so many copies are under way at once, with so many bytes of bodies, and 
   t.equal(mirrored(plane).length, MIRROR_COUNT_MAX + 1);
 
   const large = planeOf(', bodyBytesMax: 1MiB');
-  for (let n = 0; n < MIRROR_BYTES_MAX / 2 ** 20 + 2; n++) post(large, -1);
+  const posts = Array.from({ length: MIRROR_BYTES_MAX / 2 ** 20 + 2 }, () => post(large, -1));
   t.same(counts(large), { NoRoom: 2 });
+  onClientGone((posts[0] as (typeof posts)[number]).x);
+  post(large, -1);
+  t.same(counts(large), { NoRoom: 2, Incomplete: 1 });
+  post(large, -1);
+  t.same(counts(large), { NoRoom: 3, Incomplete: 1 });
 });
 
 t.test('a sample of 0 % mirrors nothing, and a part is about what it says', async (t) => {

@@ -67,6 +67,17 @@ t.test('an expression can be asked again and again', async (t) => {
   }
 });
 
+t.test('it goes on as before when the count of places starts again', async (t) => {
+  const parsed = LinearRegex.parse('^a?b$', 7);
+  if (!parsed.ok) throw new Error(parsed.error);
+  for (let times = 0; times < 10; times++) {
+    t.same(
+      ['ab', 'b', 'a', 'aab'].map((each) => parsed.value.test(each)),
+      [true, true, false, false],
+    );
+  }
+});
+
 t.test('what takes a backtracking matcher longer than anybody waits takes none', async (t) => {
   const long = `${'a'.repeat(REGEX_TEXT_CHARS_MAX - 1)}b`;
   for (const evil of ['^(a+)+$', '^(a|aa)+$', '^(a|a)*$', '(.*a){12}$', '^(?:(?:a*)*)*$']) {

@@ -19,6 +19,7 @@ const MATCH = 4;
 const stepKinds = { take: TAKE, assert: ASSERT, split: SPLIT, jump: JUMP, match: MATCH } as const;
 
 const NO_CHARS = new CharSet([]);
+// A text adds at most 4,097 to it, which an Int32Array has to hold.
 const GENERATION_MAX = 2 ** 30;
 
 export class LinearRegex {
@@ -35,9 +36,11 @@ export class LinearRegex {
   #next: Int32Array;
   #nextCount = 0;
   #generation = 0;
+  readonly #generationMax: number;
 
-  private constructor(steps: readonly RegexStep[]) {
+  private constructor(steps: readonly RegexStep[], generationMax: number) {
     const count = steps.length;
+    this.#generationMax = generationMax;
     this.#kinds = Uint8Array.from(steps, (step) => stepKinds[step.kind]);
     this.#firsts = Int32Array.from(steps, (step, at) => firstOf(step, at));
     this.#seconds = Int32Array.from(steps, (step) => (step.kind === 'split' ? step.second : 0));
@@ -50,18 +53,21 @@ export class LinearRegex {
     this.#next = new Int32Array(count);
   }
 
-  /** @returns the expression, or what is wrong with it */
-  static parse(pattern: string): Result<LinearRegex, string> {
+  /**
+   * @param generationMax  past it, places are counted from 1 again
+   * @returns the expression, or what is wrong with it
+   */
+  static parse(pattern: string, generationMax = GENERATION_MAX): Result<LinearRegex, string> {
     const node = parseRegex(pattern);
     if (!node.ok) return err(node.error);
     const steps = compileRegex(node.value);
-    return steps.ok ? ok(new LinearRegex(steps.value)) : err(steps.error);
+    return steps.ok ? ok(new LinearRegex(steps.value, generationMax)) : err(steps.error);
   }
 
   /** Whether it matches the text or a part of it. @hot no allocation */
   test(text: string): boolean {
     if (text.length > REGEX_TEXT_CHARS_MAX) return false;
-    if (this.#generation > GENERATION_MAX) this.#startAgain();
+    if (this.#generation > this.#generationMax) this.#startAgain();
     this.#generation++;
     this.#nextCount = 0;
     for (let at = 0; ; at++) {
