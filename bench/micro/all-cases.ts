@@ -4,6 +4,7 @@ import { limitCases } from './limit-cases.ts';
 import { matchCases } from './match-cases.ts';
 import type { MicroCase } from './micro-case.ts';
 import { publishCases } from './publish-cases.ts';
+import { steeringCases } from './steering-cases.ts';
 import { telemetryCases } from './telemetry-cases.ts';
 
 const ROUTE_COUNTS = [10, 1_000, 10_000];
@@ -17,6 +18,7 @@ export function allCases(): readonly MicroCase[] {
     ...balancerCases(),
     ...telemetryCases(),
     ...handleCases(),
+    ...steeringCases(),
     ...publishCases(PUBLISHED_ROUTE_COUNT),
   ];
 }

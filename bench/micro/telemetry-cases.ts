@@ -82,7 +82,7 @@ function loggedExchange(turn: number, sampleShare: number): Exchange {
     clientAddress: `192.0.2.${turn & 255}`,
     requestId: `0123456789ab-${turn.toString(36)}`,
     consumer: { name: 'alice' },
-    route: { logNames: new LogNames('shop', 'get-order', 'orders') },
+    route: { logNames: new LogNames({ service: 'shop', route: 'get-order', upstream: 0 }, [{ name: 'orders' }]) },
     status: 200,
     sentUs: 1_000_050 + turn,
     answerUs: 1_001_000 + turn,

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { WorkerIndex } from '../base/ids.ts';
 import { Arena } from '../shm/arena.ts';
 import type { SharedMemory } from '../shm/shared-memory.ts';
+import { Mirrors } from './backends/mirrors.ts';
 import { Explanation } from './explain/explanation.ts';
 import { LiveSnapshot } from './live-snapshot.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
@@ -47,6 +48,7 @@ export class DataPlane {
   readonly parking: Parking;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
+  readonly mirrors: Mirrors;
   /** Reused by every match. */
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
@@ -69,6 +71,7 @@ export class DataPlane {
     this.pools = new TransportPools(options.createTransport);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
+    this.mirrors = new Mirrors(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
     this.accessLog = new AccessLog({
       control: this.shm.control,
@@ -165,6 +168,7 @@ export class DataPlane {
     // While it starts, a worker may see an epoch that it is about to attach.
     if (this.#current !== undefined || this.#attached.has(this.shm.control.epoch())) this.#snapshotOfNow();
     this.deadlines.advance(this.clock.nowUs() / 1_000);
+    if (this.mirrors.count > 0) this.mirrors.tick(this.deadlines.nowMs);
     this.shm.control.write(this.worker, 'parked', this.parking.count);
     this.accessLog.tick();
   }

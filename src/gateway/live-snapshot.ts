@@ -3,10 +3,7 @@
 import { unpack } from 'msgpackr';
 import type { BankIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
-import type { Backend } from './backends/backend.ts';
-import { noTarget } from './backends/no-target.ts';
-import { UpstreamBackend } from './backends/upstream.ts';
-import { WebSocketBackend } from './backends/websocket.ts';
+import { type RouteBackends, routeBackends } from './backends/route-backends.ts';
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import { ExplainPermit } from './explain/explain-permit.ts';
@@ -19,15 +16,12 @@ import { TrustedProxies } from './trusted-proxies.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
 
 /** One route, ready to serve. */
-export interface LiveRoute {
+export interface LiveRoute extends RouteBackends {
   readonly plan: RoutePlan;
   readonly series: SeriesIndex;
   /** Of this worker's latency histograms. */
   readonly bank: BankIndex;
   readonly steps: readonly PolicyStep[];
-  readonly backend: Backend;
-  /** Of handshakes. */
-  readonly socketBackend: Backend;
   readonly logNames: LogNames;
 }
 
@@ -82,17 +76,13 @@ export class LiveSnapshot {
     const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
     const series = this.arena.seriesOf(index) as SeriesIndex;
     const { shm, worker } = this.#plane;
-    const upstream = this.#upstreams[plan.upstream] as LiveUpstream;
-    // Discovery has found nothing yet. Its first answer is another snapshot.
-    const isEmpty = upstream.plan.targets.length === 0;
     const route: LiveRoute = {
       plan,
       series,
       bank: shm.histograms.bankOf(worker, series),
       steps: plan.policies.map((use) => prepareStep(this.#plane.policy(use.policy), use, this, shm)),
-      backend: isEmpty ? noTarget : new UpstreamBackend(upstream),
-      socketBackend: isEmpty ? noTarget : new WebSocketBackend(upstream),
-      logNames: new LogNames(plan.service, plan.route, upstream.plan.name),
+      ...routeBackends(plan, this.#upstreams, this.arena, this.#plane.mirrors),
+      logNames: new LogNames(plan, this.plan.upstreams),
     };
     this.#routes[index] = route;
     return route;

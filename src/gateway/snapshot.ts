@@ -4,6 +4,8 @@
 // packed with MessagePack. A worker unpacks a plan when its first request comes, so that attaching a snapshot of 10,000
 // routes takes no longer than one of ten. Plans hold data only; functions are chosen by policy name in the worker.
 
+import type { Condition } from './conditions/condition.ts';
+
 /** Settings that belong to no service. */
 export interface GatewayPlan {
   /** CIDR blocks whose X-Forwarded-For is believed. */
@@ -157,6 +159,10 @@ export interface RoutePlan {
   readonly path: string;
   /** Index in GatewayPlan.upstreams. */
   readonly upstream: number;
+  /** Rules that are tried in this order before `upstream`; absent: there are none. */
+  readonly steer?: readonly SteerPlan[];
+  /** Absent: nothing is mirrored. */
+  readonly mirror?: MirrorPlan;
   /** Segments at the path's start to drop before it is forwarded (stripPath). */
   readonly stripSegments: number;
   readonly preserveHost: boolean;
@@ -173,6 +179,53 @@ export interface RoutePlan {
   readonly credentialHeaders: readonly string[];
   /** The value of RateLimit-Policy; '' when the route has no rate limit. */
   readonly rateLimitPolicy: string;
+}
+
+/** Where some of a route's requests go instead. */
+export interface SteerPlan {
+  readonly name: string;
+  /** 64-bit identity of the rule, which survives reloads and is the same on every node. */
+  readonly idLow: number;
+  readonly idHigh: number;
+  /** Index among the snapshot's rules; the arena says which series counts what it took. */
+  readonly rule: number;
+  /** Index in GatewayPlan.upstreams. */
+  readonly upstream: number;
+  /** Absent: every request. */
+  readonly when?: Condition;
+  /** Of the requests that come to the rule, and for which `when` holds; from 0 to 1. */
+  readonly share: number;
+  /** Absent: chance decides about each request. */
+  readonly sticky?: StickyBy;
+}
+
+/** What a request is known by, so that it always gets the same share. */
+export type StickyBy =
+  | { readonly kind: 'ip' | 'consumer' }
+  /** A header's name is in lower case. */
+  | { readonly kind: 'header' | 'query'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string; readonly maxAgeSeconds: number };
+
+/** Copies of a route's requests, whose answers nobody waits for. */
+export interface MirrorPlan {
+  /** Index in GatewayPlan.upstreams. */
+  readonly upstream: number;
+  /** Of the requests, from 0 to 1. */
+  readonly sampleShare: number;
+  /** A request with more is not mirrored. */
+  readonly bodyBytesMax: number;
+}
+
+/** Faults that are made on purpose, for their users' own tests. */
+export interface FaultPlan {
+  /** Absent: every request. */
+  readonly when?: Condition;
+  /** Of the requests for which `when` holds, from 0 to 1. */
+  readonly share: number;
+  /** 0: none. */
+  readonly delayMs: number;
+  /** 0: the request goes on. */
+  readonly abortStatus: number;
 }
 
 export interface PolicyPlan {

@@ -12,7 +12,7 @@
 //   24      u32   trieBytes       bytes
 //   28      u32   routeCount      -
 //   32      u32   routesAt        bytes    offset of routeCount × { planAt u32, planBytes u32 }: packed RoutePlans
-//   36      u32   seriesAt        bytes    offset of routeCount × u32: SeriesIndex of each route        (main thread)
+//   36      u32   seriesAt        bytes    offset of (routeCount + rules) × u32: SeriesIndex of each     (main thread)
 //   40      u32   limitCount      -
 //   44      u32   limitsAt        bytes    offset of limitCount × u32: LimitIndex of each limit         (main thread)
 //   48      u32   targetCount     -
@@ -23,7 +23,8 @@
 //   68      u32   keysAt          bytes    offset of keyCapacity × { digest u32 × 8, consumer + 1 u32, keyOrdinal u32 }
 //
 // Invariants: offsets are multiples of 4; everything lies below usedBytes. Keys are found by linear probing from digest
-// word 0 (SHA-256, big-endian words) modulo keyCapacity; consumer + 1 = 0 marks a free slot.
+// word 0 (SHA-256, big-endian words) modulo keyCapacity; consumer + 1 = 0 marks a free slot. Rules that steer have their series
+// behind the routes', at the index that their plan says.
 // Limits: 1 GiB per arena.
 
 import { assert } from '../base/assert.ts';
@@ -61,6 +62,8 @@ export interface ArenaParts {
   readonly gateway: Uint8Array;
   readonly trie: Int32Array;
   readonly routes: readonly Uint8Array[];
+  /** Rules that steer: each has a series, as each route has. */
+  readonly ruleCount: number;
   readonly limitCount: number;
   readonly targetCount: number;
   readonly consumers: readonly Uint8Array[];
@@ -103,6 +106,10 @@ export class Arena {
 
   seriesOf(route: number): number {
     return this.#words[(this.get('seriesAt') >> 2) + route] ?? 0;
+  }
+
+  seriesOfRule(rule: number): number {
+    return this.seriesOf(this.get('routeCount') + rule);
   }
 
   limitOf(limit: number): number {
@@ -175,7 +182,7 @@ function layOut(parts: ArenaParts) {
   const trieAt = gatewayAt + aligned(parts.gateway.length);
   const routesAt = trieAt + parts.trie.length * 4;
   const seriesAt = routesAt + parts.routes.length * 8;
-  const limitsAt = seriesAt + parts.routes.length * 4;
+  const limitsAt = seriesAt + (parts.routes.length + parts.ruleCount) * 4;
   const targetsAt = limitsAt + parts.limitCount * 4;
   const consumersAt = targetsAt + parts.targetCount * 4;
   const keysAt = consumersAt + parts.consumers.length * 8;

@@ -23,6 +23,14 @@
 //   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
 //   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
 //   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
+//   64 + 384·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
+//   64 + 384·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
+//   64 + 384·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
+//   64 + 384·w + 108  u32   mirrorsNoRoom  count mod 2³²   worker w          copies not made: too many under way
+//   64 + 384·w + 112  u32   mirrorsIncomplete count mod 2³² worker w          copies not sent: the request ended early
+//   64 + 384·w + 116  u32   faultsDelayed  count mod 2³²   worker w          requests delayed on purpose
+//   64 + 384·w + 120  u32   faultsAborted  count mod 2³²   worker w          requests aborted on purpose
+//   64 + 384·w + 124  u32   faultsSkipped  count mod 2³²   worker w          delays not made: too many are waiting
 //   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
 //
 // Invariants: every field has one writer at a time; a worker's fields lie on lines of its own; the main thread writes a
@@ -63,6 +71,14 @@ export const controlBlockLayout = {
     webSockets: 48,
     messagesIn: 52,
     messagesOut: 56,
+    mirrorsAnswered: 96,
+    mirrorsFailed: 100,
+    mirrorsTooLarge: 104,
+    mirrorsNoRoom: 108,
+    mirrorsIncomplete: 112,
+    faultsDelayed: 116,
+    faultsAborted: 120,
+    faultsSkipped: 124,
     pins: 128,
   },
 } as const;

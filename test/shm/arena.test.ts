@@ -23,6 +23,7 @@ const parts = fc.record({
     .array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 30 })
     .map((words) => Int32Array.from(words)),
   routes: plans,
+  ruleCount: fc.nat(20),
   limitCount: fc.nat(20),
   targetCount: fc.nat(20),
   consumers: plans,
@@ -55,6 +56,7 @@ const empty: ArenaParts = {
   gateway: new Uint8Array(),
   trie: new Int32Array(),
   routes: [],
+  ruleCount: 0,
   limitCount: 0,
   targetCount: 0,
   consumers: [],
@@ -152,14 +154,19 @@ t.test('parts lie one after the other, on words of their own', async (t) => {
 });
 
 t.test('the main thread writes indexes that every thread reads, each table by itself', async (t) => {
-  const arena = write({ ...empty, routes: [new Uint8Array(1), new Uint8Array(2)], limitCount: 3, targetCount: 2 });
-  arena.writeIndexes('seriesAt', [7, 8]);
+  const routes = [new Uint8Array(1), new Uint8Array(2)];
+  const arena = write({ ...empty, routes, ruleCount: 2, limitCount: 3, targetCount: 2 });
+  arena.writeIndexes('seriesAt', [7, 8, 21, 22]);
   arena.writeIndexes('limitsAt', [1, 2, 3]);
   arena.writeIndexes('targetsAt', Int32Array.of(4_000, 5));
   const other = new Arena(arena.buffer);
   t.same(
     [0, 1].map((route) => other.seriesOf(route)),
     [7, 8],
+  );
+  t.same(
+    [0, 1].map((rule) => other.seriesOfRule(rule)),
+    [21, 22],
   );
   t.same(
     [0, 1, 2].map((limit) => other.limitOf(limit)),

@@ -106,11 +106,19 @@ t.test(
     block.zeroWorker(W1);
     const kept = FIELDS.filter((field) => block.read(W1, field) !== 0);
     t.same(kept.sort(), [
+      'faultsAborted',
+      'faultsDelayed',
+      'faultsSkipped',
       'heartMs',
       'logLines',
       'logLinesDropped',
       'messagesIn',
       'messagesOut',
+      'mirrorsAnswered',
+      'mirrorsFailed',
+      'mirrorsIncomplete',
+      'mirrorsNoRoom',
+      'mirrorsTooLarge',
       'spans',
       'spansDropped',
       'status',

@@ -39,7 +39,15 @@ mirror! {
         48 => web_sockets: AtomicU32,
         52 => messages_in: AtomicU32,
         56 => messages_out: AtomicU32,
-        60 => _reserved: [u32; 17],
+        60 => _reserved: [u32; 9],
+        96 => mirrors_answered: AtomicU32,
+        100 => mirrors_failed: AtomicU32,
+        104 => mirrors_too_large: AtomicU32,
+        108 => mirrors_no_room: AtomicU32,
+        112 => mirrors_incomplete: AtomicU32,
+        116 => faults_delayed: AtomicU32,
+        120 => faults_aborted: AtomicU32,
+        124 => faults_skipped: AtomicU32,
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

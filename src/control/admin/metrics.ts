@@ -2,6 +2,7 @@
 
 import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
+import type { WorkerField } from '../../shm/control-block.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
@@ -15,6 +16,7 @@ export function renderMetrics(view: AdminView): string {
   renderTargets(page, view);
   renderUpstreams(page, view);
   renderBalancing(page, view);
+  renderSteering(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],
@@ -116,6 +118,24 @@ function renderTargets(page: MetricsPage, view: AdminView): void {
       return [{ upstream, target }, view.shm.targets.isOut(index as TargetIndex, nowMs) ? 0 : 1];
     }),
   );
+}
+
+function renderSteering(page: MetricsPage, view: AdminView): void {
+  const { control } = view.shm;
+  const counted = (field: WorkerField, labels: Readonly<Record<string, string>>): Sample[] =>
+    samplesPerWorker(view, (worker) => control.read(worker, field) >>> 0, labels);
+  page.add('sluice_mirrored_requests_total', 'counter', 'Requests that were to be mirrored, by what became of that.', [
+    ...counted('mirrorsAnswered', { result: 'answered' }),
+    ...counted('mirrorsFailed', { result: 'failed' }),
+    ...counted('mirrorsTooLarge', { result: 'too_large' }),
+    ...counted('mirrorsNoRoom', { result: 'no_room' }),
+    ...counted('mirrorsIncomplete', { result: 'incomplete' }),
+  ]);
+  page.add('sluice_faults_injected_total', 'counter', 'Faults made on purpose, by the policy fault.', [
+    ...counted('faultsDelayed', { kind: 'delay' }),
+    ...counted('faultsAborted', { kind: 'abort' }),
+    ...counted('faultsSkipped', { kind: 'delay_skipped' }),
+  ]);
 }
 
 /** Workers count modulo 2³²: whoever computes rates takes the step to 0 for a restart, which it may. */

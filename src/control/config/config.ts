@@ -1,7 +1,8 @@
 // The checked, normalised configuration: defaults filled in, units converted, names resolved. What sluice.yaml says, as
 // the compiler of snapshots reads it. Nothing here depends on where it was written.
 
-import type { HashKey, OutlierPlan } from '../../gateway/snapshot.ts';
+import type { Condition } from '../../gateway/conditions/config.ts';
+import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 
 export interface Config {
   readonly gateway: GatewayConfig;
@@ -212,6 +213,9 @@ export interface ServiceConfig {
   /** Prefix of every route: '' or /shop/v1. Literal segments only. */
   readonly path: string;
   readonly upstream: string;
+  /** Of the routes that say nothing of their own. */
+  readonly steer?: readonly SteerConfig[] | undefined;
+  readonly mirror?: MirrorConfig | undefined;
   readonly stripPath: boolean;
   readonly preserveHost: boolean;
   /** Takes WebSocket handshakes. */
@@ -230,10 +234,33 @@ export interface RouteConfig {
   readonly method: string;
   /** Without the service's prefix: /orders/{id} */
   readonly path: string;
+  /** Absent: the service's, with its steer and mirror. */
+  readonly upstream?: string | undefined;
+  /** Absent: the service's, unless the route has an upstream of its own. So is mirror. */
+  readonly steer?: readonly SteerConfig[] | undefined;
+  readonly mirror?: MirrorConfig | undefined;
   readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
   readonly policies: readonly PolicyUse[];
+}
+
+/** Where some of a route's requests go instead of its upstream. */
+export interface SteerConfig {
+  /** As written, or steer.1, steer.2 … */
+  readonly name: string;
+  readonly upstream: string;
+  readonly when?: Condition | undefined;
+  /** From 0 to 1. */
+  readonly share: number;
+  readonly sticky?: StickyBy | undefined;
+}
+
+export interface MirrorConfig {
+  readonly upstream: string;
+  /** From 0 to 1. */
+  readonly sampleShare: number;
+  readonly bodyBytesMax: number;
 }
 
 /** One use of a policy: its name in the registry, and its own checked configuration. */

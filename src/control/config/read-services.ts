@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { checkPolicies } from './check-policies.ts';
-import type { RouteConfig, ServiceConfig } from './config.ts';
-import { nearestName } from './nearest-name.ts';
+import { checkSteering, checkStickyConsumers } from './check-steering.ts';
+import type { RouteConfig, ServiceConfig, SteerConfig } from './config.ts';
 import { readNamed } from './read-named.ts';
 import { type ReadUse, readPolicies } from './read-policies.ts';
 import type { Path } from './read-value.ts';
@@ -42,24 +42,41 @@ function readService(
   if (!parsed.success) report.addZod(path, parsed.error, raw);
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
   const written = raw as Record<string, unknown>;
-  checkUpstream(written['upstream'], [...path, 'upstream'], upstreams, report);
+  checkSteering(written, path, upstreams, report);
   const uses = readPolicies(written['policies'], [...path, 'policies'], report);
   const routes: ReadRoute[] = [];
   readNamed(written['routes'], [...path, 'routes'], report, (routeName, value, routePath) => {
-    routes.push(readRoute(routeName, value, routePath, report));
+    routes.push(readRoute(routeName, value, routePath, upstreams, report));
   });
   checkPolicies(path, uses, routes, report);
+  checkLots(parsed.data?.steer, path, uses, routes, report);
   if (!parsed.success) return undefined;
   const { policies: _policies, routes: _routes, ...own } = parsed.data;
   return { ...own, name, policies: validUses(uses), routes: routes.flatMap((route) => finishRoute(route, own)) };
 }
 
-function readRoute(name: string, raw: unknown, path: Path, report: Report): ReadRoute {
+function readRoute(name: string, raw: unknown, path: Path, upstreams: ReadonlySet<string>, report: Report): ReadRoute {
   const parsed = ownRoute.safeParse(raw);
   if (!parsed.success) report.addZod(path, parsed.error, raw);
   else checkWebSocket(parsed.data, path, report);
-  const policies = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>)['policies'] : undefined;
-  return { name, uses: readPolicies(policies, [...path, 'policies'], report), own: parsed.data };
+  const written = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
+  checkSteering(written, path, upstreams, report);
+  return { name, uses: readPolicies(written['policies'], [...path, 'policies'], report), own: parsed.data };
+}
+
+function checkLots(
+  rules: readonly SteerConfig[] | undefined,
+  path: Path,
+  uses: readonly ReadUse[],
+  routes: readonly ReadRoute[],
+  report: Report,
+): void {
+  const hasAuth = (list: readonly ReadUse[]): boolean => list.some(({ policy }) => policy === 'auth');
+  checkStickyConsumers(rules, path, hasAuth(uses) || routes.some((route) => hasAuth(route.uses)), report);
+  for (const route of routes) {
+    const routePath = [...path, 'routes', route.name];
+    checkStickyConsumers(route.own?.steer, routePath, hasAuth(uses) || hasAuth(route.uses), report);
+  }
 }
 
 function checkWebSocket({ websocket, match }: z.output<typeof ownRoute>, path: Path, report: Report): void {
@@ -81,24 +98,15 @@ function finishRoute(
       name,
       method: own.match.method,
       path: own.match.path,
+      upstream: own.upstream,
+      steer: own.steer,
+      mirror: own.mirror,
       websocket: own.websocket ?? service.websocket,
       allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
       allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,
       policies: validUses(uses),
     },
   ];
-}
-
-function checkUpstream(name: unknown, path: Path, upstreams: ReadonlySet<string>, report: Report): void {
-  // Anything but text was refused by the schema.
-  if (typeof name !== 'string' || upstreams.has(name)) return;
-  const nearest = nearestName(name, [...upstreams]);
-  report.add(path, {
-    message: 'there is no such upstream',
-    expected: 'a name from upstreams',
-    showsFound: true,
-    nearest,
-  });
 }
 
 function validUses(uses: readonly ReadUse[]) {

@@ -6,6 +6,7 @@
 import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { flag, pathPrefix, routeMatch, safeName, section, text } from '../../gateway/units/config.ts';
+import { mirrorSchema, steerSchema } from './steer-schema.ts';
 
 // RFC 1123, and the _ that internal names often have.
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
@@ -41,6 +42,10 @@ export function serviceSchema<Routes extends z.ZodType, Policies extends z.ZodTy
       hosts: z.array(host()).prefault([]).describe('The hosts that it answers for; none: any host.'),
       path: pathPrefix().prefault('').describe('The prefix of every route.'),
       upstream: safeName().describe('The upstream that requests go to.'),
+      steer: steerSchema.optional().describe('Rules that send some requests to other upstreams; the first that fits.'),
+      mirror: mirrorSchema
+        .optional()
+        .describe('An upstream that gets copies of requests; nobody waits for its answers.'),
       stripPath: flag().prefault(false).describe("Drop the service's path before the request goes upstream."),
       preserveHost: flag().prefault(false).describe("Send the client's Host upstream instead of the target's."),
       websocket: websocket().prefault(false),
@@ -62,11 +67,16 @@ export function routeSchema<Policies extends z.ZodType>(policies: Policies) {
       match: routeMatch().describe(
         'METHOD /path: {name} takes one segment, {name*} the rest; ANY stands for every method.',
       ),
+      upstream: safeName()
+        .optional()
+        .describe("The upstream that this route's requests go to, without the service's steer and mirror."),
+      steer: steerSchema.optional().describe("Instead of the service's list; an empty one for none."),
+      mirror: mirrorSchema.optional().describe("Instead of the service's."),
       websocket: websocket().optional(),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.optional(),
       allowSemicolons: pathFlags.allowSemicolons.optional(),
       policies: policies.describe("Policies of this route, after the service's."),
     },
-    ['backend', 'params', 'priority', 'response', 'timeouts', 'upstream', 'when'],
+    ['backend', 'params', 'priority', 'response', 'timeouts', 'when'],
   );
 }

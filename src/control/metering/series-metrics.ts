@@ -11,7 +11,7 @@ import { labelList, MetricsPage, type Sample } from './metrics-page.ts';
 export interface SeriesTask {
   readonly series: SharedArrayBuffer;
   readonly histograms: SharedArrayBuffer;
-  /** MessagePack of ['service\nroute', series index][], `other` left out. */
+  /** MessagePack of ['service\nroute', series index][], `other` left out; 'service\nroute\nrule' for what a rule took. */
   readonly names: Uint8Array;
 }
 
@@ -41,6 +41,7 @@ export function renderSeriesMetrics(task: SeriesTask): Uint8Array {
   const table = new SeriesTable(task.series);
   const labels = seriesLabels(task.names);
   renderCounters(page, table, labels);
+  renderSteered(page, table, task.names);
   const latencies = new LatencyReader(new HistogramTable(task.histograms));
   renderHistograms(
     page,
@@ -58,12 +59,12 @@ export function renderSeriesMetrics(task: SeriesTask): Uint8Array {
   return Buffer.from(page.text());
 }
 
-/** Labels of every series, `other` first. */
+/** Labels of every route's series, `other` first. */
 export function seriesLabels(names: Uint8Array): ReadonlyMap<SeriesIndex, { service: string; route: string }> {
   const labels = new Map([[OTHER_SERIES, { service: '', route: '' }]]);
   for (const [name, index] of unpack(names) as [string, number][]) {
-    const [service = '', route = ''] = name.split('\n');
-    labels.set(index as SeriesIndex, { service, route });
+    const [service = '', route = '', rule] = name.split('\n');
+    if (rule === undefined) labels.set(index as SeriesIndex, { service, route });
   }
   return labels;
 }
@@ -86,6 +87,19 @@ function renderCounters(page: MetricsPage, table: SeriesTable, labels: SeriesLab
     if (count > 0) rejections.push([{ code: errorCodes[id] ?? '' }, count]);
   }
   page.add('sluice_rejections_total', 'counter', 'Answers that the gateway gave instead of an upstream.', rejections);
+}
+
+function renderSteered(page: MetricsPage, table: SeriesTable, names: Uint8Array): void {
+  const samples: Sample[] = [];
+  for (const [name, index] of unpack(names) as [string, number][]) {
+    const [service = '', route = '', rule] = name.split('\n');
+    if (rule === undefined) continue;
+    STATUS_CLASSES.forEach((status_class, statusClass) => {
+      const count = table.exchanges(index as SeriesIndex, statusClass);
+      if (count > 0) samples.push([{ service, route, rule, status_class }, count]);
+    });
+  }
+  page.add('sluice_steered_requests_total', 'counter', 'Requests that a rule of steer took.', samples);
 }
 
 interface Latencies {

@@ -29,6 +29,7 @@ import type {
   UpstreamConfig,
 } from '../config/config.ts';
 import { balancingPlan } from './balancing-plan.ts';
+import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 
 /** An upstream as the main thread needs it: to check its targets, and to tell of them. */
 export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
@@ -40,6 +41,8 @@ export interface SnapshotSummary {
   readonly epoch: number;
   /** 'service route' of each route, in the order of the arena's tables. */
   readonly routeNames: readonly (readonly [service: string, route: string])[];
+  /** Of each rule that steers, in the order of the arena's table, behind the routes. */
+  readonly steerNames: readonly SteerName[];
   readonly limits: readonly LimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
@@ -68,10 +71,13 @@ export function compileSnapshot(
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
   const limits = new LimitCollector();
-  const upstreamIndex = new Map(config.upstreams.map((upstream, index) => [upstream.name, index]));
+  const names: SteeringNames = {
+    upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
+    rules: new SteerRules(),
+  };
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
-      packr.pack(routePlan(config, service, route, upstreamIndex.get(service.upstream) ?? 0, limits)),
+      packr.pack(routePlan(config, service, route, compileSteering(service, route, names), limits)),
     ),
   );
   const targetNames = config.upstreams.flatMap((upstream) =>
@@ -83,6 +89,7 @@ export function compileSnapshot(
       gateway: packr.pack(gatewayPlan(config)),
       trie: trie.value.words,
       routes,
+      ruleCount: names.rules.names.length,
       limitCount: limits.definitions.length,
       targetCount: targetNames.length,
       consumers: config.consumers.map((consumer) => packr.pack({ name: consumer.name } satisfies ConsumerPlan)),
@@ -99,6 +106,7 @@ export function compileSnapshot(
       routeNames: config.services.flatMap((service) =>
         service.routes.map((route) => [service.name, route.name] as const),
       ),
+      steerNames: names.rules.names,
       limits: limits.definitions,
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
@@ -175,7 +183,7 @@ function routePlan(
   config: Config,
   service: ServiceConfig,
   route: RouteConfig,
-  upstream: number,
+  steering: ReturnType<typeof compileSteering>,
   limits: LimitCollector,
 ): RoutePlan {
   const credentialHeaders = new Set<string>();
@@ -202,7 +210,7 @@ function routePlan(
     service: service.name,
     route: route.name,
     path: service.path + route.path,
-    upstream,
+    ...steering,
     stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,
     serverTiming: service.serverTiming,

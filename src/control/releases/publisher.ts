@@ -108,7 +108,10 @@ export class Publisher {
     return this.#arenas.bytes;
   }
 
-  /** MessagePack of ['service\nroute', index][]: every series but `other`, whose index is 0. */
+  /**
+   * MessagePack of ['service\nroute', index][]: every series but `other`, whose index is 0. Of rules that steer, the name is
+   * 'service\nroute\nrule'.
+   */
   seriesNames(): Uint8Array {
     this.#seriesNames ??= pack([...this.#series.entries()]);
     return this.#seriesNames;
@@ -163,11 +166,13 @@ export class Publisher {
     const limits = this.#options.limits.resolve(answer.summary.limits);
     if (!limits.ok) return err([limits.error]);
     arena.writeIndexes('limitsAt', limits.value);
-    const { routeNames, targetNames } = answer.summary;
+    const { routeNames, steerNames, targetNames } = answer.summary;
     this.#seriesNames = undefined;
     arena.writeIndexes(
       'seriesAt',
-      this.#series.resolve(routeNames.map(joinName), () => this.#namesInUse('routeNames')),
+      this.#series.resolve([...routeNames, ...steerNames].map(joinName), () =>
+        this.#namesInUse('routeNames', 'steerNames'),
+      ),
     );
     const targets = this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames'));
     arena.writeIndexes('targetsAt', targets);
@@ -197,9 +202,9 @@ export class Publisher {
   }
 
   /** Of the snapshot that goes on if this publication fails, and of those that exchanges still use. */
-  #namesInUse(kind: 'routeNames' | 'targetNames'): readonly string[] {
+  #namesInUse(...kinds: readonly ('routeNames' | 'steerNames' | 'targetNames')[]): readonly string[] {
     const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
-    return held.flatMap(({ summary }) => summary[kind].map(joinName));
+    return held.flatMap(({ summary }) => kinds.flatMap((kind) => summary[kind].map(joinName)));
   }
 
   #raise(snapshot: HeldSnapshot): void {
@@ -220,7 +225,7 @@ export class Publisher {
   }
 }
 
-function joinName(name: readonly [string, string]): string {
+function joinName(name: readonly string[]): string {
   return name.join(NAME_SEPARATOR);
 }
 

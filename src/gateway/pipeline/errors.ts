@@ -113,6 +113,7 @@ export const errors = {
     retryable: false,
     title: 'The WebSocket version is not supported',
   },
+  FAULT_INJECTED: { id: 29, status: 503, source: 'gateway', retryable: true, title: 'A fault was made on purpose' },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;
@@ -123,7 +124,7 @@ export const ADMIT = 0;
 export const WAIT = -1;
 
 /** One more than the highest id: the length of tables indexed by it. */
-export const ERROR_ID_COUNT = 29;
+export const ERROR_ID_COUNT = 30;
 
 /** Codes by id; index 0 is unused. */
 export const errorCodes: readonly (ErrorCode | undefined)[] = Array.from({ length: ERROR_ID_COUNT }, (_, id) =>

@@ -1,6 +1,8 @@
 // One request with its response, from the moment its head was read until it is recorded. The listener fills the request
 // view, the pipeline moves it through its steps, and exactly one call of finish() (respond.ts) ends it.
 
+import type { SeriesIndex } from '../../base/ids.ts';
+import type { MirrorCopy } from '../backends/mirror-copy.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
@@ -160,6 +162,17 @@ export class Exchange {
   wasCut = false;
   /** Its snapshot's arena stays as it is (DataPlane.unpin). */
   isPinned = true;
+
+  /** The rule of its route's `steer` that took it; '' for none. */
+  steered = '';
+  /** Counts what that rule took; 0 (`other`) for none. */
+  steeredSeries = 0 as SeriesIndex;
+  /** Header lines of cookies that the gateway sets. */
+  setCookies = '';
+  /** A copy for the route's mirror that is not whole yet. */
+  copy: MirrorCopy | undefined = undefined;
+  /** Of a fault on purpose. */
+  faultStatus = 0;
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;

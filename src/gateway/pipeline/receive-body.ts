@@ -19,11 +19,13 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
     x.bodyPaused = false;
     x.stream.resumeBody();
   }
+  const isTooLarge = x.bodyBytes > (x.route?.plan.bodyBytesMax ?? 0);
+  if (!isTooLarge) x.copy?.take(chunk);
   if (x.phase === Phase.DISCARDING) {
     if (last || x.bodyBytes > DISCARDED_BYTES_MAX) sendAnswer(x);
     return;
   }
-  if (x.bodyBytes > (x.route?.plan.bodyBytesMax ?? 0)) {
+  if (isTooLarge) {
     x.closeAfter = !last;
     refuse(x, errors.BODY_TOO_LARGE.id);
   } else if (x.call !== undefined) {

@@ -26,7 +26,7 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   const code = errorCodes[errorId] ?? 'INTERNAL';
   const spec: ErrorSpec = errors[code];
   x.errorId = spec.id;
-  x.status = spec.status;
+  x.status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;
   x.call?.cancel();
   x.call = undefined;
   dropBody(x);
@@ -35,21 +35,21 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   if (spec.id === errors.UNAUTHENTICATED.id) lines += `www-authenticate: ${x.challenge}\r\n`;
   if (spec.id === errors.WEBSOCKET_VERSION.id) lines += 'sec-websocket-version: 13\r\nupgrade: websocket\r\n';
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
-  x.answer = { lines, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId) };
+  x.answer = { lines, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId, x.status) };
   x.plane.deadlines.disarm(x);
   answerWhenRead(x);
 }
 
-/** The header lines that every answer carries, all ASCII: the request's id, what limits applied, and how it was decided. @hot */
+/** The header lines that every answer carries, all ASCII: the request's id, cookies, what limits applied, and how it was decided. @hot */
 export function commonLines(x: Exchange): string {
   return x.explanation === undefined ? ownLines(x) : ownLines(x) + x.explanation.lines();
 }
 
 function ownLines(x: Exchange): string {
-  if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n`;
+  if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n${x.setCookies}`;
   const policy = x.route?.plan.rateLimitPolicy ?? '';
   const limit = `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`;
-  return `x-request-id: ${x.requestId}\r\nratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
+  return `x-request-id: ${x.requestId}\r\n${x.setCookies}ratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
 }
 
 /** Send the gateway's own answer, and end. */
@@ -97,6 +97,7 @@ export function finish(x: Exchange): void {
   x.phase = Phase.DONE;
   x.call = undefined;
   x.answer = undefined;
+  x.copy?.leave();
   dropBody(x);
   record(x);
   x.plane.end(x);

@@ -7,6 +7,7 @@ export const stages = [
   'authenticate',
   'authorise',
   'limit-identity', // limits by consumer
+  'fault', // faults on purpose: the last before the backend, as if they were the upstream's
 ] as const;
 
 export type Stage = (typeof stages)[number];

@@ -3,6 +3,7 @@
 
 import { authConfig } from './auth/config.ts';
 import { concurrencyConfig } from './concurrency/config.ts';
+import { faultConfig } from './fault/config.ts';
 import type { PolicyConfig } from './policy-config.ts';
 import { rateLimitConfig } from './rate-limit/config.ts';
 
@@ -11,6 +12,7 @@ export const configRegistry: readonly PolicyConfig<unknown, unknown>[] = [
   authConfig,
   rateLimitConfig,
   concurrencyConfig,
+  faultConfig,
 ];
 
 /** Policies of later versions: their names are refused as such, not as typing errors. */

@@ -2,7 +2,8 @@
 
 import { authRun } from './auth/run.ts';
 import { concurrencyRun } from './concurrency/run.ts';
+import { faultRun } from './fault/run.ts';
 import type { PolicyRun } from './policy-run.ts';
 import { rateLimitRun } from './rate-limit/run.ts';
 
-export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun];
+export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun, faultRun];

@@ -15,6 +15,9 @@ export function record(x: Exchange): void {
   const answeredUs = x.status === 101 ? x.answerUs : x.endUs;
   // No status: the client left before there was an answer.
   shm.series.countExchange(worker, series, Math.trunc(x.status / 100));
+  if (x.steeredSeries !== OTHER_SERIES) {
+    shm.series.countExchange(worker, x.steeredSeries, Math.trunc(x.status / 100));
+  }
   shm.histograms.record(worker, bank, Span.REQUEST, answeredUs - x.startUs);
   if (x.sentUs !== 0) shm.histograms.record(worker, bank, Span.UPSTREAM, answeredUs - x.sentUs);
   if (x.errorId !== 0) shm.series.countRejection(worker, x.errorId);

@@ -29,6 +29,7 @@ const requestKinds: readonly (readonly [string, number])[] = [
   ['x-consumer-id', DROPPED],
   // For the gateway only.
   ['x-sluice-explain', DROPPED],
+  ['x-sluice-mirror', CLAIM],
   ['forwarded', CLAIM],
   ['x-real-ip', CLAIM],
   ['x-client-ip', CLAIM],

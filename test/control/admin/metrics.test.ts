@@ -70,6 +70,34 @@ t.test('messages of WebSockets are counted for each direction', async (t) => {
   ]);
 });
 
+t.test('what became of copies for mirrors, and faults made on purpose, are counted', async (t) => {
+  const view = buildView();
+  const fields = ['mirrorsAnswered', 'mirrorsFailed', 'mirrorsTooLarge', 'mirrorsNoRoom', 'mirrorsIncomplete'] as const;
+  for (const [index, field] of fields.entries()) view.shm.control.add(WORKER, field, index + 1);
+  view.shm.control.add(WORKER, 'faultsDelayed', -1);
+  view.shm.control.add(WORKER, 'faultsAborted', 2);
+  view.shm.control.add(WORKER, 'faultsSkipped', 3);
+  const page = render(view);
+  const ofWorker = (name: string) =>
+    page
+      .get(name)
+      ?.samples.flatMap(({ labels: { worker, ...labels }, value }) =>
+        worker === '1' ? [[...Object.values(labels), value]] : [],
+      );
+  t.same(ofWorker('sluice_mirrored_requests_total'), [
+    ['answered', 1],
+    ['failed', 2],
+    ['too_large', 3],
+    ['no_room', 4],
+    ['incomplete', 5],
+  ]);
+  t.same(ofWorker('sluice_faults_injected_total'), [
+    ['delay', 2 ** 32 - 1],
+    ['abort', 2],
+    ['delay_skipped', 3],
+  ]);
+});
+
 t.test('a target that is out is not healthy, until its time is over', async (t) => {
   const view = buildView({
     targets: () => [

@@ -137,7 +137,7 @@ services:
 
 t.test('an unknown key is told with the known ones and the nearest', async (t) => {
   t.same(issuesOf(shop('    upstrem: main')), [
-    '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, stripPath, preserveHost, ' +
+    '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, steer, mirror, stripPath, preserveHost, ' +
       'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
   ]);
 });

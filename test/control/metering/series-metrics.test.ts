@@ -42,6 +42,24 @@ t.test('a route that nobody has called prints nothing; one that was prints the c
   t.same(page().get('sluice_rejections_total')?.samples, [{ labels: { code: 'NO_ROUTE' }, value: 1 }]);
 });
 
+t.test('what a rule took is counted by itself, and its requests with their route as ever', async (t) => {
+  const { shm, page } = start([
+    ['shop\norders', 1],
+    ['shop\n\ncanary', 2],
+    ['shop\norders\nsteer.1', 3],
+  ]);
+  for (const series of [1, 2, 1, 3]) shm.series.countExchange(A, series as SeriesIndex, 2);
+  shm.series.countExchange(B, 2 as SeriesIndex, 5);
+  t.same(page().get('sluice_steered_requests_total')?.samples, [
+    { labels: { service: 'shop', route: '', rule: 'canary', status_class: '2xx' }, value: 1 },
+    { labels: { service: 'shop', route: '', rule: 'canary', status_class: '5xx' }, value: 1 },
+    { labels: { service: 'shop', route: 'orders', rule: 'steer.1', status_class: '2xx' }, value: 1 },
+  ]);
+  t.same(page().get('sluice_requests_total')?.samples, [
+    { labels: { service: 'shop', route: 'orders', status_class: '2xx' }, value: 2 },
+  ]);
+});
+
 t.test('a histogram counts what lies below each bound, to within a bucket, and adds up', async (t) => {
   const durations = fc.array(fc.integer({ min: 0, max: 40_000_000 }), { minLength: 1, maxLength: 50 });
   const law = fc.property(durations, durations, (ofA, ofB) => {

@@ -19,7 +19,10 @@ function lineOf(fields: Partial<Exchange>, wallMs = AT_MS): string {
 
 /** Only what a line needs of a route. */
 function routeOf(service: string, route: string, upstream: string): Exchange['route'] {
-  return { logNames: new LogNames(service, route, upstream) } as unknown as Exchange['route'];
+  const steer = [{ name: 'canary', upstream: 1 }];
+  const plan = { service, route, upstream: 0, steer };
+  const upstreams = [{ name: upstream }, { name: 'orders-v2' }];
+  return { logNames: new LogNames(plan as never, upstreams) } as unknown as Exchange['route'];
 }
 
 t.test('a line has every field that applies, in one order', async (t) => {
@@ -53,6 +56,12 @@ t.test('a line has every field that applies, in one order', async (t) => {
       '"userAgent":"curl \\"8\\"","shadow":["RATE_LIMITED@shop.get-order.rate-limit.1","UNAUTHENTICATED@shop.auth.1"],' +
       '"aborted":true,"cut":true}\n',
   );
+});
+
+t.test('a request that was steered names the rule, and the upstream that the rule says', async (t) => {
+  const line = lineOf({ route: routeOf('shop', 'get-order', 'orders'), steered: 'canary', sentUs: 100 });
+  t.match(line, ',"upstream":"orders-v2","steer":"canary","requestBytes"');
+  t.match(lineOf({ steered: 'canary' }), /"durationMs":\S+?,"steer":"canary","requestBytes"/, 'it was not sent');
 });
 
 t.test('what does not apply is left out', async (t) => {
@@ -148,6 +157,7 @@ t.test('the longest line that there can be fits', async (t) => {
     answerBytes: Number.MAX_SAFE_INTEGER,
     headers: ['user-agent', long],
     shadowRejections: new Array<string>(64).fill(long),
+    steered: long,
     clientGone: true,
     wasCut: true,
   });

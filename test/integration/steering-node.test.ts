@@ -1,0 +1,3 @@
+import { steeringSuite } from './steering.suite.ts';
+
+await steeringSuite('node');
