@@ -135,8 +135,9 @@ export class TakeOver {
   }
 
   /** This process listens: the predecessor may stop. */
-  serving(listeners: readonly SharedListener[]): void {
-    this.#listeners = listeners;
+  serving(listeners: readonly Omit<SharedListener, 'wantedPort'>[]): void {
+    const configured = this.#options.gateway.listen;
+    this.#listeners = listeners.map((each, index) => ({ ...each, wantedPort: configured[index]?.port ?? 0 }));
     const predecessor = this.#predecessor;
     if (predecessor === undefined) return;
     predecessor.serving();

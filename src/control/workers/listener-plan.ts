@@ -54,10 +54,10 @@ export class ListenerPlan {
   }
 
   /** What a process that takes over has to know of a listener. */
-  sharedListener(listen: ListenConfig, port: number): SharedListener {
+  sharedListener(listen: ListenConfig, port: number): Omit<SharedListener, 'wantedPort'> {
     const at = this.node.indexOf(listen);
     const isShared = at < 0 ? this.#sharesPorts : this.#reusesPort;
-    return { host: listen.host, wantedPort: listen.port, port, engine: listen.engine, isShared };
+    return { host: listen.host, port, engine: listen.engine, isShared };
   }
 
   listenersOf(worker: WorkerIndex): ListenerSettings {
