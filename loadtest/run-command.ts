@@ -112,6 +112,8 @@ function checkUsage(scenario: Scenario, settings: Settings, options: CommandOpti
     if (options.config !== undefined) throw new CommandError(2, '--config goes with --url');
     return;
   }
+  if (scenario.isOwnOnly === true)
+    throw new CommandError(2, `${scenario.name} starts its own gateway: there is no --url`);
   const given: Readonly<Record<TargetOption, unknown>> = {
     config: options.config,
     limit: options.settings.limit,

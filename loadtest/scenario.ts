@@ -78,6 +78,8 @@ export interface Scenario {
   readonly needs?: { readonly options: readonly TargetOption[]; readonly why: string };
   /** Whether a rate of 0 makes no sense for it. */
   readonly isPaced?: true;
+  /** It needs a gateway that it can start again: there is no --url. */
+  readonly isOwnOnly?: true;
   /** Whether a status is no failure; by default, all below 400. */
   isExpected?(status: number): boolean;
   /**

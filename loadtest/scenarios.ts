@@ -7,5 +7,6 @@ import { slowClients } from './scenarios/slow-clients.ts';
 import { soak } from './scenarios/soak.ts';
 import { spike } from './scenarios/spike.ts';
 import { steady } from './scenarios/steady.ts';
+import { upgrade } from './scenarios/upgrade.ts';
 
-export const scenarios: readonly Scenario[] = [steady, spike, soak, limits, reload, slowClients];
+export const scenarios: readonly Scenario[] = [steady, spike, soak, limits, reload, slowClients, upgrade];

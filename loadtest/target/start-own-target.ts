@@ -15,6 +15,8 @@ const upstreamScript = fileURLToPath(new URL('./upstream.js', import.meta.url));
 // on the thread that measures the answers' times.
 const REVISIONS = [0, 1, 2];
 
+const LISTENING = /^listening on (\S+)\nadmin on (\S+)$/m;
+
 /**
  * @param own  what the gateway holds, by revision
  * @throws when one of the two does not start; nothing is left behind
@@ -42,14 +44,20 @@ export async function startOwnTarget(own: (revision: number) => OwnGateway): Pro
       await rename(`${file}.next`, file);
     };
     await write(0);
-    const gateway = start([cli, 'run', '-c', file]);
-    const [, address, adminUrl] = await gateway.waitForLine(/^listening on (\S+)\nadmin on (\S+)$/m);
+    let gateway = start([cli, 'run', '-c', file]);
+    const [, address, adminUrl] = await gateway.waitForLine(LISTENING);
     return {
       url: `${address}/load`,
       longUrl: `${address}/long`,
       adminUrl,
       pid: gateway.pid,
       config: { write, restore: () => write(0) },
+      async upgrade() {
+        const old = gateway;
+        gateway = start([cli, 'run', '-c', file, '--take-over']);
+        await gateway.waitForLine(LISTENING);
+        await old.ended;
+      },
       close,
     };
   } catch (error) {

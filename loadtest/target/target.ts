@@ -18,6 +18,8 @@ export interface Target {
   /** The gateway's process, where it is known and on this machine. */
   readonly pid: number | undefined;
   readonly config: ConfigFile | undefined;
+  /** Has a new process take over from the gateway; resolves when the old one has ended. */
+  upgrade?(): Promise<void>;
   /** Ends what was started for it. */
   close(): Promise<void>;
 }
