@@ -50,7 +50,9 @@ async function main(errors: number, hangs: number): Promise<number> {
 
 /** One worker throws; resolves when it has been replaced, and all clients are served again. */
 async function failOnce(gateway: GatewayProcess, load: Load, order: string, faults: Faults): Promise<void> {
-  const before = await connections(gateway);
+  // A connection counts once its worker has it: those of the last failure's victims may be on their way.
+  let before = await connections(gateway);
+  while (before.reduce((sum, count) => sum + count) !== CLIENTS) before = await connections(gateway);
   const lostBefore = total(load.counts.failures);
   const from = gateway.output().length;
   await fetch(`${gateway.address}/told`, { headers: { 'x-test': order, connection: 'close' } }).catch(() => {});
@@ -61,8 +63,8 @@ async function failOnce(gateway: GatewayProcess, load: Load, order: string, faul
   while ((load.counts.statuses.get(200) ?? 0) < served + 4 * CLIENTS) await turn();
   const lost = total(load.counts.failures) - lostBefore;
   faults.lost += lost;
-  // A client has one request under way. Its next connection may be the same worker's, before that is out of distribution.
-  faults.stray += Math.max(0, lost - Math.max(before[worker] ?? 0, 1));
+  // A client has one request under way.
+  faults.stray += Math.max(0, lost - (before[worker] ?? 0));
 }
 
 /** One worker hangs. @returns requests on connections made meanwhile that were not answered 200 */

@@ -33,6 +33,7 @@ export interface TakeOverParts {
 
 const ADMIN_RETRY_MS = 50;
 const ADMIN_RETRIES_MAX = 200;
+const ADMIN_LATER_MS = 1_000;
 
 export class TakeOver {
   /** As configured, but for ports that the system chose for the predecessor. */
@@ -48,6 +49,7 @@ export class TakeOver {
   #listeners: readonly SharedListener[] = [];
   #adminPort = 0;
   #isHandedOver = false;
+  #isClosed = false;
   #onHandedOver: (pid: number) => void = () => {};
   /** Resolves to the process that has taken over, and serves. */
   readonly handedOver = new Promise<number>((resolve) => {
@@ -147,7 +149,7 @@ export class TakeOver {
   /**
    * Listen on the admin port. A predecessor lets go of it as soon as it knows that this process serves.
    * @param listen  rejects while somebody has the port
-   * @returns the port; rejects when it cannot be had
+   * @returns the port; rejects when it cannot be had, unless this process has taken over: it serves, and goes on trying
    */
   async listenAdmin(listen: () => Promise<number>): Promise<number> {
     for (let retry = 0; ; retry++) {
@@ -155,10 +157,22 @@ export class TakeOver {
         this.#adminPort = await listen();
         return this.#adminPort;
       } catch (error) {
-        if (this.#predecessor === undefined || retry === ADMIN_RETRIES_MAX) throw error;
+        if (this.#predecessor === undefined) throw error;
+        if (retry === ADMIN_RETRIES_MAX) {
+          this.#options.log('error', `the admin port cannot be had, and is tried on: ${(error as Error).message}`);
+          this.#adminPort = this.gateway.admin.port;
+          this.#listenAdminLater(listen);
+          return this.#adminPort;
+        }
         await new Promise((resolve) => setTimeout(resolve, ADMIN_RETRY_MS));
       }
     }
+  }
+
+  #listenAdminLater(listen: () => Promise<number>): void {
+    setTimeout(() => {
+      if (!this.#isClosed) listen().catch(() => this.#listenAdminLater(listen));
+    }, ADMIN_LATER_MS).unref();
   }
 
   /** This process is the one that serves with the data folder. */
@@ -177,6 +191,7 @@ export class TakeOver {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#server?.close();
     this.#predecessor?.leave();
   }
