@@ -52,7 +52,7 @@ export class SharedMemory {
       histograms: HistogramTable.create(workerCount).buffer,
       targets: TargetTable.create().buffer,
       limits: LimitTable.create().buffer,
-      concurrency: ConcurrencyTable.create(workerCount).buffer,
+      concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
     });
   }
 

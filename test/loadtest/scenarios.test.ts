@@ -75,7 +75,7 @@ t.test('slow-clients counts how every slow connection ended', { buffered: true }
 });
 
 t.test('upgrade replaces the gateway under load, and kept connections lose nothing', { buffered: true }, async (t) => {
-  const result = await runSmoke(t, 'upgrade', { settings: { durationMs: 4_000 } });
+  const result = await runSmoke(t, 'upgrade', { settings: { durationMs: 3_000 } });
   t.equal(measured(result, 'failed-kept'), 0);
   t.equal(measured(result, 'excess') <= 0, true);
   t.ok(measured(result, 'upgrades') >= 1);

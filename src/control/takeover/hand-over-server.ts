@@ -17,6 +17,7 @@ import {
   type AnswerMessage,
   CONFIRM_TIMEOUT_MS,
   GREETING_TIMEOUT_MS,
+  type InFlight,
   isHello,
   PREPARE_TIMEOUT_MS,
   PROTOCOLS,
@@ -61,6 +62,8 @@ interface Conversation {
 const CONVERSATIONS_MAX = 8;
 // A worker may ask thousands of questions in a turn, when the state was on its way for long.
 const QUESTIONS_PER_MESSAGE = 1_000;
+// What is in flight here counts against the successor's concurrency limits, and it hears of it so often.
+const REPORT_INTERVAL_MS = 100;
 // Records come into force some 50 ms after they are written; timers are coarse.
 const SETTLE_MS = 5;
 
@@ -74,6 +77,7 @@ export class HandOverServer {
   /** A successor has failed, and the limits come back. */
   #isRecovering = false;
   #isClosed = false;
+  #reporter: NodeJS.Timeout | undefined;
   #inode: number | undefined;
 
   constructor(options: HandOverOptions) {
@@ -144,6 +148,7 @@ export class HandOverServer {
         // From here on it may admit requests that nobody here knows of.
         conversation.phase = Phase.GONE;
         conversation.link.send({ type: 'go' });
+        this.#reporter = setInterval(() => conversation.link.send(this.#inFlight()), REPORT_INTERVAL_MS);
         this.#wait(conversation, SERVING_TIMEOUT_MS);
         return this.#flushSoon();
       case 'serving':
@@ -193,7 +198,13 @@ export class HandOverServer {
     if (!doAsk) return this.#refuse(conversation, 'a worker hangs: try again');
     conversation.phase = Phase.STATE_SENT;
     this.#wait(conversation, CONFIRM_TIMEOUT_MS);
-    conversation.link.send({ type: 'state', limits: exportLimits(shm.limits, registry, clock) });
+    const { keys } = this.#inFlight();
+    conversation.link.send({ type: 'state', limits: exportLimits(shm.limits, registry, clock), inFlight: keys });
+  }
+
+  #inFlight(): InFlight {
+    const keys = this.#options.shm.concurrency.inFlightKeys();
+    return { type: 'in-flight', keys: new Uint8Array(keys.buffer) };
   }
 
   #passOn(answers: unknown): void {
@@ -246,6 +257,7 @@ export class HandOverServer {
     }
     if (this.#current !== conversation) return;
     this.#current = undefined;
+    clearInterval(this.#reporter);
     this.#questions = [];
     if (phase < Phase.TAKING_STATE || this.#isClosed) return;
     const isLeft = phase === Phase.SERVING;

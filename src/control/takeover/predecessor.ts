@@ -4,9 +4,10 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { LimitQuestion } from '../../gateway/worker-messages.ts';
-import type { LimitTable } from '../../shm/limit-table.ts';
+import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { LimitRegistry } from '../quota/limit-registry.ts';
 import { socketPath } from './data-folder.ts';
+import { ForeignPermits } from './foreign-permits.ts';
 import { LimitDesk } from './limit-desk.ts';
 import { importLimits } from './limit-state.ts';
 import { type Message, MessageLink } from './message-link.ts';
@@ -14,6 +15,7 @@ import {
   type Ask,
   CONFIRM_TIMEOUT_MS,
   GREETING_TIMEOUT_MS,
+  type InFlight,
   isState,
   isWelcome,
   PROTOCOLS,
@@ -34,6 +36,7 @@ export class Predecessor {
   readonly #link: MessageLink;
   #welcome: Welcome | undefined;
   #desk: LimitDesk | undefined;
+  #permits: ForeignPermits | undefined;
   #waiting: { readonly resolve: (message: Message | undefined) => void } | undefined;
   #isEnded = false;
   /** It refused when nothing had been asked. */
@@ -49,6 +52,7 @@ export class Predecessor {
       onMessage: (message) => this.#onMessage(message),
       onEnd: () => {
         this.#isEnded = true;
+        this.#permits?.clear();
         this.#waiting?.resolve(undefined);
         this.#onEnded();
       },
@@ -93,14 +97,16 @@ export class Predecessor {
    * @returns the slots that came; undefined when the other process has died: this one is alone
    * @throws {TakeOverError} it refuses, or is silent; it goes on
    */
-  async take(table: LimitTable, registry: LimitRegistry, clock: Clock): Promise<number | undefined> {
+  async take(shm: SharedMemory, registry: LimitRegistry, clock: Clock): Promise<number | undefined> {
     this.#link.send({ type: 'take' });
     const state = await this.#next(STATE_TIMEOUT_MS);
     if (state === undefined) return await this.#alone();
     if (!isState(state)) throw this.#fail(whyOf(state));
-    const taken = importLimits(state.limits, table, registry, clock);
+    const taken = importLimits(state.limits, shm.limits, registry, clock);
     if (typeof taken === 'string') throw this.#fail(taken);
-    this.#desk = new LimitDesk(table, registry, clock);
+    this.#desk = new LimitDesk(shm.limits, registry, clock);
+    this.#permits = new ForeignPermits(shm.concurrency);
+    this.#count(state.inFlight);
     this.#link.send({ type: 'taking' });
     const go = await this.#next(CONFIRM_TIMEOUT_MS);
     if (go === undefined) return await this.#alone(taken.slotCount);
@@ -133,9 +139,15 @@ export class Predecessor {
   }
 
   #onMessage(message: Message): void {
+    if (message.type === 'in-flight') return this.#count((message as InFlight).keys);
     if (message.type === 'ask') return this.#answer((message as Ask).questions);
     if (this.#waiting !== undefined) this.#waiting.resolve(message);
     else if (message.type === 'refuse') this.#refusal = message;
+  }
+
+  #count(keys: unknown): void {
+    // A copy, for its alignment.
+    if (keys instanceof Uint8Array && !this.#isEnded) this.#permits?.set(new Int32Array(new Uint8Array(keys).buffer));
   }
 
   #answer(questions: readonly LimitQuestion[]): void {

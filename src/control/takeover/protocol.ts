@@ -11,8 +11,9 @@
 //                                     ◀── go                                         new: it may have admitted requests: old's
 //   (listens)                                                                        keys owe their bursts, and old goes on
 //   serving                           ──▶ (stops listening, drains)
-//   ask: questions                    ◀── …                                          old: it has drained, or is dead: the same
-//   answer: answers                   ──▶                                            new: old drains on by itself
+//                                     ◀── ask: questions                             old: it has drained, or is dead: the same
+//   answer: answers                   ──▶                                            new: old drains on, its keys owe their
+//                                     ◀── in-flight: keys, 10 times a second         bursts
 //
 // `refuse: why` takes the place of each of old's messages. Messages, keys and sections that a side does not know are ignored.
 // Quota leases will be a section beside `limits`.
@@ -56,6 +57,13 @@ export interface Welcome extends Message {
 export interface State extends Message {
   readonly type: 'state';
   readonly limits: LimitState;
+  /** As ConcurrencyTable.inFlightKeys gives it, as bytes. */
+  readonly inFlight?: Uint8Array;
+}
+
+export interface InFlight extends Message {
+  readonly type: 'in-flight';
+  readonly keys: Uint8Array;
 }
 
 export interface Refuse extends Message {

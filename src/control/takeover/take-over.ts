@@ -128,7 +128,7 @@ export class TakeOver {
     if (predecessor === undefined || this.#parts === undefined) return;
     const { log } = this.#options;
     const { shm, limits, clock } = this.#parts;
-    const slotCount = await predecessor.take(shm.limits, limits, clock);
+    const slotCount = await predecessor.take(shm, limits, clock);
     if (slotCount === undefined) {
       log('warn', `process ${predecessor.pid} ended before it handed over: limits start anew`);
     } else {
