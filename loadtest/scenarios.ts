@@ -9,5 +9,16 @@ import { slowClients } from './scenarios/slow-clients.ts';
 import { soak } from './scenarios/soak.ts';
 import { spike } from './scenarios/spike.ts';
 import { steady } from './scenarios/steady.ts';
+import { upgrade } from './scenarios/upgrade.ts';
 
-export const scenarios: readonly Scenario[] = [steady, spike, soak, limits, reload, slowClients, chaos, overload];
+export const scenarios: readonly Scenario[] = [
+  steady,
+  spike,
+  soak,
+  limits,
+  reload,
+  slowClients,
+  chaos,
+  overload,
+  upgrade,
+];

@@ -1,7 +1,8 @@
 // The gateway's process: starts it, prints where it listens, and ends it as signals say.
 //
-//   node dist/src/main.js [-c sluice.yaml] [--workers N]      the same as `sluice run`
+//   node dist/src/main.js [-c sluice.yaml] [--workers N] [--data DIR] [--take-over]      the same as `sluice run`
 
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WORKER_COUNT_MAX } from './shm/control-block.ts';
@@ -10,15 +11,19 @@ import { StartError, startGateway } from './start-gateway.ts';
 export interface MainOptions {
   readonly config: string;
   readonly workers: number | undefined;
+  /** The data folder, instead of gateway.data. */
+  readonly data?: string;
+  /** Replace the gateway that runs with the data folder. */
+  readonly takeOver?: boolean;
   /** Another piscina entry for the gateway workers, with policies of one's own. */
   readonly workerFile?: string;
 }
 
 /**
- * Runs until SIGTERM or SIGINT has drained the gateway; SIGHUP reloads.
+ * Runs until SIGTERM or SIGINT has drained the gateway, or another process has taken over; SIGHUP reloads.
  * @returns the exit code: 0 drained, 1 the configuration cannot be used or an address not be had
  */
-export async function main({ config, workers, workerFile }: MainOptions): Promise<number> {
+export async function main({ config, workers, data, takeOver, workerFile }: MainOptions): Promise<number> {
   const print = (text: string): void => void process.stdout.write(`${text}\n`);
   // Whoever read what is printed may be gone (sluice run | head); that is no reason for the gateway to end.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -30,12 +35,14 @@ export async function main({ config, workers, workerFile }: MainOptions): Promis
     const gateway = await startGateway({
       file: config,
       ...(workers !== undefined && { workers }),
+      ...(data !== undefined && { data: resolve(data) }),
+      takeOver: takeOver === true,
       ...(workerFile !== undefined && { workerFile }),
     });
     reload = () => void gateway.reload('SIGHUP');
     for (const address of gateway.addresses) print(`listening on ${address}`);
     print(`admin on ${gateway.adminAddress}`);
-    await stopped;
+    await Promise.race([stopped, gateway.handedOver]);
     print('draining: no new connections; requests under way may finish');
     await gateway.drain();
     print('drained');
@@ -71,12 +78,19 @@ function workerCount(text: string): number {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
-    options: { config: { type: 'string', short: 'c', default: 'sluice.yaml' }, workers: { type: 'string' } },
+    options: {
+      config: { type: 'string', short: 'c', default: 'sluice.yaml' },
+      workers: { type: 'string' },
+      data: { type: 'string' },
+      'take-over': { type: 'boolean', default: false },
+    },
   });
   process.exit(
     await main({
       config: values.config,
       workers: values.workers === undefined ? undefined : workerCount(values.workers),
+      ...(values.data !== undefined && { data: values.data }),
+      takeOver: values['take-over'],
     }),
   );
 }

@@ -1,7 +1,6 @@
 // Wires both planes: shared memory, task pool, publisher, fleet of gateway workers, acceptors, admin port. Decisions are
 // made in the parts; here is only who knows whom.
 
-import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Clock, monotonicClock } from './base/clock.ts';
@@ -17,6 +16,8 @@ import type { CompileTask } from './control/releases/compile-file.ts';
 import { ConfigWatcher } from './control/releases/config-watcher.ts';
 import { type CompileAnswer, Publisher } from './control/releases/publisher.ts';
 import { Reloader } from './control/releases/reloader.ts';
+import { TakeOverError } from './control/takeover/predecessor.ts';
+import { TakeOver } from './control/takeover/take-over.ts';
 import { SpanForwarder } from './control/telemetry/span-forwarder.ts';
 import { ListenerPlan } from './control/workers/listener-plan.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
@@ -33,6 +34,10 @@ export interface GatewayOptions {
   readonly file: string;
   /** Overrides gateway.workers. */
   readonly workers?: number;
+  /** Overrides gateway.data. */
+  readonly data?: string;
+  /** Replace the gateway that runs with the data folder, if there is one. */
+  readonly takeOver?: boolean;
   readonly log?: Log;
   /** Another piscina entry for the gateway workers, with policies of one's own. */
   readonly workerFile?: string;
@@ -43,6 +48,8 @@ export interface RunningGateway {
   /** http://127.0.0.1:8080, in the order of gateway.listen. */
   readonly addresses: readonly string[];
   readonly adminAddress: string;
+  /** Resolves to the process that has taken over, and serves: this one is to be drained. */
+  readonly handedOver: Promise<number>;
   /** Read the configuration again, and open log files anew. @param why  for the log */
   reload(why: string): Promise<void>;
   /** Stop accepting, finish what is under way, end every thread. */
@@ -62,7 +69,9 @@ export class StartError extends Error {
 
 /** The parts of a process, once they know each other. */
 interface Parts {
+  /** With the ports of a gateway that is taken over from. */
   readonly gateway: GatewayConfig;
+  readonly takeOver: TakeOver;
   readonly clock: Clock;
   readonly shm: SharedMemory;
   readonly limits: LimitRegistry;
@@ -75,6 +84,9 @@ interface Parts {
   readonly upstreams: UpstreamWatch;
 }
 
+// The clients of a gateway that was taken over from leave with their next answer; those who send none for so long meet a
+// closed connection, as after any idle time.
+const HANDED_OVER_QUIET_MS = 5_000;
 // At the end: how long spans that are left may take to be exported.
 const SPANS_FLUSH_MS = 2_000;
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
@@ -85,17 +97,34 @@ const LOOP_DELAY_RESOLUTION_MS = 20;
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const log = options.log ?? logToStderr;
   const tasks = new TaskPool(entry('task.worker'));
+  let takeOver: TakeOver | undefined;
   try {
-    const parts = await wire(options, tasks, log);
+    const first = await compileFirst(options, tasks, log);
+    takeOver = await TakeOver.begin({
+      folder: options.data ?? first.gateway.data,
+      takesOver: options.takeOver === true,
+      gateway: first.gateway,
+      log,
+    });
+    const parts = await wire(first, takeOver, tasks, log);
     return await serve(parts, options.file, tasks, log);
   } catch (error) {
+    takeOver?.close();
     await tasks.close();
-    throw error;
+    throw error instanceof TakeOverError ? new StartError([error.message]) : error;
   }
 }
 
-async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise<Parts> {
-  const clock = monotonicClock();
+/** The first snapshot, and what is loaded while it is compiled. */
+interface FirstCompile {
+  readonly gateway: GatewayConfig;
+  readonly workerCount: number;
+  readonly threads: WorkerThreads;
+  /** The first call gets the first snapshot. */
+  compile(task: Omit<CompileTask, 'file' | 'env'>): Promise<CompileAnswer>;
+}
+
+async function compileFirst(options: GatewayOptions, tasks: TaskPool, log: Log): Promise<FirstCompile> {
   const compile = (task: Omit<CompileTask, 'file' | 'env'>): Promise<CompileAnswer> =>
     tasks.compile({ file: options.file, env: { ...process.env }, ...task });
   // The first snapshot says how many workers there are, which the shared memory must know. The addon and the threads are
@@ -112,9 +141,34 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
   for (const warning of first.warnings) log('warn', warning);
   const workerCount = options.workers ?? (gateway.workers === 0 ? availableParallelism() : gateway.workers);
   threads.fit(workerCount);
-  const shm = SharedMemory.create(workerCount, randomInt(2 ** 32), randomInt(2 ** 32));
+  return {
+    gateway,
+    workerCount,
+    threads,
+    compile: (task) => {
+      if (first === undefined) return compile(task);
+      const answer = first;
+      first = undefined;
+      return Promise.resolve(answer);
+    },
+  };
+}
+
+async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, log: Log): Promise<Parts> {
+  const { workerCount, threads } = first;
+  const clock = monotonicClock();
+  const shm = SharedMemory.create(workerCount, takeOver.seedLow, takeOver.seedHigh);
   const limits = new LimitRegistry(shm.limits, clock);
-  const plan = new ListenerPlan(gateway, workerCount);
+  await takeOver.open({
+    shm,
+    limits,
+    clock,
+    workers: {
+      askLimits: (isOn) => fleet.askLimits(isOn),
+      answerLimits: (worker, answers) => fleet.answerLimits(worker, answers),
+    },
+  });
+  const plan = new ListenerPlan(takeOver.gateway, workerCount, takeOver.sharesPorts);
   const acceptors = new Acceptors(plan.uws);
   const fleet: WorkerFleet = new WorkerFleet({
     threads,
@@ -125,6 +179,7 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
     listenersOf: (worker) => plan.listenersOf(worker),
     snapshots: () => publisher.snapshots(),
     onSpans: (batch) => spans.add(batch),
+    onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
     onHopeless: (worker, lateMs) => {
       log('error', `worker ${worker} has hung for ${Math.round(lateMs)} ms: the process ends, to be started again`);
       process.kill(process.pid, 'SIGKILL');
@@ -142,40 +197,50 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
     shm,
     limits,
     compile: (epoch, recycled, kept) =>
-      upstreams.compile((discovered, last) => {
-        const answer = first;
-        first = undefined;
-        if (answer !== undefined) return Promise.resolve(answer);
-        return compile({ epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered });
-      }),
+      upstreams.compile((discovered, last) =>
+        first.compile({ epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered }),
+      ),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
     onSettled: (current, isNew) => upstreams.settle(current?.upstreams ?? [], isNew),
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
-  const reloader = new Reloader(publisher, gateway, log);
+  const reloader = new Reloader(publisher, first.gateway, log);
   const spans = new SpanForwarder({
     export: (task) => tasks.exportSpans(task),
     tracing: () => reloader.gateway.tracing,
     clock,
     log,
   });
-  return { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans, upstreams };
+  return {
+    gateway: takeOver.gateway,
+    takeOver,
+    clock,
+    shm,
+    limits,
+    plan,
+    acceptors,
+    fleet,
+    publisher,
+    reloader,
+    spans,
+    upstreams,
+  };
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader, spans, upstreams } = parts;
+  const { gateway, takeOver, clock, shm, limits, plan, acceptors, fleet, reloader, spans, upstreams } = parts;
   const admin = new AdminServer(adminView(parts, tasks));
-  let uwsPorts: readonly number[];
+  // Whoever takes over needs the admin port.
+  void takeOver.handedOver.then(() => admin.close());
+  let ports: readonly number[];
   let adminPort: number;
   try {
-    await probePorts(plan.node);
-    // Clients come when there are workers to take them.
-    const nodePorts = await fleet.start();
-    plan.noteNodePorts(nodePorts[0] ?? []);
-    uwsPorts = acceptors.listen();
-    adminPort = await admin.listen(gateway.admin.host, gateway.admin.port);
+    ports = await listen(parts);
+    takeOver.serving(gateway.listen.map((each, index) => plan.sharedListener(each, ports[index] ?? 0)));
+    adminPort = await takeOver.listenAdmin(() => admin.listen(gateway.admin.host, gateway.admin.port));
+    takeOver.publish();
   } catch (error) {
     await fleet.drain(0);
     acceptors.close();
@@ -192,11 +257,9 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   await watcher.ready;
 
   return {
-    addresses: gateway.listen.map((listen) => {
-      const at = plan.uws.indexOf(listen);
-      return url(listen.host, at >= 0 ? (uwsPorts[at] as number) : plan.nodePort(plan.node.indexOf(listen)));
-    }),
+    addresses: gateway.listen.map(({ host }, index) => url(host, ports[index] ?? 0)),
     adminAddress: url(gateway.admin.host, adminPort),
+    handedOver: takeOver.handedOver,
     reload(why) {
       // Also when the configuration will be refused: whoever moved the logs away waits for new ones.
       fleet.reopenLogs();
@@ -206,19 +269,36 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     async drain() {
       // First nobody comes any more, then those who are here are sent away: a client that is told Connection: close
       // connects anew at once, and would meet a listening socket on the point of being closed.
-      acceptors.stopListening();
+      takeOver.stopListening();
+      await acceptors.stopListening();
       await fleet.stopListening();
       shm.control.startDraining();
       await watcher.close();
       upstreams.stop();
       clearInterval(sweepTimer);
-      await fleet.drain(reloader.gateway.drainTimeoutMs);
+      await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       acceptors.close();
       admin.close();
+      takeOver.close();
       await spans.flush(SPANS_FLUSH_MS);
       await tasks.close();
     },
   };
+}
+
+/** Clients come when there are workers to take them. @returns the ports of gateway.listen */
+async function listen({ gateway, takeOver, plan, acceptors, fleet }: Parts): Promise<readonly number[]> {
+  // Before anything changes for a gateway that is taken over from.
+  await probePorts(takeOver.ownListeners);
+  // A node listener takes requests as soon as its worker runs.
+  if (plan.node.length > 0) await takeOver.take();
+  const nodePorts = await fleet.start();
+  plan.noteNodePorts(nodePorts[0] ?? []);
+  if (plan.node.length === 0) await takeOver.take();
+  // Shared ports would be shared with a gateway that was started at the same time, too.
+  if (takeOver.sharesPorts) await probePorts(takeOver.ownListeners.filter(({ engine }) => engine === 'uws'));
+  const uwsPorts = acceptors.listen(takeOver.sharesPorts);
+  return gateway.listen.map((each) => uwsPorts[plan.uws.indexOf(each)] ?? plan.nodePort(plan.node.indexOf(each)));
 }
 
 function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }: Parts, tasks: TaskPool): AdminView {

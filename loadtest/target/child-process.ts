@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 
 export interface Child {
   readonly pid: number;
+  readonly ended: Promise<void>;
   /** @throws when the process ended first, or took too long; with what it printed */
   waitForLine(pattern: RegExp): Promise<RegExpExecArray>;
   /** SIGTERM, and SIGKILL when that does not help. */
@@ -45,6 +46,7 @@ export function startChild(args: readonly string[]): Child {
 
   return {
     pid: child.pid ?? 0,
+    ended,
     waitForLine(pattern) {
       return new Promise((resolve, reject) => {
         const end = (match: RegExpExecArray | undefined, why = ''): void => {

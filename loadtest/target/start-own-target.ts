@@ -17,6 +17,8 @@ const slotScript = fileURLToPath(new URL('./slot-upstream.js', import.meta.url))
 // on the thread that measures the answers' times.
 const REVISIONS = [0, 1, 2];
 
+const LISTENING = /^listening on (\S+)\nadmin on (\S+)$/m;
+
 /**
  * @param own  what the gateway holds, by revision
  * @throws when one of the two does not start; nothing is left behind
@@ -42,15 +44,25 @@ export async function startOwnTarget(own: (revision: number) => OwnGateway): Pro
       await rename(`${file}.next`, file);
     };
     await write(0);
-    gateway = startChild([cli, 'run', '-c', file]);
-    const [, address, adminUrl] = await gateway.waitForLine(/^listening on (\S+)\nadmin on (\S+)$/m);
+    const run = (...more: string[]): Child => {
+      gateway = startChild([cli, 'run', '-c', file, ...more]);
+      return gateway;
+    };
+    let current = run();
+    const [, address, adminUrl] = await current.waitForLine(LISTENING);
     return {
       url: `${address}/load`,
       longUrl: `${address}/long`,
       adminUrl,
-      pid: gateway.pid,
+      pid: current.pid,
       config: { write, restore: () => write(0) },
       upstreams,
+      async upgrade() {
+        const old = current;
+        current = run('--take-over');
+        await current.waitForLine(LISTENING);
+        await old.ended;
+      },
       close,
     };
   } catch (error) {

@@ -22,6 +22,8 @@ export interface Target {
   readonly config: ConfigFile | undefined;
   /** Those that were started for it; none at an address. */
   readonly upstreams: readonly OwnUpstream[];
+  /** Has a new process take over from the gateway; resolves when the old one has ended. */
+  upgrade?(): Promise<void>;
   /** Ends what was started for it. */
   close(): Promise<void>;
 }

@@ -44,7 +44,7 @@ export function addLoadtestCommand(program: Command): void {
   program
     .command('loadtest')
     .description('run a load test; without a scenario, list them. Exits with 1 when a threshold fails')
-    .argument('[scenario]', 'steady, spike, soak, limits, reload, slow-clients, chaos or overload')
+    .argument('[scenario]', 'steady, spike, soak, limits, reload, slow-clients, chaos, overload or upgrade')
     .option('--url <url>', 'the target; without it, a gateway and an upstream are started for the run', httpUrl)
     .option('-H, --header <header>', "a header of every request, such as 'X-Api-Key: …'; may be repeated", header, {})
     .option('-X, --method <method>', 'the method of every request', method, 'GET')

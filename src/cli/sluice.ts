@@ -17,7 +17,9 @@ interface CheckOptions {
 interface RunOptions {
   readonly config: string;
   readonly workers?: number;
+  readonly data?: string;
   readonly supervise?: true;
+  readonly takeOver?: true;
 }
 
 function buildProgram(): Command {
@@ -31,6 +33,8 @@ function buildProgram(): Command {
     .description('run the gateway; SIGTERM drains it, SIGHUP reloads its configuration')
     .option('-c, --config <file>', 'the configuration', 'sluice.yaml')
     .option('--workers <count>', 'gateway workers, instead of gateway.workers', workerCount)
+    .option('--data <folder>', 'the data folder, instead of gateway.data')
+    .option('--take-over', 'replace the gateway that runs with the data folder, and lose no request')
     .option('--supervise', 'start the gateway again when it dies of a signal')
     .action(async (options: RunOptions) => {
       if (options.supervise === true) {
@@ -38,7 +42,7 @@ function buildProgram(): Command {
         process.exit(await supervise(process.argv[1] as string, process.argv.slice(2)));
       }
       const { main } = await import('../main.ts');
-      process.exit(await main({ config: options.config, workers: options.workers }));
+      process.exit(await main({ ...options, workers: options.workers }));
     });
   program
     .command('doctor')

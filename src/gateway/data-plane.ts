@@ -8,6 +8,7 @@ import type { SharedMemory } from '../shm/shared-memory.ts';
 import { Mirrors } from './backends/mirrors.ts';
 import { Explanation } from './explain/explanation.ts';
 import { LiveSnapshot } from './live-snapshot.ts';
+import { AskedLimits } from './pipeline/asked-limits.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
 import { errors } from './pipeline/errors.ts';
 import { type ClientStream, Exchange, Phase } from './pipeline/exchange.ts';
@@ -24,6 +25,7 @@ import { Tracer } from './telemetry/tracer.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
+import type { LimitQuestion } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -37,6 +39,8 @@ export interface DataPlaneOptions {
   readonly logIo?: LogIo;
   /** The access log has a trouble that its owner should know of; at most once a minute. */
   readonly onLogTrouble?: (message: string) => void;
+  /** A rate limit is to be decided by another process; only after askedLimits.set(true). */
+  readonly onLimitQuestion?: (question: LimitQuestion) => void;
 }
 
 export class DataPlane {
@@ -46,6 +50,7 @@ export class DataPlane {
   readonly pools: TransportPools;
   readonly deadlines: Deadlines;
   readonly parking: Parking;
+  readonly askedLimits: AskedLimits;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
   readonly mirrors: Mirrors;
@@ -82,6 +87,7 @@ export class DataPlane {
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
+    this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
   }
 
   get inFlight(): number {

@@ -28,9 +28,8 @@ export interface GatewayWorkerParts {
   readonly createTransport: (options: TransportOptions) => Transport;
 }
 
-// While draining: no request for so long means that no connection is in use any more. A client that has just been given
-// a response on a kept connection sends its next request within this time or not at all.
-const QUIET_MS = 300;
+// While draining: without connections there is nothing to wait for but one that the main thread has just handed over.
+const DESERTED_MS = 100;
 // The main thread waits 1 s for a worker's end.
 const LOG_CLOSE_MS = 500;
 const LOOP_DELAY_WINDOW_MS = 1_000;
@@ -57,6 +56,7 @@ class GatewayWorker {
   #loopDelayMs = 0;
   #loopDelaySinceMs = 0;
   #drainUntilMs = 0;
+  #quietMs = 0;
   #quietSinceMs = 0;
   #ending = false;
 
@@ -71,6 +71,7 @@ class GatewayWorker {
       shm: this.#shm,
       worker: data.worker,
       onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
+      onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
     });
   }
 
@@ -96,7 +97,13 @@ class GatewayWorker {
         return this.#send({ type: 'stopped-listening' });
       case 'reopen-log':
         return this.#plane.accessLog.reopen();
+      case 'ask-limits':
+        this.#plane.askedLimits.set(message.isOn);
+        return this.#send({ type: 'asks-limits', isOn: message.isOn });
+      case 'limit-answers':
+        return this.#plane.askedLimits.receive(message.answers);
       case 'drain':
+        this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
         this.#quietSinceMs = this.#nowMs();
         for (const session of this.#plane.sessions) session.goAway();
@@ -136,10 +143,17 @@ class GatewayWorker {
   #lookWhetherDrained(nowMs: number): void {
     const busy = this.#plane.inFlight > 0 || this.#plane.flushing > 0;
     if (busy) this.#quietSinceMs = nowMs;
-    if (nowMs - this.#quietSinceMs < QUIET_MS && nowMs < this.#drainUntilMs) return;
+    const isDeserted = this.#nodes.length === 0 && this.#connectionCount() === 0;
+    const quietMs = isDeserted ? Math.min(DESERTED_MS, this.#quietMs) : this.#quietMs;
+    if (nowMs - this.#quietSinceMs < quietMs && nowMs < this.#drainUntilMs) return;
     this.#drainUntilMs = 0;
     this.#sendSpans(true);
     this.#send({ type: 'drained', cut: this.#plane.inFlight + this.#plane.flushing });
+  }
+
+  /** Of uws listeners. */
+  #connectionCount(): number {
+    return this.#shm.control.read(this.#worker, 'connections');
   }
 
   #fail(error: unknown): void {

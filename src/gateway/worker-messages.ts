@@ -36,6 +36,18 @@ export interface ListenerSettings {
   readonly node: readonly NodeListenerOptions[];
 }
 
+/** May a request pass a rate limit? The worker's number of the question; the limit's identity; the key's hash. */
+export type LimitQuestion = readonly [number: number, idLow: number, idHigh: number, low: number, high: number];
+
+/** @property shortfall  0: it may; above: it may not; -1: whoever was asked does not know the limit */
+export type LimitAnswer = readonly [
+  number: number,
+  shortfall: number,
+  remaining: number,
+  resetSeconds: number,
+  retryAfterSeconds: number,
+];
+
 export type ToWorker =
   /** Hold a snapshot ready. */
   | { readonly type: 'attach'; readonly epoch: number; readonly arena: number; readonly buffer: SharedArrayBuffer }
@@ -47,8 +59,14 @@ export type ToWorker =
   | { readonly type: 'stop-listening' }
   /** Open the access log's file anew: it may have been moved away. */
   | { readonly type: 'reopen-log' }
-  /** Finish what is under way. */
-  | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** Rate limits are another process's to decide from now on, or this one's again. */
+  | { readonly type: 'ask-limits'; readonly isOn: boolean }
+  | { readonly type: 'limit-answers'; readonly answers: readonly LimitAnswer[] }
+  /**
+   * Finish what is under way.
+   * @property quietMs  no request for so long means that no connection is in use any more
+   */
+  | { readonly type: 'drain'; readonly timeoutMs: number; readonly quietMs: number }
   /** The worker is out of distribution: it may close its app and end. */
   | { readonly type: 'removed' };
 
@@ -61,6 +79,9 @@ export type FromWorker =
    */
   | { readonly type: 'ready'; readonly descriptors: readonly number[]; readonly ports: readonly number[] }
   | { readonly type: 'stopped-listening' }
+  /** No rate limit is charged in this worker's name any more, or again. */
+  | { readonly type: 'asks-limits'; readonly isOn: boolean }
+  | { readonly type: 'limit-question'; readonly question: LimitQuestion }
   /** Spans that have ended; the bytes are transferred. */
   | { readonly type: 'spans'; readonly batch: SpanBatch }
   /** The access log cannot be written, or not fast enough. */

@@ -3,7 +3,7 @@
 //   offset               type   field            unit       written by        meaning
 //   ------------------------------------------------------------------------------------------------------------------
 //   0                    u32    magic            -          main, once        0x51C1CE06
-//   4                    u32    workerCount      -          main, once
+//   4                    u32    workerCount      -          main, once        rows of held: one a worker, and one for the main thread
 //   8                    u32    slotCount        -          main, once        S
 //   64                   u32    fullCount        count      workers           refusals because a key found no slot
 //   68                   u32    busyCount        count      workers           refusals because other threads were in the way
@@ -13,7 +13,8 @@
 //   128 + 16·s + 8       i32    total            exchanges  workers, main     in flight; RESERVED (−2³⁰): being made
 //   128 + 16·s + 12      -      0
 //   128 + 16·S + 4·b     u32    lock             0 | 1      makers            of bucket b; 1: a key is being made
-//   then 4·(S·w + s)     i32    held[w][s]       exchanges  worker w          what worker w has in flight in slot s
+//   then 4·(S·w + s)     i32    held[w][s]       exchanges  worker w          what worker w has in flight in slot s; the
+//                                                                             last row, main: what another process has
 //
 // with S slots in S/8 buckets of 8; held starts at the next multiple of 64 bytes.
 //
@@ -47,7 +48,8 @@ export const REFUSED = -1;
 export const NO_SLOT = -2;
 
 const MAGIC = 0x51c1ce06;
-const WORKER_COUNT_MAX = 64;
+// 64 workers, and a process that this one has taken over from.
+const WORKER_COUNT_MAX = 65;
 const SLOTS_BYTE = 128;
 const SLOT_BYTES = 16;
 const SLOTS_PER_BUCKET = 8;
@@ -91,7 +93,10 @@ export class ConcurrencyTable {
   }
 
   static create(workerCount: number, slotCount = CONCURRENCY_SLOT_COUNT): ConcurrencyTable {
-    assert(workerCount >= 1 && workerCount <= WORKER_COUNT_MAX, 'a process has 1 to 64 gateway workers');
+    assert(
+      workerCount >= 1 && workerCount <= WORKER_COUNT_MAX,
+      'a process has 1 to 64 gateway workers, and one row more',
+    );
     assert(slotCount >= SLOTS_PER_BUCKET && (slotCount & (slotCount - 1)) === 0, 'the number of slots is a power of 2');
     const buffer = new SharedArrayBuffer(heldByte(slotCount) + 4 * slotCount * workerCount);
     new Int32Array(buffer).set([MAGIC | 0, workerCount, slotCount]);
@@ -150,6 +155,17 @@ export class ConcurrencyTable {
   inFlight(low: number, high: number): number {
     const slot = this.#find(low, high);
     return slot < 0 ? 0 : Math.max(0, Atomics.load(this.#words, totalWord(slot)));
+  }
+
+  /** Of every key with exchanges in flight: hash low, hash high, how many. Takes 100 µs. */
+  inFlightKeys(): Int32Array {
+    const keys: number[] = [];
+    for (let slot = 0; slot < this.slotCount; slot++) {
+      const at = totalWord(slot);
+      const total = Atomics.load(this.#words, at);
+      if (total > 0) keys.push(this.#words[at - 2] as number, this.#words[at - 1] as number, total);
+    }
+    return Int32Array.from(keys);
   }
 
   fullCount(): number {

@@ -57,7 +57,7 @@ export class SharedMemory {
       histograms: HistogramTable.create(workerCount).buffer,
       targets: TargetTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
-      concurrency: ConcurrencyTable.create(workerCount).buffer,
+      concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       shadow: ShadowTable.create(workerCount).buffer,
     });
   }

@@ -254,6 +254,14 @@ export class SlotIndex {
     return (this.#words[(slot << 2) + 2] as number) & ~STATE_MASK;
   }
 
+  hashLowOf(slot: number): number {
+    return this.#words[slot << 2] as number;
+  }
+
+  hashHighOf(slot: number): number {
+    return this.#words[(slot << 2) + 1] as number;
+  }
+
   isLive(slot: number): boolean {
     return ((this.#words[(slot << 2) + 2] as number) & STATE_MASK) === LIVE;
   }

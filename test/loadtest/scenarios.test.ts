@@ -118,6 +118,14 @@ t.test('overload measures the upstream first, and sends three times as much', { 
   t.equal(result.settings.ratePerSecond, rate);
 });
 
+t.test('upgrade replaces the gateway under load, and kept connections lose nothing', { buffered: true }, async (t) => {
+  const result = await runSmoke(t, 'upgrade', { settings: { durationMs: 3_000 } });
+  t.equal(measured(result, 'failed-kept'), 0);
+  t.equal(measured(result, 'excess') <= 0, true);
+  t.ok(measured(result, 'upgrades') >= 1);
+  t.match(result.facts, [['kept connections'], ['new connections'], ['limit']]);
+});
+
 t.test('every threshold has a name of its own that --threshold can say', { buffered: true }, async (t) => {
   for (const { name, thresholds } of scenarios) {
     t.equal(new Set(thresholds.map((each) => each.name)).size, thresholds.length, name);

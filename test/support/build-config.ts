@@ -17,6 +17,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     listen: [{ host: '127.0.0.1', port: 0, engine: 'uws', chunked: 'accept' }],
     admin: { host: '127.0.0.1', port: 0 },
     workers: 2,
+    data: './data',
     trustedProxies: [],
     limits: {
       headerBytes: 16_384,

@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Called with each answer's headers. */
   onAnswer?(status: number, headers: Readonly<Record<string, unknown>>): void;
+  /** Each request has a connection of its own. */
+  readonly fresh?: boolean;
   /** A refused connect ends the client (the gateway drains); else it tries again. */
   readonly endsWhenRefused?: boolean;
 }
@@ -36,7 +38,7 @@ export function startLoad(options: LoadOptions): Load {
   let stopping = false;
   let sent = 0;
   const clients = Array.from({ length: options.clients }, async () => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const agent = new Agent({ keepAlive: options.fresh !== true, maxSockets: 1 });
     while (!stopping && sent++ < REQUESTS_MAX) {
       const outcome = await one(options, agent);
       if (typeof outcome === 'number') count(counts.statuses, outcome);

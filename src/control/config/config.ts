@@ -16,6 +16,8 @@ export interface GatewayConfig {
   readonly admin: AddressConfig;
   /** Gateway workers; 0 stands for the number of cores. */
   readonly workers: number;
+  /** The folder of what the gateway keeps; as written, until resolvePaths. */
+  readonly data: string;
   /** CIDR blocks or addresses. */
   readonly trustedProxies: readonly string[];
   readonly limits: {

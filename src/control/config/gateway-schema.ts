@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 
@@ -92,6 +93,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .prefault('auto')
       .transform((workers) => (workers === 'auto' ? 0 : workers))
       .describe('Gateway workers; auto for one per core.'),
+    data: dataFolder()
+      .prefault('./data')
+      .describe('The folder of what the gateway keeps, and of the socket of --take-over.'),
     trustedProxies: z
       .array(addressBlock())
       .max(TRUSTED_PROXIES_MAX)
@@ -107,7 +111,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .describe('Who may ask how a request was decided (X-Sluice-Explain); absent: nobody.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
-  ['data', 'redis', 'tls', 'publicAddress'],
+  ['redis', 'tls', 'publicAddress'],
 ).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
 
 function readAddress(value: string): AddressConfig | undefined {

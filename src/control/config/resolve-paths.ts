@@ -13,9 +13,9 @@ export function resolvePaths(config: Config, folder: string): Config {
 
 function withLogFile(config: Config, folder: string): Config {
   const { accessLog } = config.gateway;
-  if (accessLog === undefined || accessLog.file === '-') return config;
-  const file = resolve(folder, accessLog.file);
-  return { ...config, gateway: { ...config.gateway, accessLog: { ...accessLog, file } } };
+  const gateway = { ...config.gateway, data: resolve(folder, config.gateway.data) };
+  if (accessLog === undefined || accessLog.file === '-') return { ...config, gateway };
+  return { ...config, gateway: { ...gateway, accessLog: { ...accessLog, file: resolve(folder, accessLog.file) } } };
 }
 
 function withTargetsFiles(config: Config, folder: string): Config {

@@ -24,6 +24,15 @@ export const GENERATION_US_MIN = 10_000_000;
 // slices do.
 const SETTLE_US_MAX = 2_000;
 
+/** A limit as it runs: what another process needs to go on with it. */
+export interface RunningLimit {
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly tokensPerSecond: number;
+  readonly burst: number;
+  readonly record: LimitRecord;
+}
+
 interface Entry {
   readonly index: LimitIndex;
   readonly idLow: number;
@@ -57,6 +66,7 @@ export class LimitRegistry {
   #changed: Entry[] = [];
   #pending: Entry[] = [];
   #lateChangeCount = 0;
+  #isFrozen = false;
 
   constructor(table: LimitTable, clock: Clock) {
     this.#table = table;
@@ -164,7 +174,7 @@ export class LimitRegistry {
 
   /** Apply the changes that are due, as many as fit in SETTLE_US_MAX. */
   settle(): void {
-    if (this.#pending.length === 0) return;
+    if (this.#pending.length === 0 || this.#isFrozen) return;
     const endUs = this.#clock.nowUs() + SETTLE_US_MAX;
     const waiting: Entry[] = [];
     let isOver = false;
@@ -182,7 +192,7 @@ export class LimitRegistry {
   /** Continue a limit in a new record, so that its elapsed time stays small enough for exact doubles. */
   renew(index: LimitIndex): void {
     const entry = this.#entries[index];
-    if (entry === undefined || this.#clock.nowUs() < entry.record.t0Us) return;
+    if (entry === undefined || this.#isFrozen || this.#clock.nowUs() < entry.record.t0Us) return;
     this.#write(entry, entry.tokensPerSecond, entry.burst);
   }
 
@@ -205,6 +215,74 @@ export class LimitRegistry {
     this.#changed = this.#changed.filter((other) => other !== entry);
     this.#table.vacate(index);
     this.#freeIndexes.push(index);
+  }
+
+  // What follows is the hand-over's (control/takeover).
+
+  /** From now on no record changes; what is committed meanwhile waits for thaw(). */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+  }
+
+  /** When the last record that was written comes into force, µs. */
+  newestStartUs(): number {
+    let newest = 0;
+    for (const { record } of this.#byId.values()) newest = Math.max(newest, record.t0Us);
+    return newest;
+  }
+
+  indexOf(idLow: number, idHigh: number): LimitIndex | undefined {
+    const entry = this.#byId.get(idKey({ idLow, idHigh }));
+    return entry?.idHigh === (idHigh | 0) ? entry.index : undefined;
+  }
+
+  runningLimit(index: LimitIndex): RunningLimit | undefined {
+    return this.#entries[index];
+  }
+
+  /**
+   * Go on with a limit as another process had it, before any request: its virtual time, its units. Where this
+   * process's configuration wants another rate or burst, that follows as a reload's does.
+   * @param overflowTat  its overflow word
+   * @returns its entry here, or undefined when no snapshot here has this limit
+   */
+  adopt(limit: RunningLimit, overflowTat: number): LimitIndex | undefined {
+    const index = this.indexOf(limit.idLow, limit.idHigh);
+    const entry = index === undefined ? undefined : this.#entries[index];
+    if (entry === undefined) return undefined;
+    // In force already: there is no record before it that a reading could need.
+    const record = { ...limit.record, follows: false };
+    this.#table.startOverflow(entry.index, record.generation, overflowTat);
+    this.#table.writeRecord(entry.index, record);
+    entry.record = record;
+    entry.tokensPerSecond = limit.tokensPerSecond;
+    entry.burst = limit.burst;
+    if (!isSame(entry.wanted, entry) && !entry.isPending) {
+      entry.isPending = true;
+      this.#pending.push(entry);
+    }
+    return entry.index;
+  }
+
+  /**
+   * Another process has admitted requests that these slots do not know of: every key owes its whole burst, at least.
+   * Only while no worker charges: the overflow words of two generations may follow each other at once.
+   * @returns when that is in force, µs
+   */
+  forgetLevels(): number {
+    const t0Us = Math.ceil(this.#clock.nowUs()) + SWITCH_LEAD_US;
+    for (const entry of this.#byId.values()) {
+      const record = nextRecord(entry.record, entry.tokensPerSecond, entry.burst, t0Us, true);
+      entry.generationStartUs = t0Us;
+      this.#table.startOverflow(entry.index, record.generation, (record.v0 + record.startDebtUnits) | 0);
+      this.#table.writeRecord(entry.index, record);
+      entry.record = record;
+    }
+    return t0Us;
   }
 
   #add(definition: LimitDefinition, t0Us: number): Entry {

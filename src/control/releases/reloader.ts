@@ -92,6 +92,7 @@ function restartProblems(running: GatewayConfig, next: GatewayConfig): readonly 
     ['gateway.listen', running.listen, next.listen],
     ['gateway.admin', running.admin, next.admin],
     ['gateway.workers', running.workers, next.workers],
+    ['gateway.data', running.data, next.data],
     ['gateway.limits (all but bodyBytes)', runningLimits, nextLimits],
   ];
   return fixed

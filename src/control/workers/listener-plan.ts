@@ -6,23 +6,41 @@ import type { WorkerIndex } from '../../base/ids.ts';
 import type { ListenerSettings } from '../../gateway/worker-messages.ts';
 import type { GatewayConfig, ListenConfig } from '../config/config.ts';
 
+/** A listener, as another process sees it that may take over. */
+export interface SharedListener {
+  /** As configured; '' for every address. */
+  readonly host: string;
+  /** As configured; 0 where the system chose. */
+  readonly wantedPort: number;
+  /** As it is. */
+  readonly port: number;
+  readonly engine: 'uws' | 'node';
+  /** It was opened with SO_REUSEPORT, so that another process may listen beside it. */
+  readonly isShared: boolean;
+}
+
 export class ListenerPlan {
   readonly uws: readonly ListenConfig[];
   readonly node: readonly ListenConfig[];
   readonly #gateway: GatewayConfig;
   readonly #workerCount: number;
+  readonly #sharesPorts: boolean;
+  /** Of node listeners. */
   readonly #reusesPort: boolean;
   /** Ports of the node listeners once they are known: a replacement gets its predecessor's. */
   readonly #nodePorts: number[];
 
-  constructor(gateway: GatewayConfig, workerCount: number) {
+  /** @param sharesPorts  another process may listen on the same ports, to take over */
+  constructor(gateway: GatewayConfig, workerCount: number, sharesPorts = false) {
     this.#gateway = gateway;
     this.#workerCount = workerCount;
+    this.#sharesPorts = sharesPorts;
     this.uws = gateway.listen.filter(({ engine }) => engine === 'uws');
     this.node = gateway.listen.filter(({ engine }) => engine === 'node');
     this.#nodePorts = this.node.map(({ port }) => port);
     // A port that the system chooses cannot be shared before it is known.
-    this.#reusesPort = supportsReusePort() && workerCount > 1 && this.#nodePorts.every((port) => port !== 0);
+    const isWanted = workerCount > 1 || sharesPorts;
+    this.#reusesPort = nodeSupportsReusePort() && isWanted && this.#nodePorts.every((port) => port !== 0);
   }
 
   noteNodePorts(ports: readonly number[]): void {
@@ -33,6 +51,13 @@ export class ListenerPlan {
 
   nodePort(index: number): number {
     return this.#nodePorts[index] ?? 0;
+  }
+
+  /** What a process that takes over has to know of a listener. */
+  sharedListener(listen: ListenConfig, port: number): Omit<SharedListener, 'wantedPort'> {
+    const at = this.node.indexOf(listen);
+    const isShared = at < 0 ? this.#sharesPorts : this.#reusesPort;
+    return { host: listen.host, port, engine: listen.engine, isShared };
   }
 
   listenersOf(worker: WorkerIndex): ListenerSettings {
@@ -68,7 +93,7 @@ export class ListenerPlan {
 }
 
 /** net.Server's reusePort came with Node 22.12 and works on Linux. */
-function supportsReusePort(): boolean {
+export function nodeSupportsReusePort(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   return process.platform === 'linux' && (major > 22 || (major === 22 && minor >= 12));
 }

@@ -5,7 +5,13 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import type { WorkerIndex } from '../../base/ids.ts';
 import type { SpanBatch } from '../../gateway/telemetry/span-data.ts';
-import type { FromWorker, ListenerSettings, ToWorker } from '../../gateway/worker-messages.ts';
+import type {
+  FromWorker,
+  LimitAnswer,
+  LimitQuestion,
+  ListenerSettings,
+  ToWorker,
+} from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { Log } from '../log.ts';
@@ -35,6 +41,8 @@ export interface WorkerFleetOptions {
   snapshots(): readonly PostedSnapshot[];
   /** A worker hands over spans that have ended. */
   onSpans(batch: SpanBatch): void;
+  /** A worker asks whether a request may pass a rate limit; only after askLimits(true). */
+  onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */
   onHopeless(worker: WorkerIndex, lateMs: number): void;
@@ -52,6 +60,7 @@ interface Worker {
   /** Set until it serves. */
   onStartFailed: ((error: Error) => void) | undefined;
   onStoppedListening: (() => void) | undefined;
+  onAsksLimits: (() => void) | undefined;
   onDrained: (() => void) | undefined;
   ended: Promise<void>;
 }
@@ -60,6 +69,9 @@ interface Worker {
 const LATE_MS = 1_000;
 const HOPELESS_MS = 10_000;
 const WATCH_MS = 250;
+// While draining, no request for so long means that no connection is in use any more. A client that has just been given a
+// response on a kept connection sends its next request within this time or not at all.
+const QUIET_MS = 300;
 // A worker that keeps failing is started again after 100 ms, 200 ms, … at most 5 s.
 const RESTART_DELAY_MS_MIN = 100;
 const RESTART_DELAY_MS_MAX = 5_000;
@@ -72,6 +84,7 @@ export class WorkerFleet {
   #watcher: NodeJS.Timeout | undefined;
   #watchedMs = 0;
   #stopping = false;
+  #asksLimits = false;
   #logTroubleMs = Number.NEGATIVE_INFINITY;
   /** Workers replaced since the start. */
   restarts = 0;
@@ -89,6 +102,7 @@ export class WorkerFleet {
       onReady: undefined,
       onStartFailed: undefined,
       onStoppedListening: undefined,
+      onAsksLimits: undefined,
       onDrained: undefined,
       ended: Promise.resolve(),
     }));
@@ -162,8 +176,36 @@ export class WorkerFleet {
     await Promise.race([Promise.all(stopped), new Promise<void>((resolve) => setTimeout(resolve, LATE_MS).unref())]);
   }
 
-  /** Let every worker finish what is under way, then end. */
-  async drain(timeoutMs: number): Promise<void> {
+  /**
+   * Have all workers ask before a rate limit is charged, or decide by themselves again.
+   * @returns whether all have said that they do; a worker that hangs does not
+   */
+  async askLimits(isOn: boolean): Promise<boolean> {
+    this.#asksLimits = isOn;
+    const running = this.#workers.filter(({ port }) => port !== undefined);
+    const told = running.map(
+      (worker) =>
+        new Promise<void>((resolve) => {
+          worker.onAsksLimits = resolve;
+          this.#send(worker, { type: 'ask-limits', isOn });
+        }),
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), LATE_MS);
+    });
+    const all = await Promise.race([Promise.all(told).then(() => true), late]);
+    clearTimeout(timer);
+    return all;
+  }
+
+  answerLimits(worker: WorkerIndex, answers: readonly LimitAnswer[]): void {
+    const asker = this.#workers[worker];
+    if (asker !== undefined) this.#send(asker, { type: 'limit-answers', answers });
+  }
+
+  /** Let every worker finish what is under way, then end. @param quietMs  without a request, until idle connections are closed */
+  async drain(timeoutMs: number, quietMs = QUIET_MS): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watcher);
     const running = this.#workers.filter(({ port }) => port !== undefined);
@@ -172,7 +214,7 @@ export class WorkerFleet {
         const drained = new Promise<void>((resolve) => {
           worker.onDrained = resolve;
         });
-        this.#send(worker, { type: 'drain', timeoutMs });
+        this.#send(worker, { type: 'drain', timeoutMs, quietMs });
         // A worker that hangs does not hold up the others' end for longer than it was given.
         const deadline = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs + LATE_MS).unref());
         return Promise.race([drained, deadline]);
@@ -204,6 +246,7 @@ export class WorkerFleet {
     return new Promise<readonly number[]>((resolve, reject) => {
       worker.onReady = resolve;
       worker.onStartFailed = reject;
+      if (this.#asksLimits) this.#send(worker, { type: 'ask-limits', isOn: true });
       this.#send(worker, { type: 'open', listeners: this.#options.listenersOf(worker.index) });
     });
   }
@@ -234,6 +277,10 @@ export class WorkerFleet {
         return worker.onReady?.(message.ports);
       case 'stopped-listening':
         return worker.onStoppedListening?.();
+      case 'asks-limits':
+        return message.isOn === this.#asksLimits ? worker.onAsksLimits?.() : undefined;
+      case 'limit-question':
+        return this.#options.onLimitQuestion(worker.index, message.question);
       case 'spans':
         return this.#options.onSpans(message.batch);
       case 'log-trouble':
@@ -288,6 +335,7 @@ export class WorkerFleet {
     // Whoever waits for this worker to attach waits no longer: its replacement attaches the newest snapshot by itself.
     for (const settle of worker.onAttached.values()) settle();
     worker.onAttached.clear();
+    worker.onAsksLimits?.();
     shm.control.setStatus(worker.index, WorkerStatus.ABSENT);
     shm.control.zeroWorker(worker.index);
     shm.concurrency.zeroWorker(worker.index);

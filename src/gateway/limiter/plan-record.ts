@@ -44,13 +44,20 @@ export function firstRecord(tokensPerSecond: number, burst: number, t0Us: number
  * stays what it is. When the new rate or burst does not fit the old units, a new generation of slots begins instead, and
  * a key's debt is unknown: it is taken for the largest possible.
  * @param t0Us  whole µs, later than the previous record's
+ * @param forgets  begin a new generation though the old units fit: what the slots say is not the whole truth
  */
-export function nextRecord(previous: LimitRecord, tokensPerSecond: number, burst: number, t0Us: number): LimitRecord {
+export function nextRecord(
+  previous: LimitRecord,
+  tokensPerSecond: number,
+  burst: number,
+  t0Us: number,
+  forgets = false,
+): LimitRecord {
   const advance = unitsBetween(previous, t0Us);
   const previousCost = costOf(previous.resolution);
   // What a key may owe at t0: the previous burst, or what is left of a larger one from before it.
   const debtBefore = Math.max(previous.burst * previousCost, previous.debtUnitsMax - Number(advance));
-  const keeps = fitsResolution(previous.resolution, tokensPerSecond, burst);
+  const keeps = !forgets && fitsResolution(previous.resolution, tokensPerSecond, burst);
   const resolution = keeps ? previous.resolution : freshResolution(tokensPerSecond, burst);
   const capacity = burst * costOf(resolution);
   const rate = virtualRate(tokensPerSecond, resolution);

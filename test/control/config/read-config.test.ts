@@ -7,6 +7,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       listen: [{ host: '', port: 8080, engine: 'uws', chunked: 'accept' }],
       admin: { host: '127.0.0.1', port: 9080 },
       workers: 0,
+      data: './data',
       trustedProxies: [],
       limits: {
         headerBytes: 16_384,
@@ -190,7 +191,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
   ['version: 1\ngateway: { redis: x }', 'redis'],
-  ['version: 1\ngateway: { data: x }', 'data'],
+  ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
   ...['retries', 'circuit'].map(
     (key) => [`version: 1\nupstreams: { a: { targets: ["http://a"], ${key}: {} } }`, key] as const,

@@ -13,7 +13,9 @@ t.test("paths are relative to the configuration's folder; standard output is no 
   t.equal(fileOf('-'), '-');
 });
 
-t.test('a configuration without paths stays as it is', async (t) => {
+t.test('so is the data folder, and nothing else of a configuration without a log changes', async (t) => {
   const config = buildConfig();
-  t.equal(resolvePaths(config, '/etc/sluice'), config);
+  t.same(resolvePaths(config, '/etc/sluice'), buildConfig({ gateway: buildGateway({ data: '/etc/sluice/data' }) }));
+  const elsewhere = buildConfig({ gateway: buildGateway({ data: '/var/lib/sluice' }) });
+  t.equal(resolvePaths(elsewhere, '/etc/sluice').gateway.data, '/var/lib/sluice');
 });

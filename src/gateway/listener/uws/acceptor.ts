@@ -9,8 +9,11 @@ export interface Address {
   readonly port: number;
 }
 
+type ListenOptions = ReturnType<typeof loadUws>['LIBUS_LISTEN_EXCLUSIVE_PORT'];
 type ListenSocket = Parameters<ReturnType<typeof loadUws>['us_listen_socket_close']>[0];
 
+// uWebSockets.js sets SO_REUSEPORT unless it is told otherwise.
+const SHARED_PORT = 0;
 const NOT_READY_BODY = problemBody('NOT_READY');
 
 export class Acceptor {
@@ -27,10 +30,21 @@ export class Acceptor {
   }
 
   /**
-   * @returns the port, or undefined when the address cannot be had. The port is exclusive: a second process does not
-   *     silently take half of the connections.
+   * @param sharesPort  another process may listen beside this one (SO_REUSEPORT), to take over. Else the port is
+   *     exclusive, so that none silently takes half of the connections.
+   * @returns the port, or undefined when the address cannot be had
    */
-  listen(address: Address): number | undefined {
+  listen(address: Address, sharesPort: boolean): number | undefined {
+    const exclusive = loadUws().LIBUS_LISTEN_EXCLUSIVE_PORT;
+    if (!sharesPort) return this.#listen(address, exclusive);
+    if (address.port !== 0) return this.#listen(address, SHARED_PORT);
+    // A port that the system is to choose is never shared by uWebSockets.js: it is found out first.
+    const port = this.#listen(address, exclusive);
+    this.stopListening();
+    return port === undefined ? undefined : this.#listen({ ...address, port }, SHARED_PORT);
+  }
+
+  #listen(address: Address, options: ListenOptions): number | undefined {
     const uws = loadUws();
     let port: number | undefined;
     const onListening = (socket: ListenSocket | false): void => {
@@ -42,12 +56,12 @@ export class Acceptor {
     const listen = this.#app.listen.bind(this.#app) as unknown as (
       host: string,
       port: number,
-      options: number,
+      options: ListenOptions,
       callback: (socket: ListenSocket | false) => void,
     ) => void;
     // Every address: :: takes IPv4 too; a system without IPv6 has 0.0.0.0 only.
     for (const host of address.host === '' ? ['::', '0.0.0.0'] : [address.host]) {
-      if (port === undefined) listen(host, address.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, onListening);
+      if (port === undefined) listen(host, address.port, options, onListening);
     }
     return port;
   }

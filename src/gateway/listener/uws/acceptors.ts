@@ -13,13 +13,14 @@ export class Acceptors {
   }
 
   /**
+   * @param sharesPorts  another process may listen on them, too, to take over
    * @returns the ports, in order
    * @throws {Error} when an address cannot be had
    */
-  listen(): readonly number[] {
+  listen(sharesPorts: boolean): readonly number[] {
     return this.#acceptors.map((acceptor, index) => {
       const address = this.#addresses[index] as Address;
-      const port = acceptor.listen(address);
+      const port = acceptor.listen(address, sharesPorts);
       if (port !== undefined) return port;
       throw new Error(
         `${address.host}:${address.port} cannot be listened on: another process has it, or it is not allowed`,
@@ -36,7 +37,14 @@ export class Acceptors {
     descriptors.forEach((descriptor, index) => this.#acceptors[index]?.remove(descriptor as UwsAppDescriptor));
   }
 
-  stopListening(): void {
+  /**
+   * Connections that are established and not accepted are reset when their listening socket is closed. All that there
+   * are have been accepted in the turn before: what can still be lost came within microseconds.
+   */
+  async stopListening(): Promise<void> {
+    // The phase right behind that in which sockets are polled.
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
     for (const acceptor of this.#acceptors) acceptor.stopListening();
   }
 

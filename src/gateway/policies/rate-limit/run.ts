@@ -41,7 +41,21 @@ class RateLimitStep implements PolicyStep {
   run(x: Exchange): Verdict {
     const hash = this.#hash;
     hash.hash(this.#idLow, this.#idHigh, limitKey(this.#plan.by, x));
-    const refused = chargeLimit(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading);
+    const asked = x.plane.askedLimits;
+    if (asked.isOn) {
+      const answer = asked.take(x);
+      if (answer === undefined) return asked.ask(x, this.#idLow, this.#idHigh, hash.low, hash.high);
+      if (answer.shortfall >= 0) return this.#settle(x, answer.shortfall, answer);
+    }
+    return this.#settle(
+      x,
+      chargeLimit(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading),
+      reading,
+    );
+  }
+
+  /** @param refused  the shortfall, 0 when admitted @hot */
+  #settle(x: Exchange, refused: number, reading: LimitReading): Verdict {
     x.noteLimit(this.#plan.label, reading);
     if (refused === ADMIT) return ADMIT;
     x.retryAfterSeconds = reading.retryAfterSeconds;
