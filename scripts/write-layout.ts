@@ -12,6 +12,7 @@ import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
 import { targetTableLayout } from '../src/shm/target-table.ts';
 import * as trie from '../src/shm/trie-layout.ts';
+import { upstreamTableLayout } from '../src/shm/upstream-table.ts';
 
 /** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
 interface Struct {
@@ -65,6 +66,8 @@ const layout: Layout = {
     TrieHeader: { bytes: trie.TRIE_HEADER_WORDS * WORD_BYTES, fields: wordsToBytes(trie.trieHeader) },
     TrieNode: { bytes: trie.TRIE_NODE_WORDS * WORD_BYTES, fields: wordsToBytes(trieNodeFields()) },
     TrieSlot: { bytes: trie.TRIE_SLOT_WORDS * WORD_BYTES, fields: {} },
+    Upstream: { bytes: upstreamTableLayout.upstreamBytes, fields: upstreamTableLayout.upstream },
+    UpstreamTableHeader: { bytes: upstreamTableLayout.headerBytes, fields: {} },
   },
   constants: {
     ARENA_COUNT,
@@ -80,6 +83,7 @@ const layout: Layout = {
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,
     TARGET_COUNT: targetTableLayout.targetCount,
     TRIE_MAGIC: trie.TRIE_MAGIC,
+    UPSTREAM_COUNT: upstreamTableLayout.upstreamCount,
     WORKER_COUNT_MAX,
   },
 };

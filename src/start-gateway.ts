@@ -9,6 +9,7 @@ import type { LimitIndex, WorkerIndex } from './base/ids.ts';
 import { AdminServer } from './control/admin/admin-server.ts';
 import type { AdminView } from './control/admin/admin-view.ts';
 import type { GatewayConfig } from './control/config/config.ts';
+import { CIRCUIT_LOOK_MS, CircuitWatcher } from './control/health/circuit-watcher.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
 import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
@@ -152,7 +153,7 @@ async function wire(options: GatewayOptions, tasks: TaskPool, log: Log): Promise
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, clock, shm, limits, plan, acceptors, fleet, reloader, spans } = parts;
+  const { gateway, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans } = parts;
   const admin = new AdminServer(adminView(parts, tasks));
   let uwsPorts: readonly number[];
   let adminPort: number;
@@ -174,6 +175,8 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
+  const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
+  const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
   await watcher.ready;
 
@@ -196,6 +199,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       shm.control.startDraining();
       await watcher.close();
       clearInterval(sweepTimer);
+      clearInterval(circuitTimer);
       await fleet.drain(reloader.gateway.drainTimeoutMs);
       acceptors.close();
       admin.close();
@@ -225,6 +229,7 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans }: Parts, tas
       return ms;
     },
     targets: () => publisher.targets(),
+    upstreams: () => publisher.upstreams(),
     registeredWorkers: () => fleet.registeredCount,
     workerRestarts: () => fleet.restarts,
     reloadsPublished: () => reloader.published,

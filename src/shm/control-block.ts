@@ -23,6 +23,7 @@
 //   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
 //   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
 //   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
+//   64 + 384·w + 64   u32   retriesWaiting exchanges       worker w          between two tries at their upstream
 //   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
 //
 // Invariants: every field has one writer at a time; a worker's fields lie on lines of its own; the main thread writes a
@@ -63,6 +64,7 @@ export const controlBlockLayout = {
     webSockets: 48,
     messagesIn: 52,
     messagesOut: 56,
+    retriesWaiting: 64,
     pins: 128,
   },
 } as const;
@@ -172,7 +174,15 @@ export class ControlBlock {
 
   /** After worker's thread has ended: nothing of it is under way any more. Status, turn and what is counted stay. */
   zeroWorker(worker: WorkerIndex): void {
-    for (const field of ['inFlight', 'connections', 'parked', 'epoch', 'loopDelayUs', 'webSockets'] as const) {
+    for (const field of [
+      'inFlight',
+      'connections',
+      'parked',
+      'epoch',
+      'loopDelayUs',
+      'webSockets',
+      'retriesWaiting',
+    ] as const) {
       Atomics.store(this.#words, this.#at(worker, field), 0);
     }
     for (let arena = 0; arena < ARENA_COUNT; arena++) this.unpin(worker, arena);

@@ -23,6 +23,7 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     latencies: () => Promise.resolve(latencySummary(task)),
     mainLoopDelayMs: () => 2,
     targets: () => [['main\nhttp://a:1', 0]],
+    upstreams: () => [],
     registeredWorkers: () => 2,
     workerRestarts: () => 3,
     reloadsPublished: () => 4,

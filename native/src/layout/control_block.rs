@@ -39,7 +39,9 @@ mirror! {
         48 => web_sockets: AtomicU32,
         52 => messages_in: AtomicU32,
         56 => messages_out: AtomicU32,
-        60 => _reserved: [u32; 17],
+        60 => _reserved: u32,
+        64 => retries_waiting: AtomicU32,
+        68 => _unused: [u32; 15],
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

@@ -13,6 +13,7 @@ pub mod series_table;
 pub mod slot_index;
 pub mod target_table;
 pub mod trie;
+pub mod upstream_table;
 
 /// A struct whose layout is described in `layout.json`.
 pub struct Layout {
@@ -82,6 +83,8 @@ pub const LAYOUTS: &[Layout] = &[
     trie::TrieHeader::LAYOUT,
     trie::TrieNode::LAYOUT,
     trie::TrieSlot::LAYOUT,
+    upstream_table::Upstream::LAYOUT,
+    upstream_table::UpstreamTableHeader::LAYOUT,
 ];
 
 /// Every constant that both languages need, by its name in `layout.json`.
@@ -99,5 +102,6 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),
     ("TARGET_COUNT", target_table::TARGET_COUNT),
     ("TRIE_MAGIC", trie::TRIE_MAGIC as usize),
+    ("UPSTREAM_COUNT", upstream_table::UPSTREAM_COUNT),
     ("WORKER_COUNT_MAX", control_block::WORKER_COUNT_MAX),
 ];

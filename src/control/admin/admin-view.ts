@@ -2,6 +2,7 @@
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
+import type { PublishedUpstream } from '../releases/publisher.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 
 export interface AdminView {
@@ -14,6 +15,7 @@ export interface AdminView {
   mainLoopDelayMs(): number;
   /** 'upstream\norigin' with its target index. */
   targets(): Iterable<[string, number]>;
+  upstreams(): readonly PublishedUpstream[];
   registeredWorkers(): number;
   workerRestarts(): number;
   reloadsPublished(): number;

@@ -4,12 +4,14 @@ import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import type { AdminView } from './admin-view.ts';
+import { renderUpstreams } from './upstream-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
 export function renderMetrics(view: AdminView): string {
   const page = new MetricsPage();
   renderWorkers(page, view);
   renderTargets(page, view);
+  renderUpstreams(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],
@@ -45,6 +47,12 @@ function renderWorkers(page: MetricsPage, view: AdminView): void {
     'gauge',
     'Requests waiting for a decision.',
     perWorker((w) => control.read(w, 'parked')),
+  );
+  page.add(
+    'sluice_retries_waiting',
+    'gauge',
+    'Requests waiting for their next try at an upstream.',
+    perWorker((w) => control.read(w, 'retriesWaiting')),
   );
   page.add(
     'sluice_connections',

@@ -2,7 +2,10 @@
 
 import * as z from 'zod';
 import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
+import { circuitSchema } from './circuit-schema.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
+import { fallbackSchema } from './fallback-schema.ts';
+import { retrySchema } from './retry-schema.ts';
 
 const TARGETS_MAX = 256;
 const CONNECTIONS_MAX = 10_000;
@@ -102,8 +105,13 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section(
       .describe('Requests (idempotent, without a body) that may be under way on one connection; 1 for no pipelining.'),
     http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
     tls: tlsSchema.optional().describe('Of the https targets.'),
+    circuit: circuitSchema
+      .optional()
+      .describe('Give it no requests for a while when it fails; absent: it always gets them.'),
+    retries: retrySchema.optional().describe('Try again what failed; absent: nothing is.'),
+    fallback: fallbackSchema.optional().describe('What answers instead when it does not.'),
   },
-  ['balance', 'circuit', 'discovery', 'health', 'retries'],
+  ['balance', 'discovery', 'health'],
 );
 
 function path(): z.ZodType<string> {

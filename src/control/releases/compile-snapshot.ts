@@ -10,6 +10,7 @@ import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.t
 import type {
   AccessLogPlan,
   ConsumerPlan,
+  FallbackPlan,
   GatewayPlan,
   LimitDefinition,
   PolicyPlan,
@@ -28,6 +29,15 @@ import type {
   TracingConfig,
   UpstreamConfig,
 } from '../config/config.ts';
+import { guardPlans } from './guard-plans.ts';
+
+/** What the main thread needs of an upstream. */
+export interface UpstreamSummary {
+  readonly name: string;
+  readonly hasCircuit: boolean;
+  readonly hasRetries: boolean;
+  readonly fallback: FallbackPlan['kind'] | undefined;
+}
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
@@ -37,6 +47,8 @@ export interface SnapshotSummary {
   readonly limits: readonly LimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
+  /** In the order of the arena's tables. */
+  readonly upstreams: readonly UpstreamSummary[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -78,6 +90,7 @@ export function compileSnapshot(
       routes,
       limitCount: limits.definitions.length,
       targetCount: targetNames.length,
+      upstreamCount: config.upstreams.length,
       consumers: config.consumers.map((consumer) => packr.pack({ name: consumer.name } satisfies ConsumerPlan)),
       keys: config.consumers.flatMap((consumer, index) =>
         consumer.keys.map((key, ordinal) => ({ digest: Buffer.from(key.sha256, 'hex'), consumer: index, ordinal })),
@@ -94,6 +107,7 @@ export function compileSnapshot(
       ),
       limits: limits.definitions,
       targetNames,
+      upstreams: config.upstreams.map(upstreamSummary),
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
@@ -123,7 +137,7 @@ function gatewayPlan(config: Config): GatewayPlan {
   const { trustedProxies, tracing } = config.gateway;
   return {
     trustedProxies,
-    upstreams: config.upstreams.map(upstreamPlan),
+    upstreams: config.upstreams.map((upstream) => upstreamPlan(upstream, config.upstreams)),
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
   };
@@ -138,7 +152,17 @@ function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {
   return { rejectBelow: rejectBelow(sample), slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000 };
 }
 
-function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
+function upstreamSummary({ name, circuit, retries, fallback }: UpstreamConfig): UpstreamSummary {
+  const kind = fallback?.mock === undefined ? 'upstream' : 'mock';
+  return {
+    name,
+    hasCircuit: circuit !== undefined,
+    hasRetries: retries !== undefined,
+    fallback: fallback === undefined ? undefined : kind,
+  };
+}
+
+function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]): UpstreamPlan {
   return {
     name: upstream.name,
     targets: upstream.targets,
@@ -152,6 +176,7 @@ function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
     pipelining: upstream.pipelining,
     http2: upstream.http2,
     tls: upstream.tls,
+    ...guardPlans(upstream, all),
   };
 }
 

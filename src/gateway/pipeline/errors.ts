@@ -113,6 +113,13 @@ export const errors = {
     retryable: false,
     title: 'The WebSocket version is not supported',
   },
+  CIRCUIT_OPEN: {
+    id: 29,
+    status: 503,
+    source: 'upstream',
+    retryable: true,
+    title: 'The upstream is failing and gets no requests for now',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;
@@ -123,7 +130,7 @@ export const ADMIT = 0;
 export const WAIT = -1;
 
 /** One more than the highest id: the length of tables indexed by it. */
-export const ERROR_ID_COUNT = 29;
+export const ERROR_ID_COUNT = 30;
 
 /** Codes by id; index 0 is unused. */
 export const errorCodes: readonly (ErrorCode | undefined)[] = Array.from({ length: ERROR_ID_COUNT }, (_, id) =>

@@ -155,6 +155,10 @@ export class Exchange {
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;
+  /** At upstreams, its fallback's included. */
+  tries = 0;
+  /** What answers instead of its upstream. */
+  fallback: '' | 'upstream' | 'mock' = '';
   /** Set when it is sampled. */
   trace: TraceContext | undefined = undefined;
 

@@ -2,7 +2,7 @@
 //
 //   {"time":"2026-11-23T17:00:00.123Z","requestId":"…","service":"shop","route":"get-order","consumer":"alice",
 //    "method":"GET","path":"/orders/7","status":200,"code":"RATE_LIMITED","clientAddress":"192.0.2.1","durationMs":1.234,
-//    "upstreamMs":0.987,"upstream":"orders","requestBytes":0,"responseBytes":860,"userAgent":"…","aborted":true,"cut":true}
+//    "upstreamMs":0.987,"upstream":"orders","tries":2,"fallback":"mock","requestBytes":0,"responseBytes":860,"userAgent":"…","aborted":true,"cut":true}
 //
 // Always in this order; what does not apply is left out. The query is never there: queries hold secrets.
 
@@ -17,9 +17,10 @@ const CODE_BYTES_MAX = 32;
 const PATH_BYTES_MAX = 2_048;
 const ADDRESS_BYTES_MAX = 64;
 const USER_AGENT_BYTES_MAX = 256;
+const FALLBACK_BYTES_MAX = 8;
 
 // 128 + 128 + 32 + 32 + 2,048 + 64 + 256 (above) + 3 × 64 (names) + 24 (time) + 3 (status) + 2 × 17 and 2 × 16 (numbers)
-// + 250 (keys and quotes) = 3,223. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
+// + 24 (tries, fallback) + 250 (keys and quotes) = 3,247. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
 export const LINE_BYTES_MAX = 4_096;
 
 // As bytes: a loop over a string takes half as long again.
@@ -36,6 +37,8 @@ const keys = {
   requestBytes: Buffer.from(',"requestBytes":'),
   responseBytes: Buffer.from(',"responseBytes":'),
   userAgent: Buffer.from(',"userAgent":'),
+  tries: Buffer.from(',"tries":'),
+  fallback: Buffer.from(',"fallback":'),
 } as const;
 const TIME_END = Buffer.from('Z"');
 const ABORTED = Buffer.from(',"aborted":true');
@@ -65,6 +68,8 @@ export class AccessLine {
     putDuration(buffer, keys.durationMs, x.startUs, x.endUs);
     if (x.answerUs !== 0) putDuration(buffer, keys.upstreamMs, x.sentUs, x.answerUs);
     if (x.sentUs !== 0 && x.route !== undefined) buffer.putBytes(x.route.logNames.upstream);
+    if (x.tries > 1) putNumber(buffer, keys.tries, x.tries);
+    if (x.fallback !== '') putField(buffer, keys.fallback, x.fallback, FALLBACK_BYTES_MAX);
     putNumber(buffer, keys.requestBytes, x.bodyBytes);
     putNumber(buffer, keys.responseBytes, x.answerBytes);
     const userAgent = x.header('user-agent');

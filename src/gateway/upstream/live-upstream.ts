@@ -5,7 +5,10 @@ import type { TargetTable } from '../../shm/target-table.ts';
 import { ADMIT, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
+import type { Fallback } from './fallback.ts';
 import { Outcome } from './outcome.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 import type { TransportPools } from './transport-pools.ts';
 import { SocketConnector } from './transports/socket-connector.ts';
 import type { Transport, TransportOptions } from './transports/transport.ts';
@@ -18,6 +21,10 @@ export interface LiveTarget {
 
 export class LiveUpstream {
   readonly plan: UpstreamPlan;
+  // Set once, before its first request (guard-upstreams.ts); undefined where the plan says nothing.
+  circuit: CircuitBreaker | undefined;
+  retries: RetryPolicy | undefined;
+  fallback: Fallback | undefined;
   /** Targets in the order of turns, each as often as its weight says. */
   readonly #turns: readonly LiveTarget[];
   readonly #targets: readonly LiveTarget[];

@@ -190,7 +190,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { data: x }', 'data'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['balance', 'retries', 'health', 'circuit'].map(
+  ...['balance', 'health', 'discovery'].map(
     (key) => [`version: 1\nupstreams: { a: { targets: ["http://a"], ${key}: {} } }`, key] as const,
   ),
   ...['plan', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
