@@ -27,7 +27,8 @@
 // Invariants: 0 ≤ tokens ≤ the cap of its last deposit; a withdrawal takes what is there, or nothing. So in any window retries
 // ≤ cap + deposits, and those of minimumTat ≤ rate · t + one second's worth, whatever threads do.
 // Races: `total` and `failed` are two words: between the two counts of one call another worker may see one without the other, and open
-// one call early or late. A bucket 4,096 buckets old (an upstream nobody called since: 128 windows) would be taken for
+// one call early or late. A thread that stood still amid a count, for longer than a window, puts its old bucket in the place
+// of a newer one, whose count is lost. A bucket 4,096 buckets old (an upstream nobody called since: 128 windows) would be taken for
 // the present one. A word whose compare-and-swap fails 64 times is left as it is: that call is not counted.
 // A worker that dies amid trials leaves them taken: their round ends by its time, or by restartTrials().
 // Limits: 4,096 upstreams, as many as targets; they keep their index over reloads.
@@ -187,6 +188,7 @@ export class UpstreamTable {
     for (let index = 0; index < UPSTREAM_COUNT; index++) {
       const word = this.circuit(index as UpstreamIndex);
       if (stateOf(word) !== CircuitState.HALF_OPEN) continue;
+      Atomics.store(this.#words, at(index as UpstreamIndex) + TRIALS, 0);
       this.moveCircuit(index as UpstreamIndex, word, circuitWord(CircuitState.HALF_OPEN, nowMs - 1));
     }
   }
@@ -302,11 +304,9 @@ export class UpstreamTable {
     const round = (bucket >>> 4) & 0xff;
     for (let look = 0; look < LOOKS_MAX; look++) {
       const held = this.#words[word] as number;
-      const ahead = ((held >>> 24) - round) & 0xff;
-      // A thread that stood still does not put its own, older bucket in place of a newer one.
-      if (ahead === 1 || ahead === 2) return;
-      if (ahead === 0 && (held & COUNT_MASK) === COUNT_MASK) return;
-      const next = ahead === 0 ? held + 1 : (round << 24) | 1;
+      const isOfBucket = held >>> 24 === round;
+      if (isOfBucket && (held & COUNT_MASK) === COUNT_MASK) return;
+      const next = isOfBucket ? held + 1 : (round << 24) | 1;
       if (Atomics.compareExchange(this.#words, word, held, next) === held) return;
     }
   }
