@@ -9,6 +9,8 @@ export const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
 // Of one body, in case it has to be sent again. Forms and API calls are smaller; what is larger is sent once.
 const REPEATED_BYTES_MAX = 64 * 1024;
+// Of all such; the rest of the room is for bodies that have been nowhere yet.
+const REPEATED_BYTES_MAX_TOTAL = KEPT_BYTES_MAX / 2;
 
 /** Keep a piece, and let no more come. @returns false when the worker holds too much already */
 export function keepBody(x: Exchange, chunk: Buffer): boolean {
@@ -22,7 +24,8 @@ export function keepBody(x: Exchange, chunk: Buffer): boolean {
 
 /** Keep a piece that goes on its way, in case it has to be sent again. @returns false when the body, or all of them, are too large */
 export function rememberBody(x: Exchange, chunk: Buffer): boolean {
-  return x.bodyBytes <= REPEATED_BYTES_MAX && hold(x, chunk);
+  if (x.bodyBytes > REPEATED_BYTES_MAX || x.plane.keptBodyBytes + chunk.length > REPEATED_BYTES_MAX_TOTAL) return false;
+  return hold(x, chunk);
 }
 
 function hold(x: Exchange, chunk: Buffer): boolean {

@@ -203,3 +203,31 @@ t.test('series and targets keep their places over reloads; only targets of now a
   await rig.publish(configOf(1));
   t.same([...rig.publisher.targets()], [['main\nhttp://v1:80', 0]]);
 });
+
+t.test(
+  'an upstream keeps its place over reloads, its circuit with it; one that takes over a place starts afresh',
+  async (t) => {
+    const named = (...names: readonly string[]) =>
+      buildConfig({
+        upstreams: names.map((name) => buildUpstream(name, 'a:1')),
+        services: [buildService('shop', { upstream: names[0] ?? '', routes: [buildRoute('orders', 'GET /orders')] })],
+      });
+    const rig = new PublisherRig(named('first', 'second'));
+    await rig.publish();
+    const places = () => rig.publisher.upstreams().map(({ name, index }) => [name, index]);
+    t.same(places(), [
+      ['first', 0],
+      ['second', 1],
+    ]);
+    await rig.publish(named('third', 'second'));
+    t.same(places(), [
+      ['third', 2],
+      ['second', 1],
+    ]);
+    await rig.publish(named('second', 'first'));
+    t.same(places(), [
+      ['second', 1],
+      ['first', 0],
+    ]);
+  },
+);

@@ -267,6 +267,35 @@ t.test(
   },
 );
 
+t.test('an answer that overtakes its request’s body may be retried, too: what comes meanwhile is kept', async (t) => {
+  const rig = new Rig([upstream('main', { retries: RETRIES })]);
+  const { x, client } = rig.request('PUT /x', { bodyLength: 12 });
+  rig.body(x, 'one ', false);
+  const { handler } = rig.last;
+  handler.onHead(headOf(503, ['content-length', '4']));
+  rig.body(x, 'two ', false);
+  t.equal(rig.sent[0]?.body, 'one ');
+  handler.onChunk(Buffer.from('busy'));
+  handler.onEnd();
+  rig.body(x, 'end.', true);
+  rig.pass(BACKOFF_MS);
+  t.equal(rig.last.body, 'one two end.');
+  rig.answer(200);
+  t.equal(client.status, 200);
+  t.equal(rig.test.plane.keptBodyBytes, 0);
+});
+
+t.test('bodies that may be repeated take at most half of the room that bodies have', async (t) => {
+  const rig = new Rig([upstream('main', { retries: RETRIES })]);
+  rig.test.plane.keptBodyBytes = 32 * 1024 * 1024 - 2;
+  const { x, client } = rig.request('PUT /x', { bodyLength: 4 });
+  rig.body(x, 'body', true);
+  t.equal(rig.last.body, 'body');
+  rig.answer(503);
+  t.equal(client.status, 503);
+  t.same(rig.refusals(), { BODY: 1 });
+});
+
 t.test(
   'a transport that fails at once is asked in turn, and the body goes to the one that takes it, once',
   async (t) => {
