@@ -14,6 +14,7 @@ import { slotIndexLayout } from '../src/shm/slot-index.ts';
 import { targetTableLayout } from '../src/shm/target-table.ts';
 import * as trie from '../src/shm/trie-layout.ts';
 import { TRY_WINDOW_BYTES, tryWindowLayout } from '../src/shm/try-window.ts';
+import { upstreamTableLayout } from '../src/shm/upstream-table.ts';
 
 /** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
 interface Struct {
@@ -72,6 +73,8 @@ const layout: Layout = {
     TrieNode: { bytes: trie.TRIE_NODE_WORDS * WORD_BYTES, fields: wordsToBytes(trieNodeFields()) },
     TrieSlot: { bytes: trie.TRIE_SLOT_WORDS * WORD_BYTES, fields: {} },
     TryWindow: { bytes: TRY_WINDOW_BYTES, fields: tryWindowLayout },
+    Upstream: { bytes: upstreamTableLayout.upstreamBytes, fields: upstreamTableLayout.upstream },
+    UpstreamTableHeader: { bytes: upstreamTableLayout.headerBytes, fields: {} },
   },
   constants: {
     ARENA_COUNT,
@@ -88,6 +91,7 @@ const layout: Layout = {
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,
     TARGET_COUNT: targetTableLayout.targetCount,
     TRIE_MAGIC: trie.TRIE_MAGIC,
+    UPSTREAM_COUNT: upstreamTableLayout.upstreamCount,
     WORKER_COUNT_MAX,
   },
 };

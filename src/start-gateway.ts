@@ -8,6 +8,7 @@ import type { LimitIndex, WorkerIndex } from './base/ids.ts';
 import { AdminServer } from './control/admin/admin-server.ts';
 import type { AdminView } from './control/admin/admin-view.ts';
 import type { GatewayConfig } from './control/config/config.ts';
+import { CIRCUIT_LOOK_MS, CircuitWatcher } from './control/health/circuit-watcher.ts';
 import { UpstreamWatch } from './control/health/upstream-watch.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
@@ -230,7 +231,8 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, takeOver, clock, shm, limits, plan, acceptors, fleet, reloader, spans, upstreams } = parts;
+  const { gateway, takeOver, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans, upstreams } =
+    parts;
   const admin = new AdminServer(adminView(parts, tasks));
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
@@ -253,6 +255,8 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
+  const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
+  const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
   await watcher.ready;
 
@@ -276,6 +280,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await watcher.close();
       upstreams.stop();
       clearInterval(sweepTimer);
+      clearInterval(circuitTimer);
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       acceptors.close();
       admin.close();
@@ -322,6 +327,7 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }:
     },
     targets: () => publisher.targets(),
     upstreams: () => upstreams.statuses(),
+    publishedUpstreams: () => publisher.upstreams(),
     republished: () => ({ published: reloader.republished, refused: reloader.republicationsRefused }),
     registeredWorkers: () => fleet.registeredCount,
     workerRestarts: () => fleet.restarts,

@@ -58,6 +58,8 @@ export class DataPlane {
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
   keptBodyBytes = 0;
+  /** Exchanges between two tries at their upstream. */
+  retriesWaiting = 0;
   /** Open WebSockets. */
   readonly sessions = new Set<Session>();
   /** Answers handed over whose bytes the client has not all taken. */
@@ -176,6 +178,7 @@ export class DataPlane {
     this.deadlines.advance(this.clock.nowUs() / 1_000);
     if (this.mirrors.count > 0) this.mirrors.tick(this.deadlines.nowMs);
     this.shm.control.write(this.worker, 'parked', this.parking.count);
+    this.shm.control.write(this.worker, 'retriesWaiting', this.retriesWaiting);
     this.accessLog.tick();
   }
 

@@ -13,6 +13,7 @@ import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
 import { LogNames } from './telemetry/log-names.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
+import { guardUpstreams } from './upstream/guard-upstreams.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
 
 /** One route, ready to serve. */
@@ -60,6 +61,7 @@ export class LiveSnapshot {
       const indexes = upstream.targets.map(() => arena.targetOf(target++) as TargetIndex);
       return new LiveUpstream(upstream, indexes, plane.shm.targets, plane.pools, plane.worker);
     });
+    guardUpstreams(this.#upstreams, arena, plane.shm.upstreams);
   }
 
   /** @hot after a route's first request: one array read */

@@ -66,6 +66,11 @@ export interface UpstreamPlan {
   readonly tls: UpstreamTlsPlan | undefined;
   /** Absent: round robin, and targets that refuse connections are out for a while. */
   readonly balancing?: BalancingPlan | undefined;
+  /** Absent: it gets requests however it fares. */
+  readonly circuit?: CircuitPlan;
+  /** Absent: what fails has failed. */
+  readonly retries?: RetryPlan;
+  readonly fallback?: FallbackPlan;
 }
 
 /** How an upstream's requests are shared out, where the default does not do. */
@@ -123,6 +128,69 @@ export interface OutlierPlan {
   /** Fewer targets available than this share: all are used. */
   readonly panicShare: number;
 }
+
+/** When an upstream gets no requests for a while, for all workers together. */
+export interface CircuitPlan {
+  /** Of the calls in the window, from 0 to 1: so many have failed, and it opens. */
+  readonly failedShare: number;
+  /** A call is slow when its answer's head takes longer. */
+  readonly slowUs: number;
+  /** Of the calls in the window; more than 1: slowness opens nothing. */
+  readonly slowShare: number;
+  /** With fewer calls in the window nothing is said. */
+  readonly callsMin: number;
+  readonly windowMs: number;
+  /** The first time; each further one without a close between is twice as long, up to eight times. */
+  readonly openMs: number;
+  /** Calls that have to succeed, one after the other or together, before it closes. */
+  readonly trials: number;
+  /** What the trials have time for: past it, others are made in their place. */
+  readonly trialMs: number;
+}
+
+/** What a retry or a fallback is an answer to. */
+export interface FailurePlan {
+  /** No connection. */
+  readonly connect: boolean;
+  /** The connection ended before the answer, or what came was none. */
+  readonly reset: boolean;
+  readonly timeout: boolean;
+  /** The circuit is open. */
+  readonly open: boolean;
+  readonly statuses: readonly number[];
+}
+
+export interface RetryPlan {
+  /** Further tries after the first. */
+  readonly attempts: number;
+  readonly on: FailurePlan;
+  /** What a request earns, in 10⁻⁵ retries. */
+  readonly depositUnits: number;
+  /** What may be saved up, in 10⁻⁵ retries. */
+  readonly savedUnitsMax: number;
+  /** Retries that are free; 0: none. */
+  readonly freePerSecond: number;
+  /** From the request's last byte sent to the head of the answer, for each try of what may be repeated; infinite: no such limit. */
+  readonly perTryMs: number;
+  readonly backoffMs: number;
+  readonly backoffMsMax: number;
+}
+
+/** What answers instead of an upstream that did not. */
+export type FallbackPlan = { readonly on: FailurePlan } & (
+  | {
+      readonly kind: 'upstream';
+      /** Index in GatewayPlan.upstreams. */
+      readonly upstream: number;
+    }
+  | {
+      readonly kind: 'mock';
+      readonly status: number;
+      /** 'name: value\r\n' each. */
+      readonly lines: string;
+      readonly body: string;
+    }
+);
 
 /** Texts rather than files: a certificate that changed makes another plan. '' where nothing is said. */
 export interface UpstreamTlsPlan {

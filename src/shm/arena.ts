@@ -1,4 +1,4 @@
-// An arena: one snapshot's bytes. Written by the task worker that compiled it (and, the three index tables, by the main
+// An arena: one snapshot's bytes. Written by the task worker that compiled it (and, the four index tables, by the main
 // thread), then read-only for every gateway worker until no one pins it, then used again.
 //
 //   offset  type  field           unit     meaning
@@ -21,6 +21,8 @@
 //   60      u32   consumersAt     bytes    offset of consumerCount × { planAt u32, planBytes u32 }: packed ConsumerPlans
 //   64      u32   keyCapacity     slots    power of two, at least twice the number of keys, or 0
 //   68      u32   keysAt          bytes    offset of keyCapacity × { digest u32 × 8, consumer + 1 u32, keyOrdinal u32 }
+//   72      u32   upstreamCount   -
+//   76      u32   upstreamsAt     bytes    offset of upstreamCount × u32: UpstreamIndex, in order               (main thread)
 //
 // Invariants: offsets are multiples of 4; everything lies below usedBytes. Keys are found by linear probing from digest
 // word 0 (SHA-256, big-endian words) modulo keyCapacity; consumer + 1 = 0 marks a free slot. Rules that steer have their series
@@ -53,6 +55,8 @@ export const arenaFields = {
   consumersAt: 60,
   keyCapacity: 64,
   keysAt: 68,
+  upstreamCount: 72,
+  upstreamsAt: 76,
 } as const;
 export type ArenaField = keyof typeof arenaFields;
 
@@ -66,12 +70,13 @@ export interface ArenaParts {
   readonly ruleCount: number;
   readonly limitCount: number;
   readonly targetCount: number;
+  readonly upstreamCount: number;
   readonly consumers: readonly Uint8Array[];
   /** SHA-256 of each key with the index of its consumer. */
   readonly keys: readonly { readonly digest: Uint8Array; readonly consumer: number; readonly ordinal: number }[];
 }
 
-/** Read access to an arena, and write access to its three index tables. */
+/** Read access to an arena, and write access to its four index tables. */
 export class Arena {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Uint32Array;
@@ -120,8 +125,12 @@ export class Arena {
     return this.#words[(this.get('targetsAt') >> 2) + target] ?? 0;
   }
 
+  upstreamOf(upstream: number): number {
+    return this.#words[(this.get('upstreamsAt') >> 2) + upstream] ?? 0;
+  }
+
   /** For the main thread, before the arena is posted. */
-  writeIndexes(table: 'seriesAt' | 'limitsAt' | 'targetsAt', indexes: ArrayLike<number>): void {
+  writeIndexes(table: 'seriesAt' | 'limitsAt' | 'targetsAt' | 'upstreamsAt', indexes: ArrayLike<number>): void {
     this.#words.set(indexes, this.get(table) >> 2);
   }
 
@@ -184,7 +193,8 @@ function layOut(parts: ArenaParts) {
   const seriesAt = routesAt + parts.routes.length * 8;
   const limitsAt = seriesAt + (parts.routes.length + parts.ruleCount) * 4;
   const targetsAt = limitsAt + parts.limitCount * 4;
-  const consumersAt = targetsAt + parts.targetCount * 4;
+  const upstreamsAt = targetsAt + parts.targetCount * 4;
+  const consumersAt = upstreamsAt + parts.upstreamCount * 4;
   const keysAt = consumersAt + parts.consumers.length * 8;
   const packedAt = keysAt + keyCapacity * KEY_SLOT_WORDS * 4;
   return {
@@ -206,6 +216,8 @@ function layOut(parts: ArenaParts) {
     consumersAt,
     keyCapacity,
     keysAt,
+    upstreamCount: parts.upstreamCount,
+    upstreamsAt,
     packedAt,
   };
 }

@@ -23,6 +23,7 @@
 //   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
 //   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
 //   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
+//   64 + 384·w + 64   u32   retriesWaiting exchanges       worker w          between two tries at their upstream
 //   64 + 384·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
 //   64 + 384·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
 //   64 + 384·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
@@ -71,6 +72,7 @@ export const controlBlockLayout = {
     webSockets: 48,
     messagesIn: 52,
     messagesOut: 56,
+    retriesWaiting: 64,
     mirrorsAnswered: 96,
     mirrorsFailed: 100,
     mirrorsTooLarge: 104,
@@ -188,7 +190,15 @@ export class ControlBlock {
 
   /** After worker's thread has ended: nothing of it is under way any more. Status, turn and what is counted stay. */
   zeroWorker(worker: WorkerIndex): void {
-    for (const field of ['inFlight', 'connections', 'parked', 'epoch', 'loopDelayUs', 'webSockets'] as const) {
+    for (const field of [
+      'inFlight',
+      'connections',
+      'parked',
+      'epoch',
+      'loopDelayUs',
+      'webSockets',
+      'retriesWaiting',
+    ] as const) {
       Atomics.store(this.#words, this.#at(worker, field), 0);
     }
     for (let arena = 0; arena < ARENA_COUNT; arena++) this.unpin(worker, arena);

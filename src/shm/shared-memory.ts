@@ -6,6 +6,7 @@
 //   series       series-table.ts        1 MiB, and as much per worker  workers and main thread
 //   histograms   histogram-table.ts     64 KiB, and 48 MiB per worker, of which what is written is resident  workers
 //   targets      target-table.ts        512 KiB, and 32 KiB per worker  workers and main thread
+//   upstreams    upstream-table.ts      1.3 MiB                    workers
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
@@ -19,12 +20,14 @@ import { LimitTable } from './limit-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
+import { UpstreamTable } from './upstream-table.ts';
 
 export interface SharedBuffers {
   readonly control: SharedArrayBuffer;
   readonly series: SharedArrayBuffer;
   readonly histograms: SharedArrayBuffer;
   readonly targets: SharedArrayBuffer;
+  readonly upstreams: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
@@ -35,6 +38,7 @@ export class SharedMemory {
   readonly series: SeriesTable;
   readonly histograms: HistogramTable;
   readonly targets: TargetTable;
+  readonly upstreams: UpstreamTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
   readonly shadow: ShadowTable;
@@ -44,6 +48,7 @@ export class SharedMemory {
     this.series = new SeriesTable(buffers.series);
     this.histograms = new HistogramTable(buffers.histograms);
     this.targets = new TargetTable(buffers.targets);
+    this.upstreams = new UpstreamTable(buffers.upstreams);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
     this.shadow = new ShadowTable(buffers.shadow);
@@ -56,6 +61,7 @@ export class SharedMemory {
       series: SeriesTable.create(workerCount).buffer,
       histograms: HistogramTable.create(workerCount).buffer,
       targets: TargetTable.create(workerCount).buffer,
+      upstreams: UpstreamTable.create().buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       shadow: ShadowTable.create(workerCount).buffer,
@@ -68,6 +74,7 @@ export class SharedMemory {
       series: this.series.buffer,
       histograms: this.histograms.buffer,
       targets: this.targets.buffer,
+      upstreams: this.upstreams.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
       shadow: this.shadow.buffer,

@@ -26,6 +26,7 @@ const parts = fc.record({
   ruleCount: fc.nat(20),
   limitCount: fc.nat(20),
   targetCount: fc.nat(20),
+  upstreamCount: fc.nat(20),
   consumers: plans,
 });
 
@@ -59,6 +60,7 @@ const empty: ArenaParts = {
   ruleCount: 0,
   limitCount: 0,
   targetCount: 0,
+  upstreamCount: 0,
   consumers: [],
   keys: [],
 };
@@ -69,7 +71,7 @@ t.test('the table in the header comment says what the constants say', async (t) 
   t.equal(numberIn(rows[0]?.rest ?? '', /(0x[0-9A-F]+)/), ARENA_MAGIC);
   t.ok(rows.every(({ offset }) => lastNumber(offset) + 4 <= ARENA_HEADER_BYTES));
   // digest u32 × 8, consumer + 1, keyOrdinal
-  t.match(rows.at(-1)?.rest, /digest u32 × 8, consumer \+ 1 u32, keyOrdinal u32/);
+  t.match(rows.find(({ field }) => field === 'keysAt')?.rest, /digest u32 × 8, consumer \+ 1 u32, keyOrdinal u32/);
   t.equal(KEY_SLOT_WORDS, 8 + 1 + 1);
 });
 

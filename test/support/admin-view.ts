@@ -24,6 +24,7 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     mainLoopDelayMs: () => 2,
     targets: () => [['main\nhttp://a:1', 0]],
     upstreams: () => [],
+    publishedUpstreams: () => [],
     republished: () => ({ published: 0, refused: 0 }),
     registeredWorkers: () => 2,
     workerRestarts: () => 3,

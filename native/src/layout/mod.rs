@@ -15,6 +15,7 @@ pub mod slot_index;
 pub mod target_table;
 pub mod trie;
 pub mod try_window;
+pub mod upstream_table;
 
 /// A struct whose layout is described in `layout.json`.
 pub struct Layout {
@@ -89,6 +90,8 @@ pub const LAYOUTS: &[Layout] = &[
     trie::TrieNode::LAYOUT,
     trie::TrieSlot::LAYOUT,
     try_window::TryWindow::LAYOUT,
+    upstream_table::Upstream::LAYOUT,
+    upstream_table::UpstreamTableHeader::LAYOUT,
 ];
 
 /// Every constant that both languages need, by its name in `layout.json`.
@@ -107,5 +110,6 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),
     ("TARGET_COUNT", target_table::TARGET_COUNT),
     ("TRIE_MAGIC", trie::TRIE_MAGIC as usize),
+    ("UPSTREAM_COUNT", upstream_table::UPSTREAM_COUNT),
     ("WORKER_COUNT_MAX", control_block::WORKER_COUNT_MAX),
 ];

@@ -3,6 +3,7 @@
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
+import type { PublishedUpstream } from '../releases/publisher.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 
 export interface AdminView {
@@ -17,6 +18,8 @@ export interface AdminView {
   targets(): Iterable<[string, number]>;
   /** Every upstream of the published configuration, with its targets. */
   upstreams(): readonly UpstreamStatus[];
+  /** The same upstreams, with their places in shared memory. */
+  publishedUpstreams(): readonly PublishedUpstream[];
   /** Publications of discovered targets. */
   republished(): { readonly published: number; readonly refused: number };
   registeredWorkers(): number;

@@ -7,6 +7,7 @@ import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
 import { renderBalancing } from './balancing-metrics.ts';
+import { renderGuards } from './guard-metrics.ts';
 import { renderUpstreams } from './upstream-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
@@ -15,6 +16,7 @@ export function renderMetrics(view: AdminView): string {
   renderWorkers(page, view);
   renderTargets(page, view);
   renderUpstreams(page, view);
+  renderGuards(page, view);
   renderBalancing(page, view);
   renderSteering(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
@@ -58,6 +60,12 @@ function renderWorkers(page: MetricsPage, view: AdminView): void {
     'gauge',
     'Requests waiting for a decision.',
     perWorker((w) => control.read(w, 'parked')),
+  );
+  page.add(
+    'sluice_retries_waiting',
+    'gauge',
+    'Requests waiting for their next try at an upstream.',
+    perWorker((w) => control.read(w, 'retriesWaiting')),
   );
   page.add(
     'sluice_connections',

@@ -107,6 +107,57 @@ export interface UpstreamConfig extends BalancingConfig {
   readonly http2: boolean;
   /** Absent: the system's certificate authorities, no client certificate. */
   readonly tls?: UpstreamTlsConfig | undefined;
+  /** Absent: it gets requests however it fares. */
+  readonly circuit?: CircuitConfig | undefined;
+  /** Absent: what fails has failed. */
+  readonly retries?: RetryConfig | undefined;
+  readonly fallback?: FallbackConfig | undefined;
+}
+
+export interface CircuitConfig {
+  /** Of the tries, above 0 and up to 1. */
+  readonly errors: number;
+  readonly slow?: { readonly aboveMs: number; readonly share: number } | undefined;
+  readonly callsMin: number;
+  readonly withinMs: number;
+  readonly openMs: number;
+  readonly trials: number;
+}
+
+export interface RetryConfig {
+  /** Further tries after the first. */
+  readonly attempts: number;
+  /** Of the requests, from 0 to 1. */
+  readonly budgetShare: number;
+  readonly minPerSecond: number;
+  readonly burst: number;
+  /** 0: none. */
+  readonly perTryMs: number;
+  readonly on: FailureConfig;
+  readonly backoffMs: number;
+  readonly backoffMsMax: number;
+}
+
+export interface FailureConfig {
+  readonly connect: boolean;
+  readonly reset: boolean;
+  readonly timeout: boolean;
+  readonly open: boolean;
+  readonly statuses: readonly number[];
+}
+
+/** One of upstream and mock. */
+export interface FallbackConfig {
+  readonly upstream?: string | undefined;
+  readonly mock?: MockConfig | undefined;
+  readonly on: FailureConfig;
+}
+
+export interface MockConfig {
+  readonly status: number;
+  /** 'name: value\r\n' each. */
+  readonly lines: string;
+  readonly body: string;
 }
 
 /** Where an upstream's targets are found. Upstreams that say the same share one source. */

@@ -1,5 +1,6 @@
 // The section `upstreams`. Each is checked by itself, so that a broken one hides no other.
 
+import { checkFallbacks } from './check-fallback.ts';
 import { checkUpstream } from './check-upstream.ts';
 import type { DiscoveryConfig, UpstreamConfig } from './config.ts';
 import type { ConfigFiles } from './config-files.ts';
@@ -13,7 +14,9 @@ import { upstreamSchema } from './upstream-schema.ts';
 /** @returns the upstreams that are valid but for the files that they name; without the targets that are to be discovered */
 export function readUpstreams(raw: unknown, files: ConfigFiles, report: Report): UpstreamConfig[] {
   const upstreams: UpstreamConfig[] = [];
+  const names = new Set<string>();
   readNamed(raw, ['upstreams'], report, (name, value, path) => {
+    names.add(name);
     const parsed = upstreamSchema.safeParse(value);
     if (!parsed.success) return report.addZod(path, parsed.error, value);
     checkUpstream(parsed.data, path, report);
@@ -27,6 +30,7 @@ export function readUpstreams(raw: unknown, files: ConfigFiles, report: Report):
       ...(tls !== undefined && { tls: readUpstreamTls(tls, [...path, 'tls'], files, report) }),
     });
   });
+  checkFallbacks(upstreams, names, report);
   return upstreams;
 }
 

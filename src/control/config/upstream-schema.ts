@@ -3,10 +3,13 @@
 import * as z from 'zod';
 import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
 import { balancingShape } from './balancing-schema.ts';
+import { circuitSchema } from './circuit-schema.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
 import { type DiscoverySection, discoverySchema } from './discovery-schema.ts';
+import { fallbackSchema } from './fallback-schema.ts';
 import { filePath } from './file-path.ts';
 import { type HealthSection, healthSchema } from './health-schema.ts';
+import { retrySchema } from './retry-schema.ts';
 
 const TARGETS_MAX = 256;
 const CONNECTIONS_MAX = 10_000;
@@ -102,23 +105,25 @@ const tlsSchema = section({
 
 export const targetsSchema: z.ZodType<readonly TargetConfig[]> = z.array(targetSchema).min(1).max(TARGETS_MAX);
 
-export const upstreamSchema: z.ZodType<UpstreamSection> = section(
-  {
-    targets: targetsSchema.optional().describe('The servers that share the requests; this or discovery.'),
-    discovery: discoverySchema.optional().describe('Where the servers are found that share the requests.'),
-    health: healthSchema.optional().describe('How targets are asked whether they are well; without it they are not.'),
-    timeouts: timeoutsSchema.prefault({}).describe('How long each part of a request may take.'),
-    connections: whole(1, CONNECTIONS_MAX).prefault(256).describe('Connections to each target, per worker.'),
-    keepAlive: keepAliveSchema.prefault({}).describe('What becomes of connections that nobody uses.'),
-    pipelining: whole(1, PIPELINING_MAX)
-      .prefault(1)
-      .describe('Requests (idempotent, without a body) that may be under way on one connection; 1 for no pipelining.'),
-    http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
-    tls: tlsSchema.optional().describe('Of the https targets.'),
-    ...balancingShape,
-  },
-  ['circuit', 'retries'],
-);
+export const upstreamSchema: z.ZodType<UpstreamSection> = section({
+  targets: targetsSchema.optional().describe('The servers that share the requests; this or discovery.'),
+  discovery: discoverySchema.optional().describe('Where the servers are found that share the requests.'),
+  health: healthSchema.optional().describe('How targets are asked whether they are well; without it they are not.'),
+  timeouts: timeoutsSchema.prefault({}).describe('How long each part of a request may take.'),
+  connections: whole(1, CONNECTIONS_MAX).prefault(256).describe('Connections to each target, per worker.'),
+  keepAlive: keepAliveSchema.prefault({}).describe('What becomes of connections that nobody uses.'),
+  pipelining: whole(1, PIPELINING_MAX)
+    .prefault(1)
+    .describe('Requests (idempotent, without a body) that may be under way on one connection; 1 for no pipelining.'),
+  http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
+  tls: tlsSchema.optional().describe('Of the https targets.'),
+  ...balancingShape,
+  circuit: circuitSchema
+    .optional()
+    .describe('Give it no requests for a while when it fails; absent: it always gets them.'),
+  retries: retrySchema.optional().describe('Try again what failed; absent: nothing is.'),
+  fallback: fallbackSchema.optional().describe('What answers instead when it does not.'),
+});
 
 /** In lower case. No address: servers are not asked for one (RFC 6066 §3). */
 function hostName(): z.ZodType<string> {

@@ -10,6 +10,7 @@ import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.t
 import type {
   AccessLogPlan,
   ConsumerPlan,
+  FallbackPlan,
   GatewayPlan,
   LimitDefinition,
   PolicyPlan,
@@ -30,10 +31,14 @@ import type {
 } from '../config/config.ts';
 import { balancingPlan } from './balancing-plan.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
+import { guardPlans } from './guard-plans.ts';
 
-/** An upstream as the main thread needs it: to check its targets, and to tell of them. */
+/** An upstream as the main thread needs it: to check its targets, and to tell of them and of their guards. */
 export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
   readonly targets: readonly (TargetConfig & { readonly name: string })[];
+  readonly hasCircuit: boolean;
+  readonly hasRetries: boolean;
+  readonly fallback: FallbackPlan['kind'] | undefined;
 }
 
 /** What the main thread needs of a snapshot besides its bytes. */
@@ -46,6 +51,7 @@ export interface SnapshotSummary {
   readonly limits: readonly LimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
+  /** In the order of the arena's tables. */
   readonly upstreams: readonly UpstreamSummary[];
   readonly serviceCount: number;
   readonly consumerCount: number;
@@ -92,6 +98,7 @@ export function compileSnapshot(
       ruleCount: names.rules.names.length,
       limitCount: limits.definitions.length,
       targetCount: targetNames.length,
+      upstreamCount: config.upstreams.length,
       consumers: config.consumers.map((consumer) => packr.pack({ name: consumer.name } satisfies ConsumerPlan)),
       keys: config.consumers.flatMap((consumer, index) =>
         consumer.keys.map((key, ordinal) => ({ digest: Buffer.from(key.sha256, 'hex'), consumer: index, ordinal })),
@@ -116,10 +123,20 @@ export function compileSnapshot(
   });
 }
 
-function upstreamSummary({ name, discovery, health, http2, tls, targets }: UpstreamConfig): UpstreamSummary {
-  const named = targets.map((target) => ({ ...target, name: targetName(target) }));
-  // Its secrets are of use for checks only.
-  return { name, discovery, health, http2, tls: health === undefined ? undefined : tls, targets: named };
+function upstreamSummary(upstream: UpstreamConfig): UpstreamSummary {
+  const { name, discovery, health, http2, tls, targets, circuit, retries, fallback } = upstream;
+  return {
+    name,
+    discovery,
+    health,
+    http2,
+    // Its secrets are of use for checks only.
+    tls: health === undefined ? undefined : tls,
+    targets: targets.map((target) => ({ ...target, name: targetName(target) })),
+    hasCircuit: circuit !== undefined,
+    hasRetries: retries !== undefined,
+    fallback: fallback && (fallback.mock === undefined ? 'upstream' : 'mock'),
+  };
 }
 
 /** As it is written, but for the weight: unix:/run/app.sock:/base */
@@ -145,7 +162,7 @@ function gatewayPlan(config: Config): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
-    upstreams: config.upstreams.map(upstreamPlan),
+    upstreams: config.upstreams.map((upstream) => upstreamPlan(upstream, config.upstreams)),
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
     ...(explain !== undefined && { explain }),
@@ -161,7 +178,7 @@ function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {
   return { rejectBelow: rejectBelow(sample), slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000 };
 }
 
-function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
+function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]): UpstreamPlan {
   return {
     name: upstream.name,
     targets: upstream.targets,
@@ -176,6 +193,7 @@ function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
     http2: upstream.http2,
     tls: upstream.tls,
     balancing: balancingPlan(upstream, upstream.targets.map(targetName)),
+    ...guardPlans(upstream, all),
   };
 }
 

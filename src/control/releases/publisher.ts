@@ -5,16 +5,17 @@
 // Until the epoch is raised nothing that a request sees has changed; raising it is one store.
 
 import { pack } from 'msgpackr';
-import type { SeriesIndex, TargetIndex } from '../../base/ids.ts';
+import type { SeriesIndex, TargetIndex, UpstreamIndex } from '../../base/ids.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { Arena } from '../../shm/arena.ts';
 import { SERIES_COUNT } from '../../shm/series-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { TARGET_COUNT } from '../../shm/target-table.ts';
+import { UPSTREAM_COUNT } from '../../shm/upstream-table.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { LimitRegistry } from '../quota/limit-registry.ts';
 import { type ArenaSlot, Arenas } from './arenas.ts';
-import type { SnapshotSummary } from './compile-snapshot.ts';
+import type { SnapshotSummary, UpstreamSummary } from './compile-snapshot.ts';
 import { NameTable } from './name-table.ts';
 
 /** The task pool's answer to 'compile this file'. */
@@ -62,9 +63,15 @@ export interface Publication {
   readonly warnings: readonly string[];
 }
 
+/** An upstream that requests may meet, and where it is in the shared upstream table. */
+export interface PublishedUpstream extends Pick<UpstreamSummary, 'name' | 'hasCircuit' | 'hasRetries' | 'fallback'> {
+  readonly index: UpstreamIndex;
+}
+
 interface HeldSnapshot extends PublishedSnapshot {
   readonly slot: ArenaSlot;
   readonly summary: SnapshotSummary;
+  readonly upstreams: readonly PublishedUpstream[];
   /** Entries of the limit table. */
   readonly limits: Int32Array;
 }
@@ -78,6 +85,7 @@ export class Publisher {
   readonly #series: NameTable;
   #seriesNames: Uint8Array | undefined;
   readonly #targets: NameTable;
+  readonly #upstreams: NameTable;
   #current: HeldSnapshot | undefined;
   /** Replaced ones that exchanges under way may still use. */
   #replaced: HeldSnapshot[] = [];
@@ -93,6 +101,9 @@ export class Publisher {
       options.shm.histograms.startAgain(index as SeriesIndex);
     });
     this.#targets = new NameTable(TARGET_COUNT, 0, 0, (index) => options.shm.targets.reset(index as TargetIndex));
+    this.#upstreams = new NameTable(UPSTREAM_COUNT, 0, 0, (index) =>
+      options.shm.upstreams.reset(index as UpstreamIndex),
+    );
   }
 
   /** What a worker that starts now must attach. */
@@ -121,6 +132,11 @@ export class Publisher {
   targets(): readonly [string, number][] {
     const names = new Set(this.#current?.summary.targetNames.map(joinName));
     return [...this.#targets.entries()].filter(([name]) => names.has(name));
+  }
+
+  /** Every upstream that requests may meet. */
+  upstreams(): readonly PublishedUpstream[] {
+    return this.#current?.upstreams ?? [];
   }
 
   /**
@@ -177,6 +193,11 @@ export class Publisher {
     const targets = this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames'));
     arena.writeIndexes('targetsAt', targets);
     this.#welcome(targetNames, targets);
+    const upstreams = this.#resolveUpstreams(answer.summary.upstreams);
+    arena.writeIndexes(
+      'upstreamsAt',
+      upstreams.map(({ index }) => index),
+    );
     const snapshot = { epoch, arena: slot.index, buffer: answer.buffer };
     this.#pending = snapshot;
     const late = await this.#options.attach(snapshot);
@@ -189,7 +210,7 @@ export class Publisher {
       return err([`worker ${late.join(', ')} did not take the new snapshot in time`]);
     }
     this.#source = answer.source;
-    this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value });
+    this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value, upstreams });
     return ok({ epoch, gateway: answer.gateway, summary: answer.summary, warnings: answer.warnings });
   }
 
@@ -205,6 +226,16 @@ export class Publisher {
   #namesInUse(...kinds: readonly ('routeNames' | 'steerNames' | 'targetNames')[]): readonly string[] {
     const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
     return held.flatMap(({ summary }) => kinds.flatMap((kind) => summary[kind].map(joinName)));
+  }
+
+  /** Most have a target at least, so that there is room for them; past it, the rest share the place of the first. */
+  #resolveUpstreams(upstreams: readonly UpstreamSummary[]): readonly PublishedUpstream[] {
+    const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
+    const indexes = this.#upstreams.resolve(
+      upstreams.map(({ name }) => name),
+      () => held.flatMap((snapshot) => snapshot.upstreams.map(({ name }) => name)),
+    );
+    return upstreams.map((upstream, place) => ({ ...upstream, index: indexes[place] as UpstreamIndex }));
   }
 
   #raise(snapshot: HeldSnapshot): void {

@@ -340,6 +340,7 @@ export class WorkerFleet {
     shm.control.zeroWorker(worker.index);
     shm.concurrency.zeroWorker(worker.index);
     shm.targets.zeroWorker(worker.index);
+    shm.upstreams.restartTrials(this.#nowMs());
     if (this.#stopping) return;
     this.restarts++;
     const nowMs = this.#nowMs();

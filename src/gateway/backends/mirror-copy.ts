@@ -8,8 +8,8 @@ import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
+import { upstreamPath } from '../upstream/upstream-path.ts';
 import type { Mirrors } from './mirrors.ts';
-import { upstreamPath } from './upstream.ts';
 
 /** Tells a mirror what it is; such a request is not mirrored again. */
 export const MIRROR_HEADER = 'x-sluice-mirror';

@@ -7,7 +7,6 @@ import type { LiveUpstream } from '../upstream/live-upstream.ts';
 import type { Backend } from './backend.ts';
 import { MirroringBackend } from './mirroring.ts';
 import type { Mirrors } from './mirrors.ts';
-import { noTarget } from './no-target.ts';
 import { SteerRule } from './steer-rule.ts';
 import { SteeringBackend } from './steering.ts';
 import { UpstreamBackend } from './upstream.ts';
@@ -28,14 +27,9 @@ export function routeBackends(
 ): RouteBackends {
   const rules = plan.steer?.map((rule) => new SteerRule(rule, arena.seriesOfRule(rule.rule) as SeriesIndex)) ?? [];
   const steered = (backendOf: (upstream: LiveUpstream) => Backend): Backend => {
-    // Of an upstream without targets discovery has found nothing yet. Its first answer is another snapshot.
-    const backendAt = (index: number): Backend => {
-      const upstream = upstreams[index] as LiveUpstream;
-      return upstream.plan.targets.length === 0 ? noTarget : backendOf(upstream);
-    };
-    const otherwise = backendAt(plan.upstream);
+    const otherwise = backendOf(upstreams[plan.upstream] as LiveUpstream);
     if (plan.steer === undefined) return otherwise;
-    const backends = plan.steer.map((rule) => backendAt(rule.upstream));
+    const backends = plan.steer.map((rule) => backendOf(upstreams[rule.upstream] as LiveUpstream));
     return new SteeringBackend(rules, backends, otherwise);
   };
   const backend = steered((upstream) => new UpstreamBackend(upstream));

@@ -2,22 +2,24 @@
 // of it is passed on, and none at all is a problem as for every request.
 
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { errors } from '../pipeline/errors.ts';
+import { ADMIT, errors } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
 import { asHeaderLines, type HeaderLines, listOfLines } from '../pipeline/header-lines.ts';
 import { commonLines, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
+import { REFUSED } from '../upstream/circuit-breaker.ts';
+import { errorOfFailure } from '../upstream/error-of-failure.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
 import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import { headOfFields } from '../upstream/transports/head-of-fields.ts';
 import type { TransportFailure } from '../upstream/transports/transport.ts';
+import { upstreamPath } from '../upstream/upstream-path.ts';
 import { connectSocket, type SocketCall, type SocketRequestHandler } from '../websocket/connect-socket.ts';
 import { protocolsOf } from '../websocket/inspect-handshake.ts';
 import type { MessageSocket, SocketListener } from '../websocket/message-socket.ts';
 import { Session } from '../websocket/session.ts';
 import type { Backend } from './backend.ts';
-import { errorOf, upstreamPath } from './upstream.ts';
 
 // What is passed on of the body of an upstream's refusal; past that, the client's connection is cut.
 const REFUSAL_BYTES_MAX = 64 * 1024;
@@ -30,6 +32,8 @@ export class WebSocketBackend implements Backend {
   }
 
   start(x: Exchange): void {
+    const verdict = this.#upstream.admit();
+    if (verdict !== ADMIT) return refuse(x, verdict, 'no target of the upstream is known');
     // The engine's parser has taken it for a plain request.
     if (x.offer === undefined) return refuse(x, errors.BAD_HANDSHAKE.id);
     const call = new HandshakeCall(x, this.#upstream);
@@ -47,6 +51,8 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
   #isConnected = false;
   /** The try is under way: the target has been entered, and not left. */
   #isUnderWay = false;
+  /** Of the circuit, until it was told what became of the handshake. */
+  #ticket = REFUSED;
 
   constructor(x: Exchange, upstream: LiveUpstream) {
     const { nowMs } = x.plane.deadlines;
@@ -59,6 +65,10 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
 
   send(): void {
     const x = this.#x;
+    if (!this.#passCircuit()) {
+      x.retryAfterSeconds = this.#upstream.circuit?.retryAfterSeconds(x.plane.deadlines.nowMs) ?? 0;
+      return refuse(x, errors.CIRCUIT_OPEN.id);
+    }
     const { plan } = this.#target;
     x.target = plan;
     x.sentUs = x.plane.clock.nowUs();
@@ -92,6 +102,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
   cancel(): void {
     this.#socketCall?.cancel();
     this.#leave();
+    this.#returnTicket(Outcome.ABANDONED, 0);
   }
 
   // From the upstream.
@@ -137,7 +148,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     this.#observe(outcomeOfFailure(failure));
     this.#leave();
     x.call = undefined;
-    refuse(x, errorOf(failure));
+    refuse(x, errorOfFailure(failure));
   }
 
   /** @returns undefined when it cannot be passed on */
@@ -151,9 +162,24 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     );
   }
 
+  #passCircuit(): boolean {
+    const { circuit } = this.#upstream;
+    if (circuit === undefined) return true;
+    this.#ticket = circuit.admit(this.#x.plane.deadlines.nowMs);
+    return this.#ticket !== REFUSED;
+  }
+
   #observe(outcome: Outcome): void {
     const { deadlines, clock } = this.#x.plane;
-    this.#upstream.observe(this.#target, outcome, clock.nowUs() - this.#x.sentUs, deadlines.nowMs);
+    const latencyUs = clock.nowUs() - this.#x.sentUs;
+    this.#upstream.observe(this.#target, outcome, latencyUs, deadlines.nowMs);
+    this.#returnTicket(outcome, latencyUs);
+  }
+
+  #returnTicket(outcome: Outcome, latencyUs: number): void {
+    if (this.#ticket === REFUSED) return;
+    this.#upstream.circuit?.record(this.#ticket, outcome, latencyUs, this.#x.plane.clock.nowUs() / 1_000);
+    this.#ticket = REFUSED;
   }
 
   #leave(): void {

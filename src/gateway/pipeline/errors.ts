@@ -114,6 +114,13 @@ export const errors = {
     title: 'The WebSocket version is not supported',
   },
   FAULT_INJECTED: { id: 29, status: 503, source: 'gateway', retryable: true, title: 'A fault was made on purpose' },
+  CIRCUIT_OPEN: {
+    id: 30,
+    status: 503,
+    source: 'upstream',
+    retryable: true,
+    title: 'The upstream is failing and gets no requests for now',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;
@@ -124,7 +131,7 @@ export const ADMIT = 0;
 export const WAIT = -1;
 
 /** One more than the highest id: the length of tables indexed by it. */
-export const ERROR_ID_COUNT = 30;
+export const ERROR_ID_COUNT = 1 + Math.max(...Object.values(errors).map(({ id }) => id));
 
 /** Codes by id; index 0 is unused. */
 export const errorCodes: readonly (ErrorCode | undefined)[] = Array.from({ length: ERROR_ID_COUNT }, (_, id) =>

@@ -180,6 +180,10 @@ export class Exchange {
   explanation: Explanation | undefined = undefined;
   /** Set-Cookie of session affinity, as a header line; '' for none. */
   affinityLine = '';
+  /** At upstreams, its fallback's included. */
+  tries = 0;
+  /** What answers instead of its upstream. */
+  fallback: '' | 'upstream' | 'mock' = '';
   /** Set when it is sampled. */
   trace: TraceContext | undefined = undefined;
 

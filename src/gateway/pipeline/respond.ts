@@ -26,16 +26,25 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   const code = errorCodes[errorId] ?? 'INTERNAL';
   const spec: ErrorSpec = errors[code];
   x.errorId = spec.id;
-  x.status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;
-  x.call?.cancel();
-  x.call = undefined;
-  dropBody(x);
-  let lines = `${commonLines(x)}content-type: application/problem+json\r\n`;
+  let lines = 'content-type: application/problem+json\r\n';
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
   if (spec.id === errors.UNAUTHENTICATED.id) lines += `www-authenticate: ${x.challenge}\r\n`;
   if (spec.id === errors.WEBSOCKET_VERSION.id) lines += 'sec-websocket-version: 13\r\nupgrade: websocket\r\n';
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
-  x.answer = { lines, body: problemBody(code, detail === '' ? x.detail : detail, x.requestId, x.status) };
+  const status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;
+  answerWith(x, status, lines, problemBody(code, detail === '' ? x.detail : detail, x.requestId, status));
+}
+
+/**
+ * End the exchange with an answer that is whole already: no backend has anything to say any more.
+ * @param lines  besides those that every answer carries
+ */
+export function answerWith(x: Exchange, status: number, lines: string, body: string): void {
+  x.status = status;
+  x.call?.cancel();
+  x.call = undefined;
+  dropBody(x);
+  x.answer = { lines: commonLines(x) + lines, body };
   x.plane.deadlines.disarm(x);
   answerWhenRead(x);
 }

@@ -2,8 +2,8 @@
 //
 //   {"time":"2026-11-23T17:00:00.123Z","requestId":"…","service":"shop","route":"get-order","consumer":"alice",
 //    "method":"GET","path":"/orders/7","status":200,"code":"RATE_LIMITED","clientAddress":"192.0.2.1","durationMs":1.234,
-//    "upstreamMs":0.987,"upstream":"orders","steer":"canary","requestBytes":0,"responseBytes":860,"userAgent":"…",
-//    "shadow":["RATE_LIMITED@shop.get-order.rate-limit.1"],"aborted":true,"cut":true}
+//    "upstreamMs":0.987,"upstream":"orders","steer":"canary","tries":2,"fallback":"mock","requestBytes":0,"responseBytes":860,
+//    "userAgent":"…","shadow":["RATE_LIMITED@shop.get-order.rate-limit.1"],"aborted":true,"cut":true}
 //
 // Always in this order; what does not apply is left out. The query is never there: queries hold secrets.
 
@@ -19,13 +19,14 @@ const PATH_BYTES_MAX = 2_048;
 const ADDRESS_BYTES_MAX = 64;
 const USER_AGENT_BYTES_MAX = 256;
 const STEER_BYTES_MAX = 64;
+const FALLBACK_BYTES_MAX = 8;
 // A code (32), an @, and a place: a service, a route, a policy and a number (165).
 const SHADOW_BYTES_MAX = 198;
 const SHADOW_COUNT_MAX = 3;
 
 // 128 + 128 + 32 + 32 + 2,048 + 64 + 256 + 64 (above) + 3 × 64 (names) + 24 (time) + 3 (status) + 2 × 17 and 2 × 16 (numbers)
-// + 261 (keys and quotes) = 3,298. With 3 × 201 (names of shadow) + 20 (its key, and how many more) = 3,921. 4,096 is what a
-// pipe takes whole or not at all (PIPE_BUF).
+// + 24 (tries, fallback) + 282 (keys and quotes) = 3,343. With 3 × 201 (names of shadow) + 20 (its key, and how many more) =
+// 3,966. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
 export const LINE_BYTES_MAX = 4_096;
 
 // As bytes: a loop over a string takes half as long again.
@@ -43,6 +44,8 @@ const keys = {
   requestBytes: Buffer.from(',"requestBytes":'),
   responseBytes: Buffer.from(',"responseBytes":'),
   userAgent: Buffer.from(',"userAgent":'),
+  tries: Buffer.from(',"tries":'),
+  fallback: Buffer.from(',"fallback":'),
 } as const;
 const TIME_END = Buffer.from('Z"');
 const SHADOW = Buffer.from(',"shadow":[');
@@ -76,6 +79,8 @@ export class AccessLine {
     if (x.answerUs !== 0) putDuration(buffer, keys.upstreamMs, x.sentUs, x.answerUs);
     if (x.sentUs !== 0 && x.route !== undefined) buffer.putBytes(x.route.logNames.upstreamOf(x.steered));
     if (x.steered !== '') putField(buffer, keys.steer, x.steered, STEER_BYTES_MAX);
+    if (x.tries > 1) putNumber(buffer, keys.tries, x.tries);
+    if (x.fallback !== '') putField(buffer, keys.fallback, x.fallback, FALLBACK_BYTES_MAX);
     putNumber(buffer, keys.requestBytes, x.bodyBytes);
     putNumber(buffer, keys.responseBytes, x.answerBytes);
     const userAgent = x.header('user-agent');

@@ -45,6 +45,7 @@ function serverSpan(x: Exchange, trace: TraceContext): SpanData {
   if (x.consumer !== undefined) attributes['sluice.consumer'] = x.consumer.name;
   if (x.shadowRejections !== undefined) attributes['sluice.shadow'] = clipped(x.shadowRejections.join(' '));
   if (x.clientGone) attributes['sluice.client_gone'] = true;
+  if (x.fallback !== '') attributes['sluice.fallback'] = x.fallback;
   const error = errorOf(x, 500);
   if (error !== '') attributes['error.type'] = error;
   // A method that nobody knows is no name: every client could make up another.
@@ -72,6 +73,7 @@ function clientSpan(x: Exchange, trace: TraceContext): SpanData {
   if (x.target !== undefined) addServer(attributes, x.target);
   // Before that, the status is the gateway's own.
   if (x.headSent) attributes['http.response.status_code'] = x.status;
+  if (x.tries > 1) attributes['http.request.resend_count'] = x.tries - 1;
   const error = errorOf(x, 400);
   if (error !== '') attributes['error.type'] = error;
   return {

@@ -3,15 +3,18 @@
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import type { TargetTable } from '../../shm/target-table.ts';
 import { TICK_MS } from '../pipeline/deadlines.ts';
-import { ADMIT, type Verdict } from '../pipeline/errors.ts';
+import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { TargetPlan, UpstreamPlan, UpstreamTlsPlan } from '../snapshot.ts';
 import { Affinity } from './affinity.ts';
 import type { Balancer } from './balancers/balancer.ts';
 import { createBalancer } from './balancers/create-balancer.ts';
 import { withAnswer, withFailure } from './balancers/peak-ewma.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
+import type { Fallback } from './fallback.ts';
 import { Outcome } from './outcome.ts';
 import { OutlierDetector } from './outlier-detector.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 import { Roster } from './roster.ts';
 import type { TransportPools } from './transport-pools.ts';
 import { SocketConnector } from './transports/socket-connector.ts';
@@ -27,6 +30,10 @@ export interface LiveTarget {
 
 export class LiveUpstream {
   readonly plan: UpstreamPlan;
+  // Set once, before its first request (guard-upstreams.ts); undefined where the plan says nothing.
+  circuit: CircuitBreaker | undefined;
+  retries: RetryPolicy | undefined;
+  fallback: Fallback | undefined;
   readonly #targets: readonly LiveTarget[];
   /** Set when there is no choice. */
   readonly #only: LiveTarget | undefined;
@@ -77,8 +84,9 @@ export class LiveUpstream {
    * @returns ADMIT, or an error's id
    * @hot
    */
-  admit(_x: Exchange, _nowMs: number): Verdict {
-    return ADMIT;
+  admit(): Verdict {
+    // Discovery has found nothing yet. Its first answer is another snapshot.
+    return this.#targets.length === 0 ? errors.UPSTREAM_UNREACHABLE.id : ADMIT;
   }
 
   /**

@@ -23,6 +23,7 @@ t.test('every policy takes a mode, and the schema for editors says so', async (t
     auth: { any: ['api-key'] },
     'rate-limit': { limit: '5/s' },
     concurrency: { max: 5 },
+    fault: { delay: '1s' },
   };
   const file = (policy: string, mode: string) => ({
     version: 1,

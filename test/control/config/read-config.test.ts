@@ -191,11 +191,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
   ['version: 1\ngateway: { redis: x }', 'redis'],
-  ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['retries', 'circuit'].map(
-    (key) => [`version: 1\nupstreams: { a: { targets: ["http://a"], ${key}: {} } }`, key] as const,
-  ),
   ...['plan', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
   ...['params', 'backend', 'response'].map(

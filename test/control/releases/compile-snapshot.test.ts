@@ -133,6 +133,36 @@ t.test('an upstream says how its connections are made and kept, and a socket is 
   t.notMatch(JSON.stringify(summary), /KEY/, 'the key goes no other way than through the arena');
 });
 
+t.test('what an upstream does when it fails stands in its plan, in the units of a request', async (t) => {
+  const on = { connect: true, reset: true, timeout: true, open: true, statuses: [503] };
+  const main: UpstreamConfig = {
+    ...buildUpstream('main', 'a:1'),
+    circuit: { errors: 0.25, slow: { aboveMs: 2, share: 0.8 }, callsMin: 9, withinMs: 1_000, openMs: 2_000, trials: 3 },
+    retries: {
+      attempts: 2,
+      budgetShare: 0.2,
+      minPerSecond: 10,
+      burst: 100,
+      perTryMs: 0,
+      on,
+      backoffMs: 25,
+      backoffMsMax: 250,
+    },
+    fallback: { upstream: 'other', on },
+  };
+  const { arena, summary } = compile(buildConfig({ upstreams: [main, buildUpstream('other', 'b:1')] }), 1);
+  const [plan, other] = (unpack(arena.gatewayPlan()) as GatewayPlan).upstreams;
+  t.match(plan?.circuit, { failedShare: 0.25, slowUs: 2_000, slowShare: 0.8, windowMs: 1_000, trialMs: 6_000 });
+  t.match(plan?.retries, { depositUnits: 20_000, savedUnitsMax: 10_000_000, perTryMs: Number.POSITIVE_INFINITY });
+  t.match(plan?.fallback, { kind: 'upstream', upstream: 1, on });
+  for (const part of ['circuit', 'retries', 'fallback']) t.notOk(part in (other ?? {}), 'nothing is said of the other');
+  t.match(summary.upstreams, [
+    { name: 'main', hasCircuit: true, hasRetries: true, fallback: 'upstream' },
+    { name: 'other', hasCircuit: false, hasRetries: false, fallback: undefined },
+  ]);
+  t.equal(arena.get('upstreamCount'), 2);
+});
+
 t.test('policies stand in the order of stages; within a stage the service before the route, as written', async (t) => {
   const config = buildConfig({
     services: [

@@ -234,3 +234,30 @@ t.test('the end of each publication is told, with what is published then', async
     [3, true],
   ]);
 });
+t.test(
+  'an upstream keeps its place over reloads, its circuit with it; one that takes over a place starts afresh',
+  async (t) => {
+    const named = (...names: readonly string[]) =>
+      buildConfig({
+        upstreams: names.map((name) => buildUpstream(name, 'a:1')),
+        services: [buildService('shop', { upstream: names[0] ?? '', routes: [buildRoute('orders', 'GET /orders')] })],
+      });
+    const rig = new PublisherRig(named('first', 'second'));
+    await rig.publish();
+    const places = () => rig.publisher.upstreams().map(({ name, index }) => [name, index]);
+    t.same(places(), [
+      ['first', 0],
+      ['second', 1],
+    ]);
+    await rig.publish(named('third', 'second'));
+    t.same(places(), [
+      ['third', 2],
+      ['second', 1],
+    ]);
+    await rig.publish(named('second', 'first'));
+    t.same(places(), [
+      ['second', 1],
+      ['first', 0],
+    ]);
+  },
+);

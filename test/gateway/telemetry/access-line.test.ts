@@ -43,6 +43,8 @@ t.test('a line has every field that applies, in one order', async (t) => {
     answerUs: 1_087,
     bodyBytes: 3,
     answerBytes: 860,
+    tries: 2,
+    fallback: 'mock',
     headers: ['host', 'a', 'user-agent', 'curl "8"'],
     shadowRejections: ['RATE_LIMITED@shop.get-order.rate-limit.1', 'UNAUTHENTICATED@shop.auth.1'],
     clientGone: true,
@@ -52,7 +54,7 @@ t.test('a line has every field that applies, in one order', async (t) => {
     line,
     '{"time":"2026-11-23T17:00:00.007Z","requestId":"id-1","service":"shop","route":"get-order","consumer":"alice",' +
       '"method":"GET","path":"/orders/7","status":429,"code":"RATE_LIMITED","clientAddress":"192.0.2.1",' +
-      '"durationMs":1.235,"upstreamMs":0.987,"upstream":"orders","requestBytes":3,"responseBytes":860,' +
+      '"durationMs":1.235,"upstreamMs":0.987,"upstream":"orders","tries":2,"fallback":"mock","requestBytes":3,"responseBytes":860,' +
       '"userAgent":"curl \\"8\\"","shadow":["RATE_LIMITED@shop.get-order.rate-limit.1","UNAUTHENTICATED@shop.auth.1"],' +
       '"aborted":true,"cut":true}\n',
   );
@@ -65,7 +67,7 @@ t.test('a request that was steered names the rule, and the upstream that the rul
 });
 
 t.test('what does not apply is left out', async (t) => {
-  const line = lineOf({ method: 'GET', rawPath: '/%zz', peerAddress: '192.0.2.1', endUs: 5 });
+  const line = lineOf({ method: 'GET', rawPath: '/%zz', peerAddress: '192.0.2.1', endUs: 5, tries: 1 });
   t.equal(
     line,
     '{"time":"2026-11-23T17:00:00.007Z","method":"GET","path":"/%zz","clientAddress":"192.0.2.1","durationMs":0.005,' +
@@ -155,6 +157,8 @@ t.test('the longest line that there can be fits', async (t) => {
     answerUs: Number.MAX_SAFE_INTEGER,
     bodyBytes: Number.MAX_SAFE_INTEGER,
     answerBytes: Number.MAX_SAFE_INTEGER,
+    tries: Number.MAX_SAFE_INTEGER,
+    fallback: 'upstream',
     headers: ['user-agent', long],
     shadowRejections: new Array<string>(64).fill(long),
     steered: long,

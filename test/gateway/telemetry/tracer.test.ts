@@ -114,6 +114,16 @@ t.test('a Unix socket is named by its path, and has no port', async (t) => {
   t.notOk('server.port' in (client?.attributes ?? {}));
 });
 
+t.test('a request that took several tries says so, and what answered instead', async (t) => {
+  const test = plane({ sample: 1 });
+  const { x } = test.request('GET /orders', { headers: ['traceparent', SAMPLED] });
+  Object.assign(x, { tries: 3, fallback: 'upstream' });
+  answer(test.sent[0]);
+  const [server, client] = spansOf(test);
+  t.equal(client?.attributes['http.request.resend_count'], 2);
+  t.equal(server?.attributes['sluice.fallback'], 'upstream');
+});
+
 t.test('a request whose sender does not sample passes its headers unchanged, whatever the share is', async (t) => {
   const test = plane({ sample: 1 });
   exchange(test, ['traceparent', UNSAMPLED, 'tracestate', 'a=1']);
