@@ -17,6 +17,7 @@ import { type CompileAnswer, Publisher } from './control/releases/publisher.ts';
 import { Reloader } from './control/releases/reloader.ts';
 import { SpanForwarder } from './control/telemetry/span-forwarder.ts';
 import { ListenerPlan } from './control/workers/listener-plan.ts';
+import { MemoryWatch } from './control/workers/memory-watch.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
 import { WorkerFleet } from './control/workers/worker-fleet.ts';
 import { WorkerThreads } from './control/workers/worker-threads.ts';
@@ -174,6 +175,8 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
+  const memory = new MemoryWatch(shm.control, () => reloader.gateway.overload.memory);
+  memory.start();
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
   await watcher.ready;
 
@@ -196,6 +199,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       shm.control.startDraining();
       await watcher.close();
       clearInterval(sweepTimer);
+      memory.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs);
       acceptors.close();
       admin.close();
@@ -225,6 +229,7 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans }: Parts, tas
       return ms;
     },
     targets: () => publisher.targets(),
+    loads: () => publisher.loads(),
     registeredWorkers: () => fleet.registeredCount,
     workerRestarts: () => fleet.restarts,
     reloadsPublished: () => reloader.published,

@@ -11,6 +11,8 @@ export type LimitIndex = Branded<'LimitIndex'>;
 export type SeriesIndex = Branded<'SeriesIndex'>;
 /** Index of an upstream target in the shared target table; stays the same over reloads. */
 export type TargetIndex = Branded<'TargetIndex'>;
+/** Index of an upstream with a limit in the shared load table; stays the same over reloads. */
+export type LoadIndex = Branded<'LoadIndex'>;
 /** Index of a gateway worker, 0 to workerCount - 1; a replacement takes over its predecessor's. */
 export type WorkerIndex = Branded<'WorkerIndex'>;
 /** Index of a bank of histograms, of one worker; stays the same over reloads. */

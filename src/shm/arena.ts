@@ -1,4 +1,4 @@
-// An arena: one snapshot's bytes. Written by the task worker that compiled it (and, the three index tables, by the main
+// An arena: one snapshot's bytes. Written by the task worker that compiled it (and, the index tables, by the main
 // thread), then read-only for every gateway worker until no one pins it, then used again.
 //
 //   offset  type  field           unit     meaning
@@ -21,6 +21,8 @@
 //   60      u32   consumersAt     bytes    offset of consumerCount × { planAt u32, planBytes u32 }: packed ConsumerPlans
 //   64      u32   keyCapacity     slots    power of two, at least twice the number of keys, or 0
 //   68      u32   keysAt          bytes    offset of keyCapacity × { digest u32 × 8, consumer + 1 u32, keyOrdinal u32 }
+//   72      u32   loadCount       -
+//   76      u32   loadsAt         bytes    offset of loadCount × u32: LoadIndex of each upstream that has a limit (main thread)
 //
 // Invariants: offsets are multiples of 4; everything lies below usedBytes. Keys are found by linear probing from digest
 // word 0 (SHA-256, big-endian words) modulo keyCapacity; consumer + 1 = 0 marks a free slot.
@@ -52,6 +54,8 @@ export const arenaFields = {
   consumersAt: 60,
   keyCapacity: 64,
   keysAt: 68,
+  loadCount: 72,
+  loadsAt: 76,
 } as const;
 export type ArenaField = keyof typeof arenaFields;
 
@@ -63,12 +67,14 @@ export interface ArenaParts {
   readonly routes: readonly Uint8Array[];
   readonly limitCount: number;
   readonly targetCount: number;
+  /** Upstreams that have a limit. */
+  readonly loadCount: number;
   readonly consumers: readonly Uint8Array[];
   /** SHA-256 of each key with the index of its consumer. */
   readonly keys: readonly { readonly digest: Uint8Array; readonly consumer: number; readonly ordinal: number }[];
 }
 
-/** Read access to an arena, and write access to its three index tables. */
+/** Read access to an arena, and write access to its index tables. */
 export class Arena {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Uint32Array;
@@ -113,8 +119,12 @@ export class Arena {
     return this.#words[(this.get('targetsAt') >> 2) + target] ?? 0;
   }
 
+  loadOf(load: number): number {
+    return this.#words[(this.get('loadsAt') >> 2) + load] ?? 0;
+  }
+
   /** For the main thread, before the arena is posted. */
-  writeIndexes(table: 'seriesAt' | 'limitsAt' | 'targetsAt', indexes: ArrayLike<number>): void {
+  writeIndexes(table: 'seriesAt' | 'limitsAt' | 'targetsAt' | 'loadsAt', indexes: ArrayLike<number>): void {
     this.#words.set(indexes, this.get(table) >> 2);
   }
 
@@ -177,7 +187,8 @@ function layOut(parts: ArenaParts) {
   const seriesAt = routesAt + parts.routes.length * 8;
   const limitsAt = seriesAt + parts.routes.length * 4;
   const targetsAt = limitsAt + parts.limitCount * 4;
-  const consumersAt = targetsAt + parts.targetCount * 4;
+  const loadsAt = targetsAt + parts.targetCount * 4;
+  const consumersAt = loadsAt + parts.loadCount * 4;
   const keysAt = consumersAt + parts.consumers.length * 8;
   const packedAt = keysAt + keyCapacity * KEY_SLOT_WORDS * 4;
   return {
@@ -199,6 +210,8 @@ function layOut(parts: ArenaParts) {
     consumersAt,
     keyCapacity,
     keysAt,
+    loadCount: parts.loadCount,
+    loadsAt,
     packedAt,
   };
 }

@@ -8,6 +8,7 @@
 //   12                u32   hashSeedLow    -               main, once        seed of every key hash, random per process
 //   16                u32   hashSeedHigh   -               main, once
 //   20                u32   draining       0 | 1           main              1: answers carry Connection: close
+//   24                u32   memoryShed     1/1000          main              the share of requests to shed for want of memory
 //   64 + 384·w + 0    u32   status         WorkerStatus    main              what the main thread thinks of worker w
 //   64 + 384·w + 4    u32   heartMs        ms mod 2³²      worker w          monotonic time of its last heart beat
 //   64 + 384·w + 8    u32   turn           count mod 2³²   worker w          one more per event handled
@@ -23,6 +24,9 @@
 //   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
 //   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
 //   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
+//   64 + 384·w + 60   u32   shedsLoop      count mod 2³²   worker w          requests shed because its loop was late
+//   64 + 384·w + 64   u32   shedsMemory    count mod 2³²   worker w          requests shed for want of memory
+//   64 + 384·w + 68   u32   overload       1/1000          worker w          the share of requests that it sheds
 //   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
 //
 // Invariants: every field has one writer at a time; a worker's fields lie on lines of its own; the main thread writes a
@@ -46,7 +50,7 @@ const WORKER_BYTES = 384;
 export const controlBlockLayout = {
   headerBytes: HEADER_BYTES,
   workerBytes: WORKER_BYTES,
-  header: { magic: 0, workerCount: 4, epoch: 8, hashSeedLow: 12, hashSeedHigh: 16, draining: 20 },
+  header: { magic: 0, workerCount: 4, epoch: 8, hashSeedLow: 12, hashSeedHigh: 16, draining: 20, memoryShed: 24 },
   worker: {
     status: 0,
     heartMs: 4,
@@ -63,6 +67,9 @@ export const controlBlockLayout = {
     webSockets: 48,
     messagesIn: 52,
     messagesOut: 56,
+    shedsLoop: 60,
+    shedsMemory: 64,
+    overload: 68,
     pins: 128,
   },
 } as const;
@@ -125,6 +132,15 @@ export class ControlBlock {
     Atomics.store(this.#words, header.draining >> 2, 1);
   }
 
+  /** The share of requests to shed for want of memory, in thousandths. */
+  memoryShed(): number {
+    return this.#words[header.memoryShed >> 2] ?? 0;
+  }
+
+  setMemoryShed(permille: number): void {
+    Atomics.store(this.#words, header.memoryShed >> 2, permille);
+  }
+
   read(worker: WorkerIndex, field: WorkerField): number {
     return Atomics.load(this.#words, this.#at(worker, field));
   }
@@ -172,7 +188,15 @@ export class ControlBlock {
 
   /** After worker's thread has ended: nothing of it is under way any more. Status, turn and what is counted stay. */
   zeroWorker(worker: WorkerIndex): void {
-    for (const field of ['inFlight', 'connections', 'parked', 'epoch', 'loopDelayUs', 'webSockets'] as const) {
+    for (const field of [
+      'inFlight',
+      'connections',
+      'parked',
+      'epoch',
+      'loopDelayUs',
+      'webSockets',
+      'overload',
+    ] as const) {
       Atomics.store(this.#words, this.#at(worker, field), 0);
     }
     for (let arena = 0; arena < ARENA_COUNT; arena++) this.unpin(worker, arena);

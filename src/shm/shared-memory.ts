@@ -6,6 +6,7 @@
 //   series       series-table.ts        1 MiB, and as much per worker  workers and main thread
 //   histograms   histogram-table.ts     64 KiB, and 48 MiB per worker, of which what is written is resident  workers
 //   targets      target-table.ts        256 KiB                    workers
+//   loads        load-table.ts          320 KiB, and 128 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //
@@ -15,6 +16,7 @@ import { ConcurrencyTable } from './concurrency-table.ts';
 import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
 import { LimitTable } from './limit-table.ts';
+import { LoadTable } from './load-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { TargetTable } from './target-table.ts';
 
@@ -23,6 +25,7 @@ export interface SharedBuffers {
   readonly series: SharedArrayBuffer;
   readonly histograms: SharedArrayBuffer;
   readonly targets: SharedArrayBuffer;
+  readonly loads: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
 }
@@ -32,6 +35,7 @@ export class SharedMemory {
   readonly series: SeriesTable;
   readonly histograms: HistogramTable;
   readonly targets: TargetTable;
+  readonly loads: LoadTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
 
@@ -40,6 +44,7 @@ export class SharedMemory {
     this.series = new SeriesTable(buffers.series);
     this.histograms = new HistogramTable(buffers.histograms);
     this.targets = new TargetTable(buffers.targets);
+    this.loads = new LoadTable(buffers.loads);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
   }
@@ -51,6 +56,7 @@ export class SharedMemory {
       series: SeriesTable.create(workerCount).buffer,
       histograms: HistogramTable.create(workerCount).buffer,
       targets: TargetTable.create().buffer,
+      loads: LoadTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount).buffer,
     });
@@ -62,6 +68,7 @@ export class SharedMemory {
       series: this.series.buffer,
       histograms: this.histograms.buffer,
       targets: this.targets.buffer,
+      loads: this.loads.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
     };

@@ -25,6 +25,7 @@ const parts = fc.record({
   routes: plans,
   limitCount: fc.nat(20),
   targetCount: fc.nat(20),
+  loadCount: fc.nat(20),
   consumers: plans,
 });
 
@@ -57,6 +58,7 @@ const empty: ArenaParts = {
   routes: [],
   limitCount: 0,
   targetCount: 0,
+  loadCount: 0,
   consumers: [],
   keys: [],
 };
@@ -67,7 +69,7 @@ t.test('the table in the header comment says what the constants say', async (t) 
   t.equal(numberIn(rows[0]?.rest ?? '', /(0x[0-9A-F]+)/), ARENA_MAGIC);
   t.ok(rows.every(({ offset }) => lastNumber(offset) + 4 <= ARENA_HEADER_BYTES));
   // digest u32 × 8, consumer + 1, keyOrdinal
-  t.match(rows.at(-1)?.rest, /digest u32 × 8, consumer \+ 1 u32, keyOrdinal u32/);
+  t.match(rows.find(({ field }) => field === 'keysAt')?.rest, /digest u32 × 8, consumer \+ 1 u32, keyOrdinal u32/);
   t.equal(KEY_SLOT_WORDS, 8 + 1 + 1);
 });
 

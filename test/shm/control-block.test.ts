@@ -111,6 +111,8 @@ t.test(
       'logLinesDropped',
       'messagesIn',
       'messagesOut',
+      'shedsLoop',
+      'shedsMemory',
       'spans',
       'spansDropped',
       'status',

@@ -26,7 +26,9 @@ mirror! {
         60 => consumers_at: u32,
         64 => key_capacity: u32,
         68 => keys_at: u32,
-        72 => _reserved: [u32; 14],
+        72 => load_count: u32,
+        76 => loads_at: u32,
+        80 => _reserved: [u32; 12],
     }
 }
 

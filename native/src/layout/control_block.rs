@@ -17,7 +17,8 @@ mirror! {
         12 => hash_seed_low: u32,
         16 => hash_seed_high: u32,
         20 => draining: AtomicU32,
-        24 => _reserved: [u32; 10],
+        24 => memory_shed: AtomicU32,
+        28 => _reserved: [u32; 9],
     }
 }
 
@@ -39,7 +40,10 @@ mirror! {
         48 => web_sockets: AtomicU32,
         52 => messages_in: AtomicU32,
         56 => messages_out: AtomicU32,
-        60 => _reserved: [u32; 17],
+        60 => sheds_loop: AtomicU32,
+        64 => sheds_memory: AtomicU32,
+        68 => overload: AtomicU32,
+        72 => _reserved: [u32; 14],
         128 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

@@ -1,5 +1,6 @@
 // What the admin port may look at. main.ts fills it from the parts that it wires together.
 
+import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
@@ -14,6 +15,8 @@ export interface AdminView {
   mainLoopDelayMs(): number;
   /** 'upstream\norigin' with its target index. */
   targets(): Iterable<[string, number]>;
+  /** Upstreams that have a limit, with their load index. */
+  loads(): Iterable<[string, LoadIndex]>;
   registeredWorkers(): number;
   workerRestarts(): number;
   reloadsPublished(): number;

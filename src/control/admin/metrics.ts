@@ -4,12 +4,14 @@ import { memoryUsage } from 'node:process';
 import type { TargetIndex, WorkerIndex } from '../../base/ids.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import type { AdminView } from './admin-view.ts';
+import { renderLoad } from './load-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
 export function renderMetrics(view: AdminView): string {
   const page = new MetricsPage();
   renderWorkers(page, view);
   renderTargets(page, view);
+  renderLoad(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

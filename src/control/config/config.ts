@@ -25,10 +25,19 @@ export interface GatewayConfig {
     readonly connections: number;
   };
   readonly drainTimeoutMs: number;
+  readonly overload: OverloadConfig;
   /** Undefined: there is none. */
   readonly accessLog?: AccessLogConfig | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingConfig | undefined;
+}
+
+/** When the gateway sheds requests for its own sake. */
+export interface OverloadConfig {
+  /** Of a worker's event loop; 0: never. */
+  readonly loopDelayMs: number;
+  /** Bytes, or a share (0 to 1) of what the process may have; neither: never. */
+  readonly memory: { readonly bytes?: number; readonly share?: number };
 }
 
 export interface AccessLogConfig {
@@ -88,6 +97,17 @@ export interface UpstreamConfig {
   readonly http2: boolean;
   /** Absent: the system's certificate authorities, no client certificate. */
   readonly tls?: UpstreamTlsConfig | undefined;
+  /** Absent: as many requests as come. */
+  readonly concurrency?: LoadConfig | undefined;
+}
+
+/** Requests of an upstream under way at once, all workers together. */
+export interface LoadConfig {
+  readonly adaptive: boolean;
+  readonly min: number;
+  readonly max: number;
+  readonly queueMs: number;
+  readonly queueLength: number;
 }
 
 /** What the files hold, not where they lie; '' where nothing is said. */
@@ -115,6 +135,8 @@ export interface TargetConfig {
 
 export interface ConsumerConfig {
   readonly name: string;
+  /** 0 to 15; absent: the route's. */
+  readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
 }
 
@@ -133,6 +155,8 @@ export interface ServiceConfig {
   readonly upstream: string;
   readonly stripPath: boolean;
   readonly preserveHost: boolean;
+  /** 0 to 15: of requests whose consumer has none, for routes that do not say another. */
+  readonly priority: number;
   /** Takes WebSocket handshakes. */
   readonly websocket: boolean;
   /** Answers carry Server-Timing. */
@@ -149,6 +173,7 @@ export interface RouteConfig {
   readonly method: string;
   /** Without the service's prefix: /orders/{id} */
   readonly path: string;
+  readonly priority: number;
   readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;

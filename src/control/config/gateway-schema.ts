@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+import { overloadSchema } from './overload-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 
 const LISTENERS_MAX = 16;
@@ -100,6 +101,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     drainTimeout: duration(0, HOUR_MS)
       .prefault('30s')
       .describe('How long requests under way may take to end when the gateway stops.'),
+    overload: overloadSchema.prefault({}).describe('When requests are shed for the sake of the gateway itself.'),
     accessLog: accessLogSchema.optional().describe('One line of JSON for every request that ended; none without it.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },

@@ -81,6 +81,7 @@ function finishRoute(
       name,
       method: own.match.method,
       path: own.match.path,
+      priority: own.priority ?? service.priority,
       websocket: own.websocket ?? service.websocket,
       allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
       allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,

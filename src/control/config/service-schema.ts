@@ -6,6 +6,7 @@
 import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { flag, pathPrefix, routeMatch, safeName, section, text } from '../../gateway/units/config.ts';
+import { priority } from './load-schema.ts';
 
 // RFC 1123, and the _ that internal names often have.
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
@@ -43,6 +44,9 @@ export function serviceSchema<Routes extends z.ZodType, Policies extends z.ZodTy
       upstream: safeName().describe('The upstream that requests go to.'),
       stripPath: flag().prefault(false).describe("Drop the service's path before the request goes upstream."),
       preserveHost: flag().prefault(false).describe("Send the client's Host upstream instead of the target's."),
+      priority: priority()
+        .prefault(0)
+        .describe('Who goes first at an overloaded upstream, if its consumer does not say.'),
       websocket: websocket().prefault(false),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.prefault(false),
       allowSemicolons: pathFlags.allowSemicolons.prefault(false),
@@ -62,11 +66,12 @@ export function routeSchema<Policies extends z.ZodType>(policies: Policies) {
       match: routeMatch().describe(
         'METHOD /path: {name} takes one segment, {name*} the rest; ANY stands for every method.',
       ),
+      priority: priority().optional().describe("Instead of the service's."),
       websocket: websocket().optional(),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.optional(),
       allowSemicolons: pathFlags.allowSemicolons.optional(),
       policies: policies.describe("Policies of this route, after the service's."),
     },
-    ['backend', 'params', 'priority', 'response', 'timeouts', 'upstream', 'when'],
+    ['backend', 'params', 'response', 'timeouts', 'upstream', 'when'],
   );
 }

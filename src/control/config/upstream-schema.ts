@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { duration, durationOrNone, flag, scalar, section, text, whole } from '../../gateway/units/config.ts';
 import type { TargetConfig, UpstreamConfig } from './config.ts';
+import { loadSchema } from './load-schema.ts';
 
 const TARGETS_MAX = 256;
 const CONNECTIONS_MAX = 10_000;
@@ -102,6 +103,9 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section(
       .describe('Requests (idempotent, without a body) that may be under way on one connection; 1 for no pipelining.'),
     http2: flag().prefault(false).describe('Speak HTTP/2 with the targets, which are all https.'),
     tls: tlsSchema.optional().describe('Of the https targets.'),
+    concurrency: loadSchema
+      .optional()
+      .describe('Requests under way at once, all workers together; none: as many as come.'),
   },
   ['balance', 'circuit', 'discovery', 'health', 'retries'],
 );

@@ -21,6 +21,7 @@ import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
 import type {
   Config,
+  ConsumerConfig,
   PolicyUse,
   RouteConfig,
   ServiceConfig,
@@ -37,6 +38,8 @@ export interface SnapshotSummary {
   readonly limits: readonly LimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
+  /** Upstreams that have a limit, in the order of the arena's table. */
+  readonly loadNames: readonly string[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -70,6 +73,7 @@ export function compileSnapshot(
   const targetNames = config.upstreams.flatMap((upstream) =>
     upstream.targets.map((target) => [upstream.name, targetName(target)] as const),
   );
+  const loadNames = config.upstreams.filter(({ concurrency }) => concurrency !== undefined).map(({ name }) => name);
   const arena = writeArena(
     {
       epoch,
@@ -78,7 +82,8 @@ export function compileSnapshot(
       routes,
       limitCount: limits.definitions.length,
       targetCount: targetNames.length,
-      consumers: config.consumers.map((consumer) => packr.pack({ name: consumer.name } satisfies ConsumerPlan)),
+      loadCount: loadNames.length,
+      consumers: config.consumers.map((consumer) => packr.pack(consumerPlan(consumer))),
       keys: config.consumers.flatMap((consumer, index) =>
         consumer.keys.map((key, ordinal) => ({ digest: Buffer.from(key.sha256, 'hex'), consumer: index, ordinal })),
       ),
@@ -94,6 +99,7 @@ export function compileSnapshot(
       ),
       limits: limits.definitions,
       targetNames,
+      loadNames,
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
@@ -126,6 +132,7 @@ function gatewayPlan(config: Config): GatewayPlan {
     upstreams: config.upstreams.map(upstreamPlan),
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
+    overload: { loopDelayMs: config.gateway.overload.loopDelayMs },
   };
 }
 
@@ -152,7 +159,12 @@ function upstreamPlan(upstream: UpstreamConfig): UpstreamPlan {
     pipelining: upstream.pipelining,
     http2: upstream.http2,
     tls: upstream.tls,
+    ...(upstream.concurrency !== undefined && { concurrency: upstream.concurrency }),
   };
+}
+
+function consumerPlan({ name, priority }: ConsumerConfig): ConsumerPlan {
+  return { name, ...(priority !== undefined && { priority }) };
 }
 
 function routePlan(
@@ -186,6 +198,7 @@ function routePlan(
     upstream,
     stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,
+    priority: route.priority,
     serverTiming: service.serverTiming,
     websocket: route.websocket,
     allowEncodedSlashes: route.allowEncodedSlashes,

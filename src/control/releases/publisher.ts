@@ -5,9 +5,10 @@
 // Until the epoch is raised nothing that a request sees has changed; raising it is one store.
 
 import { pack } from 'msgpackr';
-import type { SeriesIndex, TargetIndex } from '../../base/ids.ts';
+import type { LoadIndex, SeriesIndex, TargetIndex } from '../../base/ids.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { Arena } from '../../shm/arena.ts';
+import { LOAD_COUNT } from '../../shm/load-table.ts';
 import { SERIES_COUNT } from '../../shm/series-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { TARGET_COUNT } from '../../shm/target-table.ts';
@@ -67,6 +68,7 @@ export class Publisher {
   readonly #series: NameTable;
   #seriesNames: Uint8Array | undefined;
   readonly #targets: NameTable;
+  readonly #loads: NameTable;
   #current: HeldSnapshot | undefined;
   /** Replaced ones that exchanges under way may still use. */
   #replaced: HeldSnapshot[] = [];
@@ -81,6 +83,7 @@ export class Publisher {
       options.shm.histograms.startAgain(index as SeriesIndex);
     });
     this.#targets = new NameTable(TARGET_COUNT, 0, 0, (index) => options.shm.targets.reset(index as TargetIndex));
+    this.#loads = new NameTable(LOAD_COUNT, 0, 0, (index) => options.shm.loads.reset(index as LoadIndex));
   }
 
   /** What a worker that starts now must attach. */
@@ -106,6 +109,12 @@ export class Publisher {
   targets(): readonly [string, number][] {
     const names = new Set(this.#current?.summary.targetNames.map(joinName));
     return [...this.#targets.entries()].filter(([name]) => names.has(name));
+  }
+
+  /** Every upstream that requests may meet and that has a limit, with its index. */
+  loads(): readonly [string, LoadIndex][] {
+    const names = new Set(this.#current?.summary.loadNames);
+    return [...this.#loads.entries()].filter(([name]) => names.has(name)) as [string, LoadIndex][];
   }
 
   /**
@@ -135,6 +144,8 @@ export class Publisher {
     const problems = mayPublish(answer.gateway);
     if (problems.length > 0) return err(problems);
     if (answer.summary.targetNames.length > TARGET_COUNT) return err([`there are more than ${TARGET_COUNT} targets`]);
+    if (answer.summary.loadNames.length > LOAD_COUNT)
+      return err([`more than ${LOAD_COUNT} upstreams have concurrency`]);
     const arena = new Arena(answer.buffer);
     const limits = this.#options.limits.resolve(answer.summary.limits);
     if (!limits.ok) return err([limits.error]);
@@ -148,6 +159,10 @@ export class Publisher {
     arena.writeIndexes(
       'targetsAt',
       this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames')),
+    );
+    arena.writeIndexes(
+      'loadsAt',
+      this.#loads.resolve(answer.summary.loadNames, () => this.#held().flatMap(({ summary }) => summary.loadNames)),
     );
     const snapshot = { epoch, arena: slot.index, buffer: answer.buffer };
     this.#pending = snapshot;
@@ -166,8 +181,11 @@ export class Publisher {
 
   /** Of the snapshot that goes on if this publication fails, and of those that exchanges still use. */
   #namesInUse(kind: 'routeNames' | 'targetNames'): readonly string[] {
-    const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
-    return held.flatMap(({ summary }) => summary[kind].map(joinName));
+    return this.#held().flatMap(({ summary }) => summary[kind].map(joinName));
+  }
+
+  #held(): readonly HeldSnapshot[] {
+    return this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
   }
 
   #raise(snapshot: HeldSnapshot): void {

@@ -291,6 +291,7 @@ export class WorkerFleet {
     shm.control.setStatus(worker.index, WorkerStatus.ABSENT);
     shm.control.zeroWorker(worker.index);
     shm.concurrency.zeroWorker(worker.index);
+    shm.loads.zeroWorker(worker.index);
     if (this.#stopping) return;
     this.restarts++;
     const nowMs = this.#nowMs();

@@ -2,11 +2,12 @@
 // ways. An upstream that fails before its answer's head gives a problem; after it, the client's connection is cut.
 
 import { assertNever } from '../../base/assert.ts';
-import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
+import { ADMIT, errors, type Verdict, WAIT } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange } from '../pipeline/exchange.ts';
 import { asHeaderLines } from '../pipeline/header-lines.ts';
 import { releaseBody } from '../pipeline/kept-body.ts';
 import { commonLines, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
+import type { LoadPlan } from '../snapshot.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
 import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
@@ -22,6 +23,15 @@ export class UpstreamBackend implements Backend {
   }
 
   start(x: Exchange): void {
+    const { load } = this.#upstream;
+    if (load === undefined) return this.begin(x);
+    const verdict = load.admit(x, this.#upstream.plan.concurrency as LoadPlan, this);
+    if (verdict === ADMIT) this.begin(x);
+    else if (verdict !== WAIT) refuse(x, verdict);
+  }
+
+  /** It has its place, where places are limited. */
+  begin(x: Exchange): void {
     const call = new UpstreamCall(x, this.#upstream);
     x.call = call;
     call.start();
@@ -93,6 +103,7 @@ class UpstreamCall implements BackendCall, AnswerHandler {
     if (this.#observed || this.#target === undefined) return;
     this.#observed = true;
     this.#upstream.observe(this.#target, outcome, nowUs - this.#tryUs, this.#x.plane.deadlines.nowMs);
+    this.#upstream.load?.observe(outcome, nowUs - this.#tryUs);
   }
 
   /** @hot */

@@ -113,6 +113,14 @@ export const errors = {
     retryable: false,
     title: 'The WebSocket version is not supported',
   },
+  UPSTREAM_OVERLOADED: {
+    id: 29,
+    status: 503,
+    source: 'upstream',
+    retryable: true,
+    title: 'The upstream has as much to do as it can',
+  },
+  OVERLOADED: { id: 30, status: 503, source: 'gateway', retryable: true, title: 'The gateway has too much to do' },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;
@@ -123,7 +131,7 @@ export const ADMIT = 0;
 export const WAIT = -1;
 
 /** One more than the highest id: the length of tables indexed by it. */
-export const ERROR_ID_COUNT = 29;
+export const ERROR_ID_COUNT = 31;
 
 /** Codes by id; index 0 is unused. */
 export const errorCodes: readonly (ErrorCode | undefined)[] = Array.from({ length: ERROR_ID_COUNT }, (_, id) =>

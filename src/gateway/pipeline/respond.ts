@@ -29,6 +29,8 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   x.status = spec.status;
   x.call?.cancel();
   x.call = undefined;
+  // The upstream has nothing more to do for it, however long its client takes to send what is left of the body.
+  if (x.load !== undefined) x.load.leave(x);
   dropBody(x);
   let lines = `${commonLines(x)}content-type: application/problem+json\r\n`;
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;

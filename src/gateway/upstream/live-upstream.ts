@@ -5,6 +5,7 @@ import type { TargetTable } from '../../shm/target-table.ts';
 import { ADMIT, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
+import type { UpstreamLoad } from './load/upstream-load.ts';
 import { Outcome } from './outcome.ts';
 import type { TransportPools } from './transport-pools.ts';
 import { SocketConnector } from './transports/socket-connector.ts';
@@ -18,6 +19,8 @@ export interface LiveTarget {
 
 export class LiveUpstream {
   readonly plan: UpstreamPlan;
+  /** undefined: it has no limit. */
+  readonly load: UpstreamLoad | undefined;
   /** Targets in the order of turns, each as often as its weight says. */
   readonly #turns: readonly LiveTarget[];
   readonly #targets: readonly LiveTarget[];
@@ -25,8 +28,15 @@ export class LiveUpstream {
   readonly #connectors = new Map<LiveTarget, SocketConnector>();
 
   /** @param indexes  of the plan's targets in the shared target table */
-  constructor(plan: UpstreamPlan, indexes: readonly TargetIndex[], table: TargetTable, pools: TransportPools) {
+  constructor(
+    plan: UpstreamPlan,
+    indexes: readonly TargetIndex[],
+    table: TargetTable,
+    pools: TransportPools,
+    load?: UpstreamLoad,
+  ) {
     this.plan = plan;
+    this.load = load;
     this.#table = table;
     this.#targets = plan.targets.map((target, i) => ({
       plan: target,
