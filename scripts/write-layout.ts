@@ -8,6 +8,7 @@ import { CONCURRENCY_SLOT_COUNT, concurrencyTableLayout } from '../src/shm/concu
 import { ARENA_COUNT, controlBlockLayout, WORKER_COUNT_MAX } from '../src/shm/control-block.ts';
 import { histogramTableLayout } from '../src/shm/histogram-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
+import { loadTableLayout } from '../src/shm/load-table.ts';
 import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { SHADOW_ENTRY_COUNT, shadowTableLayout } from '../src/shm/shadow-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
@@ -51,6 +52,8 @@ const layout: Layout = {
     },
     LimitRecord: { bytes: limitTableLayout.recordBytes, fields: limitTableLayout.record },
     LimitTableHeader: { bytes: limitTableLayout.headerBytes, fields: limitTableLayout.header },
+    LoadRow: { bytes: loadTableLayout.rowBytes, fields: loadTableLayout.row },
+    LoadTableHeader: { bytes: loadTableLayout.headerBytes, fields: loadTableLayout.header },
     Series: { bytes: seriesTableLayout.seriesBytes, fields: seriesTableLayout.series },
     SeriesBank: {
       bytes: seriesTableLayout.bankBytes,
@@ -75,6 +78,7 @@ const layout: Layout = {
     TryWindow: { bytes: TRY_WINDOW_BYTES, fields: tryWindowLayout },
     Upstream: { bytes: upstreamTableLayout.upstreamBytes, fields: upstreamTableLayout.upstream },
     UpstreamTableHeader: { bytes: upstreamTableLayout.headerBytes, fields: {} },
+    UpstreamLoad: { bytes: loadTableLayout.upstreamBytes, fields: loadTableLayout.upstream },
   },
   constants: {
     ARENA_COUNT,
@@ -86,6 +90,8 @@ const layout: Layout = {
     LIMIT_COUNT,
     LIMIT_RECORD_COUNT: limitTableLayout.recordCount,
     LIMIT_SLOT_COUNT,
+    LOAD_COUNT: loadTableLayout.loadCount,
+    LOAD_LEVEL_COUNT: loadTableLayout.levelCount,
     SERIES_COUNT: seriesTableLayout.seriesCount,
     SHADOW_ENTRY_COUNT,
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,

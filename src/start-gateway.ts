@@ -21,6 +21,7 @@ import { TakeOverError } from './control/takeover/predecessor.ts';
 import { TakeOver } from './control/takeover/take-over.ts';
 import { SpanForwarder } from './control/telemetry/span-forwarder.ts';
 import { ListenerPlan } from './control/workers/listener-plan.ts';
+import { MemoryWatch } from './control/workers/memory-watch.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
 import { WorkerFleet } from './control/workers/worker-fleet.ts';
 import { WorkerThreads } from './control/workers/worker-threads.ts';
@@ -257,6 +258,8 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
   const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);
+  const memory = new MemoryWatch(shm.control, () => reloader.gateway.overload.memory);
+  memory.start();
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
   await watcher.ready;
 
@@ -281,6 +284,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       upstreams.stop();
       clearInterval(sweepTimer);
       clearInterval(circuitTimer);
+      memory.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       acceptors.close();
       admin.close();
@@ -329,6 +333,7 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }:
     upstreams: () => upstreams.statuses(),
     publishedUpstreams: () => publisher.upstreams(),
     republished: () => ({ published: reloader.republished, refused: reloader.republicationsRefused }),
+    loads: () => publisher.loads(),
     registeredWorkers: () => fleet.registeredCount,
     workerRestarts: () => fleet.restarts,
     reloadsPublished: () => reloader.published,

@@ -4,7 +4,15 @@
 export type ResilienceKey = 'balance' | 'retries' | 'health' | 'outliers' | 'circuit' | 'concurrency' | 'priority';
 
 /** Keys of an upstream, and of a consumer (priority), that the gateway knows. */
-export const KNOWN: readonly ResilienceKey[] = [];
+export const KNOWN: readonly ResilienceKey[] = [
+  'balance',
+  'retries',
+  'health',
+  'outliers',
+  'circuit',
+  'concurrency',
+  'priority',
+];
 
 const KEYS: Readonly<Record<Exclude<ResilienceKey, 'priority'>, string>> = {
   balance: 'least-requests',

@@ -13,6 +13,8 @@ export type SeriesIndex = Branded<'SeriesIndex'>;
 export type TargetIndex = Branded<'TargetIndex'>;
 /** Index of an upstream in the shared upstream table; stays the same over reloads. */
 export type UpstreamIndex = Branded<'UpstreamIndex'>;
+/** Index of an upstream with a limit in the shared load table; stays the same over reloads. */
+export type LoadIndex = Branded<'LoadIndex'>;
 /** Index of a gateway worker, 0 to workerCount - 1; a replacement takes over its predecessor's. */
 export type WorkerIndex = Branded<'WorkerIndex'>;
 /** Index of a bank of histograms, of one worker; stays the same over reloads. */

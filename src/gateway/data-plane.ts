@@ -13,6 +13,7 @@ import { Deadlines } from './pipeline/deadlines.ts';
 import { errors } from './pipeline/errors.ts';
 import { type ClientStream, Exchange, Phase } from './pipeline/exchange.ts';
 import { resume } from './pipeline/handle.ts';
+import { Overload } from './pipeline/overload.ts';
 import { Parking } from './pipeline/parking.ts';
 import { requestId } from './pipeline/request-id.ts';
 import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
@@ -22,6 +23,7 @@ import { AccessLog } from './telemetry/access-log.ts';
 import { type LogIo, nodeLogIo } from './telemetry/log-io.ts';
 import { traceOf } from './telemetry/trace-context.ts';
 import { Tracer } from './telemetry/tracer.ts';
+import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
@@ -48,6 +50,8 @@ export class DataPlane {
   readonly worker: WorkerIndex;
   readonly clock: Clock;
   readonly pools: TransportPools;
+  readonly loads: WorkerLoads;
+  readonly overload: Overload;
   readonly deadlines: Deadlines;
   readonly parking: Parking;
   readonly askedLimits: AskedLimits;
@@ -76,6 +80,8 @@ export class DataPlane {
     this.clock = options.clock;
     this.#wallMs = options.wallMs ?? Date.now;
     this.pools = new TransportPools(options.createTransport);
+    this.loads = new WorkerLoads(this.shm.loads, this.worker, this.clock);
+    this.overload = new Overload(this.shm.control, this.worker);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
     this.mirrors = new Mirrors(this.shm.control, this.worker);
@@ -151,6 +157,7 @@ export class DataPlane {
       for (const slot of x.permits) this.shm.concurrency.release(slot, this.worker);
       x.permits = undefined;
     }
+    if (x.load !== undefined) x.load.leave(x);
     this.#inFlight--;
     this.shm.control.write(this.worker, 'inFlight', this.#inFlight);
     if (x.isPinned) this.unpin(x);
@@ -175,8 +182,11 @@ export class DataPlane {
     this.shm.control.countTurn(this.worker);
     // While it starts, a worker may see an epoch that it is about to attach.
     if (this.#current !== undefined || this.#attached.has(this.shm.control.epoch())) this.#snapshotOfNow();
-    this.deadlines.advance(this.clock.nowUs() / 1_000);
-    if (this.mirrors.count > 0) this.mirrors.tick(this.deadlines.nowMs);
+    const nowMs = this.clock.nowUs() / 1_000;
+    this.deadlines.advance(nowMs);
+    if (this.mirrors.count > 0) this.mirrors.tick(nowMs);
+    this.loads.tick(nowMs);
+    if (this.#current !== undefined) this.overload.tick(this.#current.plan.overload, nowMs);
     this.shm.control.write(this.worker, 'parked', this.parking.count);
     this.shm.control.write(this.worker, 'retriesWaiting', this.retriesWaiting);
     this.accessLog.tick();

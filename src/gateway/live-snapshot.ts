@@ -1,7 +1,7 @@
 // A snapshot as one worker uses it: views on its arena, and plans unpacked when their first request comes.
 
 import { unpack } from 'msgpackr';
-import type { BankIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
+import type { BankIndex, LoadIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
 import { type RouteBackends, routeBackends } from './backends/route-backends.ts';
 import { Consumers } from './consumers.ts';
@@ -43,6 +43,8 @@ export class LiveSnapshot {
   readonly #plane: DataPlane;
   readonly #routes: (LiveRoute | undefined)[];
   readonly #upstreams: readonly LiveUpstream[];
+  /** Of the upstreams that have limits, in their order. */
+  readonly #loads: LoadIndex[] = [];
 
   constructor(plane: DataPlane, arenaIndex: number, arena: Arena) {
     this.#plane = plane;
@@ -57,9 +59,16 @@ export class LiveSnapshot {
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);
     this.#routes = new Array<LiveRoute | undefined>(arena.get('routeCount')).fill(undefined);
     let target = 0;
+    let load = 0;
     this.#upstreams = this.plan.upstreams.map((upstream) => {
       const indexes = upstream.targets.map(() => arena.targetOf(target++) as TargetIndex);
-      return new LiveUpstream(upstream, indexes, plane.shm.targets, plane.pools, plane.worker);
+      const live = new LiveUpstream(upstream, indexes, plane.shm.targets, plane.pools, plane.worker);
+      if (upstream.concurrency !== undefined) {
+        const index = arena.loadOf(load++) as LoadIndex;
+        this.#loads.push(index);
+        live.load = plane.loads.acquire(index);
+      }
+      return live;
     });
     guardUpstreams(this.#upstreams, arena, plane.shm.upstreams);
   }
@@ -72,6 +81,7 @@ export class LiveSnapshot {
   /** Nobody uses it any more. */
   release(): void {
     for (const upstream of this.#upstreams) upstream.release(this.#plane.pools);
+    for (const load of this.#loads) this.#plane.loads.release(load);
   }
 
   #prepare(index: RouteIndex): LiveRoute {

@@ -14,6 +14,7 @@ export interface GatewayPlan {
   readonly accessLog: AccessLogPlan | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingPlan;
+  readonly overload: OverloadPlan;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainPlan;
 }
@@ -24,6 +25,12 @@ export interface ExplainPlan {
   readonly from: readonly string[];
   /** Of signatures; '' for none. Never to be shown or logged. */
   readonly secret: string;
+}
+
+/** When a worker sheds requests before it looks at them. */
+export interface OverloadPlan {
+  /** The event loop's delay from which on it does; 0: never. */
+  readonly loopDelayMs: number;
 }
 
 export interface AccessLogPlan {
@@ -71,6 +78,20 @@ export interface UpstreamPlan {
   /** Absent: what fails has failed. */
   readonly retries?: RetryPlan;
   readonly fallback?: FallbackPlan;
+  /** How many requests it may have under way; undefined: as many as come. */
+  readonly concurrency?: LoadPlan;
+}
+
+/** Requests of one upstream under way at once, all workers together. */
+export interface LoadPlan {
+  /** The limit is found out, between min and max; else it is max. */
+  readonly adaptive: boolean;
+  readonly min: number;
+  readonly max: number;
+  /** How long a request may wait for its place; 0: not at all. */
+  readonly queueMs: number;
+  /** How many may wait, per worker. */
+  readonly queueLength: number;
 }
 
 /** How an upstream's requests are shared out, where the default does not do. */
@@ -234,6 +255,8 @@ export interface RoutePlan {
   /** Segments at the path's start to drop before it is forwarded (stripPath). */
   readonly stripSegments: number;
   readonly preserveHost: boolean;
+  /** 0 to 15: of requests whose consumer has none. */
+  readonly priority: number;
   /** Answers carry Server-Timing. */
   readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
@@ -350,6 +373,8 @@ export interface ConcurrencyPlan {
 
 export interface ConsumerPlan {
   readonly name: string;
+  /** 0 to 15; undefined: the route's. */
+  readonly priority?: number;
 }
 
 /** One rate limit as the limit table needs it. */

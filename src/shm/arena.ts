@@ -1,4 +1,4 @@
-// An arena: one snapshot's bytes. Written by the task worker that compiled it (and, the four index tables, by the main
+// An arena: one snapshot's bytes. Written by the task worker that compiled it (and, the index tables, by the main
 // thread), then read-only for every gateway worker until no one pins it, then used again.
 //
 //   offset  type  field           unit     meaning
@@ -23,6 +23,8 @@
 //   68      u32   keysAt          bytes    offset of keyCapacity × { digest u32 × 8, consumer + 1 u32, keyOrdinal u32 }
 //   72      u32   upstreamCount   -
 //   76      u32   upstreamsAt     bytes    offset of upstreamCount × u32: UpstreamIndex, in order               (main thread)
+//   80      u32   loadCount       -
+//   84      u32   loadsAt         bytes    offset of loadCount × u32: LoadIndex of each upstream that has a limit (main thread)
 //
 // Invariants: offsets are multiples of 4; everything lies below usedBytes. Keys are found by linear probing from digest
 // word 0 (SHA-256, big-endian words) modulo keyCapacity; consumer + 1 = 0 marks a free slot. Rules that steer have their series
@@ -57,6 +59,8 @@ export const arenaFields = {
   keysAt: 68,
   upstreamCount: 72,
   upstreamsAt: 76,
+  loadCount: 80,
+  loadsAt: 84,
 } as const;
 export type ArenaField = keyof typeof arenaFields;
 
@@ -71,12 +75,14 @@ export interface ArenaParts {
   readonly limitCount: number;
   readonly targetCount: number;
   readonly upstreamCount: number;
+  /** Upstreams that have a limit. */
+  readonly loadCount: number;
   readonly consumers: readonly Uint8Array[];
   /** SHA-256 of each key with the index of its consumer. */
   readonly keys: readonly { readonly digest: Uint8Array; readonly consumer: number; readonly ordinal: number }[];
 }
 
-/** Read access to an arena, and write access to its four index tables. */
+/** Read access to an arena, and write access to its index tables. */
 export class Arena {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Uint32Array;
@@ -129,8 +135,15 @@ export class Arena {
     return this.#words[(this.get('upstreamsAt') >> 2) + upstream] ?? 0;
   }
 
+  loadOf(load: number): number {
+    return this.#words[(this.get('loadsAt') >> 2) + load] ?? 0;
+  }
+
   /** For the main thread, before the arena is posted. */
-  writeIndexes(table: 'seriesAt' | 'limitsAt' | 'targetsAt' | 'upstreamsAt', indexes: ArrayLike<number>): void {
+  writeIndexes(
+    table: 'seriesAt' | 'limitsAt' | 'targetsAt' | 'upstreamsAt' | 'loadsAt',
+    indexes: ArrayLike<number>,
+  ): void {
     this.#words.set(indexes, this.get(table) >> 2);
   }
 
@@ -194,7 +207,8 @@ function layOut(parts: ArenaParts) {
   const limitsAt = seriesAt + (parts.routes.length + parts.ruleCount) * 4;
   const targetsAt = limitsAt + parts.limitCount * 4;
   const upstreamsAt = targetsAt + parts.targetCount * 4;
-  const consumersAt = upstreamsAt + parts.upstreamCount * 4;
+  const loadsAt = upstreamsAt + parts.upstreamCount * 4;
+  const consumersAt = loadsAt + parts.loadCount * 4;
   const keysAt = consumersAt + parts.consumers.length * 8;
   const packedAt = keysAt + keyCapacity * KEY_SLOT_WORDS * 4;
   return {
@@ -218,6 +232,8 @@ function layOut(parts: ArenaParts) {
     keysAt,
     upstreamCount: parts.upstreamCount,
     upstreamsAt,
+    loadCount: parts.loadCount,
+    loadsAt,
     packedAt,
   };
 }

@@ -8,6 +8,7 @@
 //   12                u32   hashSeedLow    -               main, once        seed of every key hash, random per process
 //   16                u32   hashSeedHigh   -               main, once
 //   20                u32   draining       0 | 1           main              1: answers carry Connection: close
+//   24                u32   memoryShed     1/1000          main              the share of requests to shed for want of memory
 //   64 + 384·w + 0    u32   status         WorkerStatus    main              what the main thread thinks of worker w
 //   64 + 384·w + 4    u32   heartMs        ms mod 2³²      worker w          monotonic time of its last heart beat
 //   64 + 384·w + 8    u32   turn           count mod 2³²   worker w          one more per event handled
@@ -24,6 +25,9 @@
 //   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
 //   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
 //   64 + 384·w + 64   u32   retriesWaiting exchanges       worker w          between two tries at their upstream
+//   64 + 384·w + 68   u32   shedsLoop      count mod 2³²   worker w          requests shed because its loop was late
+//   64 + 384·w + 72   u32   shedsMemory    count mod 2³²   worker w          requests shed for want of memory
+//   64 + 384·w + 76   u32   overload       1/1000          worker w          the share of requests that it sheds
 //   64 + 384·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
 //   64 + 384·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
 //   64 + 384·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
@@ -55,7 +59,7 @@ const WORKER_BYTES = 384;
 export const controlBlockLayout = {
   headerBytes: HEADER_BYTES,
   workerBytes: WORKER_BYTES,
-  header: { magic: 0, workerCount: 4, epoch: 8, hashSeedLow: 12, hashSeedHigh: 16, draining: 20 },
+  header: { magic: 0, workerCount: 4, epoch: 8, hashSeedLow: 12, hashSeedHigh: 16, draining: 20, memoryShed: 24 },
   worker: {
     status: 0,
     heartMs: 4,
@@ -73,6 +77,9 @@ export const controlBlockLayout = {
     messagesIn: 52,
     messagesOut: 56,
     retriesWaiting: 64,
+    shedsLoop: 68,
+    shedsMemory: 72,
+    overload: 76,
     mirrorsAnswered: 96,
     mirrorsFailed: 100,
     mirrorsTooLarge: 104,
@@ -143,6 +150,15 @@ export class ControlBlock {
     Atomics.store(this.#words, header.draining >> 2, 1);
   }
 
+  /** The share of requests to shed for want of memory, in thousandths. */
+  memoryShed(): number {
+    return this.#words[header.memoryShed >> 2] ?? 0;
+  }
+
+  setMemoryShed(permille: number): void {
+    Atomics.store(this.#words, header.memoryShed >> 2, permille);
+  }
+
   read(worker: WorkerIndex, field: WorkerField): number {
     return Atomics.load(this.#words, this.#at(worker, field));
   }
@@ -198,6 +214,7 @@ export class ControlBlock {
       'loopDelayUs',
       'webSockets',
       'retriesWaiting',
+      'overload',
     ] as const) {
       Atomics.store(this.#words, this.#at(worker, field), 0);
     }

@@ -7,6 +7,7 @@
 //   histograms   histogram-table.ts     64 KiB, and 48 MiB per worker, of which what is written is resident  workers
 //   targets      target-table.ts        512 KiB, and 32 KiB per worker  workers and main thread
 //   upstreams    upstream-table.ts      1.3 MiB                    workers
+//   loads        load-table.ts          320 KiB, and 128 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
@@ -17,6 +18,7 @@ import { ConcurrencyTable } from './concurrency-table.ts';
 import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
 import { LimitTable } from './limit-table.ts';
+import { LoadTable } from './load-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
@@ -28,6 +30,7 @@ export interface SharedBuffers {
   readonly histograms: SharedArrayBuffer;
   readonly targets: SharedArrayBuffer;
   readonly upstreams: SharedArrayBuffer;
+  readonly loads: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
@@ -39,6 +42,7 @@ export class SharedMemory {
   readonly histograms: HistogramTable;
   readonly targets: TargetTable;
   readonly upstreams: UpstreamTable;
+  readonly loads: LoadTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
   readonly shadow: ShadowTable;
@@ -49,6 +53,7 @@ export class SharedMemory {
     this.histograms = new HistogramTable(buffers.histograms);
     this.targets = new TargetTable(buffers.targets);
     this.upstreams = new UpstreamTable(buffers.upstreams);
+    this.loads = new LoadTable(buffers.loads);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
     this.shadow = new ShadowTable(buffers.shadow);
@@ -62,6 +67,7 @@ export class SharedMemory {
       histograms: HistogramTable.create(workerCount).buffer,
       targets: TargetTable.create(workerCount).buffer,
       upstreams: UpstreamTable.create().buffer,
+      loads: LoadTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       shadow: ShadowTable.create(workerCount).buffer,
@@ -75,6 +81,7 @@ export class SharedMemory {
       histograms: this.histograms.buffer,
       targets: this.targets.buffer,
       upstreams: this.upstreams.buffer,
+      loads: this.loads.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
       shadow: this.shadow.buffer,

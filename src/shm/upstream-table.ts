@@ -2,7 +2,7 @@
 //
 //   offset           type  field           unit          written by   meaning
 //   -----------------------------------------------------------------------------------------------------------------
-//   0                u32   magic           -             main, once   0x51C1CE10
+//   0                u32   magic           -             main, once   0x51C1CE0D
 //   64 + 320·u + 0   u32   circuit         see below     any worker   state, and the time that goes with it
 //   64 + 320·u + 4   u32   trials          see below     any worker   of the half-open circuit: taken, succeeded
 //   64 + 320·u + 8   u32   streak          count         any worker   times that it opened since it was last closed
@@ -41,7 +41,7 @@ export const UPSTREAM_COUNT = 4_096;
 /** Of `tokens`: percentages have three decimals. */
 export const UNITS_PER_RETRY = 100_000;
 
-const MAGIC = 0x51c1ce10;
+const MAGIC = 0x51c1ce0d;
 const HEADER_WORDS = 16;
 const UPSTREAM_WORDS = 80;
 const CIRCUIT = 0;

@@ -27,6 +27,7 @@ const parts = fc.record({
   limitCount: fc.nat(20),
   targetCount: fc.nat(20),
   upstreamCount: fc.nat(20),
+  loadCount: fc.nat(20),
   consumers: plans,
 });
 
@@ -61,6 +62,7 @@ const empty: ArenaParts = {
   limitCount: 0,
   targetCount: 0,
   upstreamCount: 0,
+  loadCount: 0,
   consumers: [],
   keys: [],
 };

@@ -119,6 +119,8 @@ t.test(
       'mirrorsIncomplete',
       'mirrorsNoRoom',
       'mirrorsTooLarge',
+      'shedsLoop',
+      'shedsMemory',
       'spans',
       'spansDropped',
       'status',

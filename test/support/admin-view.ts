@@ -1,6 +1,7 @@
 // What the admin port looks at, with what a test says of it.
 
 import { pack } from 'msgpackr';
+import type { LoadIndex } from '../../src/base/ids.ts';
 import type { AdminView } from '../../src/control/admin/admin-view.ts';
 import { latencySummary } from '../../src/control/metering/latency-summary.ts';
 import { renderSeriesMetrics } from '../../src/control/metering/series-metrics.ts';
@@ -26,6 +27,7 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     upstreams: () => [],
     publishedUpstreams: () => [],
     republished: () => ({ published: 0, refused: 0 }),
+    loads: () => [['main', 0 as LoadIndex]],
     registeredWorkers: () => 2,
     workerRestarts: () => 3,
     reloadsPublished: () => 4,

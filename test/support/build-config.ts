@@ -28,6 +28,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
       connections: 20_000,
     },
     drainTimeoutMs: 30_000,
+    overload: { loopDelayMs: 100, memory: {} },
     ...parts,
   };
 }
@@ -64,7 +65,16 @@ export function buildConsumer(name: string, ...secrets: readonly string[]): Cons
 /** @param match  'GET /orders/{id}' */
 export function buildRoute(name: string, match: string, policies: readonly PolicyUse[] = []): RouteConfig {
   const [method = '', path = ''] = match.split(' ');
-  return { name, method, path, websocket: false, allowEncodedSlashes: false, allowSemicolons: false, policies };
+  return {
+    name,
+    method,
+    path,
+    priority: 0,
+    websocket: false,
+    allowEncodedSlashes: false,
+    allowSemicolons: false,
+    policies,
+  };
 }
 
 export function buildService(
@@ -78,6 +88,7 @@ export function buildService(
     upstream: 'main',
     stripPath: false,
     preserveHost: false,
+    priority: 0,
     serverTiming: false,
     websocket: false,
     allowEncodedSlashes: false,

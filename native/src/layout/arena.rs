@@ -28,7 +28,9 @@ mirror! {
         68 => keys_at: u32,
         72 => upstream_count: u32,
         76 => upstreams_at: u32,
-        80 => _reserved: [u32; 12],
+        80 => load_count: u32,
+        84 => loads_at: u32,
+        88 => _reserved: [u32; 10],
     }
 }
 

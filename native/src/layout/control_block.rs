@@ -17,7 +17,8 @@ mirror! {
         12 => hash_seed_low: u32,
         16 => hash_seed_high: u32,
         20 => draining: AtomicU32,
-        24 => _reserved: [u32; 10],
+        24 => memory_shed: AtomicU32,
+        28 => _reserved: [u32; 9],
     }
 }
 
@@ -41,7 +42,10 @@ mirror! {
         56 => messages_out: AtomicU32,
         60 => _reserved: u32,
         64 => retries_waiting: AtomicU32,
-        68 => _unused: [u32; 7],
+        68 => sheds_loop: AtomicU32,
+        72 => sheds_memory: AtomicU32,
+        76 => overload: AtomicU32,
+        80 => _unused: [u32; 4],
         96 => mirrors_answered: AtomicU32,
         100 => mirrors_failed: AtomicU32,
         104 => mirrors_too_large: AtomicU32,

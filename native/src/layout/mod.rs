@@ -9,6 +9,7 @@ pub mod concurrency_table;
 pub mod control_block;
 pub mod histogram_table;
 pub mod limit_table;
+pub mod load_table;
 pub mod series_table;
 pub mod shadow_table;
 pub mod slot_index;
@@ -75,6 +76,8 @@ pub const LAYOUTS: &[Layout] = &[
     limit_table::LimitEntry::LAYOUT,
     limit_table::LimitRecord::LAYOUT,
     limit_table::LimitTableHeader::LAYOUT,
+    load_table::LoadRow::LAYOUT,
+    load_table::LoadTableHeader::LAYOUT,
     series_table::Series::LAYOUT,
     series_table::SeriesBank::LAYOUT,
     series_table::SeriesTableHeader::LAYOUT,
@@ -92,6 +95,7 @@ pub const LAYOUTS: &[Layout] = &[
     try_window::TryWindow::LAYOUT,
     upstream_table::Upstream::LAYOUT,
     upstream_table::UpstreamTableHeader::LAYOUT,
+    load_table::UpstreamLoad::LAYOUT,
 ];
 
 /// Every constant that both languages need, by its name in `layout.json`.
@@ -105,6 +109,8 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("LIMIT_COUNT", limit_table::LIMIT_COUNT),
     ("LIMIT_RECORD_COUNT", limit_table::LIMIT_RECORD_COUNT),
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),
+    ("LOAD_COUNT", load_table::LOAD_COUNT),
+    ("LOAD_LEVEL_COUNT", load_table::LOAD_LEVEL_COUNT),
     ("SERIES_COUNT", series_table::SERIES_COUNT),
     ("SHADOW_ENTRY_COUNT", shadow_table::ENTRY_COUNT),
     ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),

@@ -1,5 +1,6 @@
 // What the admin port may look at. main.ts fills it from the parts that it wires together.
 
+import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
@@ -22,6 +23,8 @@ export interface AdminView {
   publishedUpstreams(): readonly PublishedUpstream[];
   /** Publications of discovered targets. */
   republished(): { readonly published: number; readonly refused: number };
+  /** Upstreams that have a limit, with their load index. */
+  loads(): Iterable<[string, LoadIndex]>;
   registeredWorkers(): number;
   workerRestarts(): number;
   reloadsPublished(): number;

@@ -30,12 +30,21 @@ export interface GatewayConfig {
     readonly connections: number;
   };
   readonly drainTimeoutMs: number;
+  readonly overload: OverloadConfig;
   /** Undefined: there is none. */
   readonly accessLog?: AccessLogConfig | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingConfig | undefined;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainConfig | undefined;
+}
+
+/** When the gateway sheds requests for its own sake. */
+export interface OverloadConfig {
+  /** Of a worker's event loop; 0: never. */
+  readonly loopDelayMs: number;
+  /** Bytes, or a share (0 to 1) of what the process may have; neither: never. */
+  readonly memory: { readonly bytes?: number; readonly share?: number };
 }
 
 export interface AccessLogConfig {
@@ -112,6 +121,8 @@ export interface UpstreamConfig extends BalancingConfig {
   /** Absent: what fails has failed. */
   readonly retries?: RetryConfig | undefined;
   readonly fallback?: FallbackConfig | undefined;
+  /** Absent: as many requests as come. */
+  readonly concurrency?: LoadConfig | undefined;
 }
 
 export interface CircuitConfig {
@@ -223,6 +234,15 @@ export interface AffinityConfig {
   readonly ttlMs: number;
 }
 
+/** Requests of an upstream under way at once, all workers together. */
+export interface LoadConfig {
+  readonly adaptive: boolean;
+  readonly min: number;
+  readonly max: number;
+  readonly queueMs: number;
+  readonly queueLength: number;
+}
+
 /** What the files hold, not where they lie; '' where nothing is said. */
 export interface UpstreamTlsConfig {
   /** PEM, as cert and key are. */
@@ -250,6 +270,8 @@ export interface TargetConfig {
 
 export interface ConsumerConfig {
   readonly name: string;
+  /** 0 to 15; absent: the route's. */
+  readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
 }
 
@@ -271,6 +293,8 @@ export interface ServiceConfig {
   readonly mirror?: MirrorConfig | undefined;
   readonly stripPath: boolean;
   readonly preserveHost: boolean;
+  /** 0 to 15: of requests whose consumer has none, for routes that do not say another. */
+  readonly priority: number;
   /** Takes WebSocket handshakes. */
   readonly websocket: boolean;
   /** Answers carry Server-Timing. */
@@ -292,6 +316,7 @@ export interface RouteConfig {
   /** Absent: the service's, unless the route has an upstream of its own. So is mirror. */
   readonly steer?: readonly SteerConfig[] | undefined;
   readonly mirror?: MirrorConfig | undefined;
+  readonly priority: number;
   readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { section, text, word } from '../../gateway/units/config.ts';
 import type { ConsumerConfig, KeyConfig } from './config.ts';
+import { priority } from './load-schema.ts';
 
 const KEYS_MAX = 1_000;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
@@ -33,6 +34,9 @@ const keySchema = section({
 }).transform(({ id, secret }): KeyConfig => ({ id, sha256: secret }));
 
 export const consumerSchema: z.ZodType<ConsumerSection> = section(
-  { keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.') },
+  {
+    keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.'),
+    priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
+  },
   ['groups', 'plan', 'certificates', 'claims'],
 );

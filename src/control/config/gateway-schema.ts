@@ -7,6 +7,7 @@ import { accessLogSchema } from './access-log-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
+import { overloadSchema } from './overload-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 
 const LISTENERS_MAX = 16;
@@ -105,6 +106,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     drainTimeout: duration(0, HOUR_MS)
       .prefault('30s')
       .describe('How long requests under way may take to end when the gateway stops.'),
+    overload: overloadSchema.prefault({}).describe('When requests are shed for the sake of the gateway itself.'),
     accessLog: accessLogSchema.optional().describe('One line of JSON for every request that ended; none without it.'),
     explain: explainSchema
       .optional()

@@ -10,7 +10,7 @@ export function readConsumers(raw: unknown, report: Report): ConsumerConfig[] {
   const consumers: ConsumerConfig[] = [];
   const readEntry = (name: string, value: unknown, path: readonly (string | number)[]): void => {
     const parsed = consumerSchema.safeParse(value);
-    if (parsed.success) consumers.push({ name, keys: parsed.data.keys });
+    if (parsed.success) consumers.push({ name, ...parsed.data });
     else report.addZod(path, parsed.error, value);
   };
   readNamed(raw, ['consumers'], report, readEntry, identity());

@@ -101,6 +101,7 @@ function finishRoute(
       upstream: own.upstream,
       steer: own.steer,
       mirror: own.mirror,
+      priority: own.priority ?? service.priority,
       websocket: own.websocket ?? service.websocket,
       allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
       allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,

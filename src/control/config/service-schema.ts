@@ -6,6 +6,7 @@
 import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { flag, pathPrefix, routeMatch, safeName, section, text } from '../../gateway/units/config.ts';
+import { priority } from './load-schema.ts';
 import { mirrorSchema, steerSchema } from './steer-schema.ts';
 
 // RFC 1123, and the _ that internal names often have.
@@ -48,6 +49,9 @@ export function serviceSchema<Routes extends z.ZodType, Policies extends z.ZodTy
         .describe('An upstream that gets copies of requests; nobody waits for its answers.'),
       stripPath: flag().prefault(false).describe("Drop the service's path before the request goes upstream."),
       preserveHost: flag().prefault(false).describe("Send the client's Host upstream instead of the target's."),
+      priority: priority()
+        .prefault(0)
+        .describe('Who goes first at an overloaded upstream, if its consumer does not say.'),
       websocket: websocket().prefault(false),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.prefault(false),
       allowSemicolons: pathFlags.allowSemicolons.prefault(false),
@@ -72,11 +76,12 @@ export function routeSchema<Policies extends z.ZodType>(policies: Policies) {
         .describe("The upstream that this route's requests go to, without the service's steer and mirror."),
       steer: steerSchema.optional().describe("Instead of the service's list; an empty one for none."),
       mirror: mirrorSchema.optional().describe("Instead of the service's."),
+      priority: priority().optional().describe("Instead of the service's."),
       websocket: websocket().optional(),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.optional(),
       allowSemicolons: pathFlags.allowSemicolons.optional(),
       policies: policies.describe("Policies of this route, after the service's."),
     },
-    ['backend', 'params', 'priority', 'response', 'timeouts', 'when'],
+    ['backend', 'params', 'response', 'timeouts', 'when'],
   );
 }

@@ -9,6 +9,7 @@ import { type DiscoverySection, discoverySchema } from './discovery-schema.ts';
 import { fallbackSchema } from './fallback-schema.ts';
 import { filePath } from './file-path.ts';
 import { type HealthSection, healthSchema } from './health-schema.ts';
+import { loadSchema } from './load-schema.ts';
 import { retrySchema } from './retry-schema.ts';
 
 const TARGETS_MAX = 256;
@@ -122,6 +123,9 @@ export const upstreamSchema: z.ZodType<UpstreamSection> = section({
     .optional()
     .describe('Give it no requests for a while when it fails; absent: it always gets them.'),
   retries: retrySchema.optional().describe('Try again what failed; absent: nothing is.'),
+  concurrency: loadSchema
+    .optional()
+    .describe('Requests under way at once, all workers together; none: as many as come.'),
   fallback: fallbackSchema.optional().describe('What answers instead when it does not.'),
 });
 

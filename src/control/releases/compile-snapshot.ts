@@ -22,6 +22,7 @@ import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
 import type {
   Config,
+  ConsumerConfig,
   PolicyUse,
   RouteConfig,
   ServiceConfig,
@@ -53,6 +54,8 @@ export interface SnapshotSummary {
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
   /** In the order of the arena's tables. */
   readonly upstreams: readonly UpstreamSummary[];
+  /** Upstreams that have a limit, in the order of the arena's table. */
+  readonly loadNames: readonly string[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -89,6 +92,7 @@ export function compileSnapshot(
   const targetNames = config.upstreams.flatMap((upstream) =>
     upstream.targets.map((target) => [upstream.name, targetName(target)] as const),
   );
+  const loadNames = config.upstreams.filter(({ concurrency }) => concurrency !== undefined).map(({ name }) => name);
   const arena = writeArena(
     {
       epoch,
@@ -99,7 +103,8 @@ export function compileSnapshot(
       limitCount: limits.definitions.length,
       targetCount: targetNames.length,
       upstreamCount: config.upstreams.length,
-      consumers: config.consumers.map((consumer) => packr.pack({ name: consumer.name } satisfies ConsumerPlan)),
+      loadCount: loadNames.length,
+      consumers: config.consumers.map((consumer) => packr.pack(consumerPlan(consumer))),
       keys: config.consumers.flatMap((consumer, index) =>
         consumer.keys.map((key, ordinal) => ({ digest: Buffer.from(key.sha256, 'hex'), consumer: index, ordinal })),
       ),
@@ -117,6 +122,7 @@ export function compileSnapshot(
       limits: limits.definitions,
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
+      loadNames,
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
@@ -165,6 +171,7 @@ function gatewayPlan(config: Config): GatewayPlan {
     upstreams: config.upstreams.map((upstream) => upstreamPlan(upstream, config.upstreams)),
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
+    overload: { loopDelayMs: config.gateway.overload.loopDelayMs },
     ...(explain !== undefined && { explain }),
   };
 }
@@ -194,7 +201,12 @@ function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]):
     tls: upstream.tls,
     balancing: balancingPlan(upstream, upstream.targets.map(targetName)),
     ...guardPlans(upstream, all),
+    ...(upstream.concurrency !== undefined && { concurrency: upstream.concurrency }),
   };
+}
+
+function consumerPlan({ name, priority }: ConsumerConfig): ConsumerPlan {
+  return { name, ...(priority !== undefined && { priority }) };
 }
 
 function routePlan(
@@ -231,6 +243,7 @@ function routePlan(
     ...steering,
     stripSegments: service.stripPath ? service.path.split('/').length - 1 : 0,
     preserveHost: service.preserveHost,
+    priority: route.priority,
     serverTiming: service.serverTiming,
     websocket: route.websocket,
     allowEncodedSlashes: route.allowEncodedSlashes,

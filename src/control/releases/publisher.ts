@@ -5,9 +5,10 @@
 // Until the epoch is raised nothing that a request sees has changed; raising it is one store.
 
 import { pack } from 'msgpackr';
-import type { SeriesIndex, TargetIndex, UpstreamIndex } from '../../base/ids.ts';
+import type { LoadIndex, SeriesIndex, TargetIndex, UpstreamIndex } from '../../base/ids.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { Arena } from '../../shm/arena.ts';
+import { LOAD_COUNT } from '../../shm/load-table.ts';
 import { SERIES_COUNT } from '../../shm/series-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { TARGET_COUNT } from '../../shm/target-table.ts';
@@ -86,6 +87,7 @@ export class Publisher {
   #seriesNames: Uint8Array | undefined;
   readonly #targets: NameTable;
   readonly #upstreams: NameTable;
+  readonly #loads: NameTable;
   #current: HeldSnapshot | undefined;
   /** Replaced ones that exchanges under way may still use. */
   #replaced: HeldSnapshot[] = [];
@@ -104,6 +106,7 @@ export class Publisher {
     this.#upstreams = new NameTable(UPSTREAM_COUNT, 0, 0, (index) =>
       options.shm.upstreams.reset(index as UpstreamIndex),
     );
+    this.#loads = new NameTable(LOAD_COUNT, 0, 0, (index) => options.shm.loads.reset(index as LoadIndex));
   }
 
   /** What a worker that starts now must attach. */
@@ -137,6 +140,12 @@ export class Publisher {
   /** Every upstream that requests may meet. */
   upstreams(): readonly PublishedUpstream[] {
     return this.#current?.upstreams ?? [];
+  }
+
+  /** Every upstream that requests may meet and that has a limit, with its index. */
+  loads(): readonly [string, LoadIndex][] {
+    const names = new Set(this.#current?.summary.loadNames);
+    return [...this.#loads.entries()].filter(([name]) => names.has(name)) as [string, LoadIndex][];
   }
 
   /**
@@ -178,6 +187,8 @@ export class Publisher {
     const problems = mayPublish(answer.gateway);
     if (problems.length > 0) return err(problems);
     if (answer.summary.targetNames.length > TARGET_COUNT) return err([`there are more than ${TARGET_COUNT} targets`]);
+    if (answer.summary.loadNames.length > LOAD_COUNT)
+      return err([`more than ${LOAD_COUNT} upstreams have concurrency`]);
     const arena = new Arena(answer.buffer);
     const limits = this.#options.limits.resolve(answer.summary.limits);
     if (!limits.ok) return err([limits.error]);
@@ -197,6 +208,10 @@ export class Publisher {
     arena.writeIndexes(
       'upstreamsAt',
       upstreams.map(({ index }) => index),
+    );
+    arena.writeIndexes(
+      'loadsAt',
+      this.#loads.resolve(answer.summary.loadNames, () => this.#held().flatMap(({ summary }) => summary.loadNames)),
     );
     const snapshot = { epoch, arena: slot.index, buffer: answer.buffer };
     this.#pending = snapshot;
@@ -224,16 +239,18 @@ export class Publisher {
 
   /** Of the snapshot that goes on if this publication fails, and of those that exchanges still use. */
   #namesInUse(...kinds: readonly ('routeNames' | 'steerNames' | 'targetNames')[]): readonly string[] {
-    const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
-    return held.flatMap(({ summary }) => kinds.flatMap((kind) => summary[kind].map(joinName)));
+    return this.#held().flatMap(({ summary }) => kinds.flatMap((kind) => summary[kind].map(joinName)));
+  }
+
+  #held(): readonly HeldSnapshot[] {
+    return this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
   }
 
   /** Most have a target at least, so that there is room for them; past it, the rest share the place of the first. */
   #resolveUpstreams(upstreams: readonly UpstreamSummary[]): readonly PublishedUpstream[] {
-    const held = this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
     const indexes = this.#upstreams.resolve(
       upstreams.map(({ name }) => name),
-      () => held.flatMap((snapshot) => snapshot.upstreams.map(({ name }) => name)),
+      () => this.#held().flatMap((snapshot) => snapshot.upstreams.map(({ name }) => name)),
     );
     return upstreams.map((upstream, place) => ({ ...upstream, index: indexes[place] as UpstreamIndex }));
   }

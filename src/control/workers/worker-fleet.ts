@@ -341,6 +341,7 @@ export class WorkerFleet {
     shm.concurrency.zeroWorker(worker.index);
     shm.targets.zeroWorker(worker.index);
     shm.upstreams.restartTrials(this.#nowMs());
+    shm.loads.zeroWorker(worker.index);
     if (this.#stopping) return;
     this.restarts++;
     const nowMs = this.#nowMs();

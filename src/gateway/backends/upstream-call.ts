@@ -6,10 +6,11 @@
 //
 // After an answer's head nothing is tried again: what fails then cuts the client's connection.
 
-import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
+import { ADMIT, errors, type Verdict, WAIT } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange } from '../pipeline/exchange.ts';
 import { dropBody, keepBody, releaseBody, rememberBody } from '../pipeline/kept-body.ts';
 import { answerWith, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
+import type { LoadPlan } from '../snapshot.ts';
 import { REFUSED } from '../upstream/circuit-breaker.ts';
 import { errorOfFailure } from '../upstream/error-of-failure.ts';
 import { isIdempotent } from '../upstream/failures.ts';
@@ -22,21 +23,12 @@ import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
 import { upstreamPath } from '../upstream/upstream-path.ts';
+import { CallStage } from './call-stage.ts';
 
 // Answers below it are never taken back.
 const FIRST_FAILED_STATUS = 400;
 
 const NO_TICKET = REFUSED;
-
-const Stage = {
-  /** A try is under way, or about to be. */
-  TRYING: 0,
-  /** An answer is read and dropped; then comes another try, or the fallback. */
-  DROPPING: 1,
-  /** Until the next try. */
-  WAITING: 2,
-} as const;
-type Stage = (typeof Stage)[keyof typeof Stage];
 
 export class UpstreamCall implements BackendCall, AnswerHandler {
   readonly #x: Exchange;
@@ -44,7 +36,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
   /** It stands in for another upstream: what it fails with is the answer. */
   readonly #isFallback: boolean;
   readonly #totalDueMs: number;
-  #stage: Stage = Stage.TRYING;
+  #stage: CallStage = CallStage.TRYING;
   /** Of the try under way. */
   #target: LiveTarget | undefined;
   #tryUs = 0;
@@ -70,17 +62,23 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
       upstream.plan.totalTimeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + upstream.plan.totalTimeoutMs;
   }
 
+  /** Where places at the upstream are limited, it begins when it has one. */
   start(): void {
-    if (!this.#passCircuit()) return this.#refuseOpen();
-    const verdict = this.#upstream.admit();
-    if (verdict === ADMIT) this.#admitted();
-    else this.#refuseEmpty(verdict);
+    const { load, plan } = this.#upstream;
+    if (load === undefined) return this.begin();
+    const verdict = load.admit(this.#x, plan.concurrency as LoadPlan, this);
+    if (verdict === ADMIT) this.begin();
+    else if (verdict !== WAIT) this.#refuse(verdict);
   }
 
-  /** The upstream takes the exchange, now or (with a queue before it) later. */
-  #admitted(): void {
-    this.#upstream.retries?.budget.deposit();
-    this.#tryAt(this.#upstream.pick(this.#x, this.#x.plane.deadlines.nowMs, undefined));
+  begin(): void {
+    const x = this.#x;
+    const upstream = this.#upstream;
+    x.call = this;
+    const verdict = this.#passCircuit() ? upstream.admit() : errors.CIRCUIT_OPEN.id;
+    if (verdict !== ADMIT) return this.#refuseUnsent(verdict);
+    upstream.retries?.budget.deposit();
+    this.#tryAt(upstream.pick(x, x.plane.deadlines.nowMs, undefined));
   }
 
   /** @hot an upstream without a circuit: one branch */
@@ -98,7 +96,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     this.#retried = false;
     this.#try(target);
     // A try that fails at once may have been followed by another, or by the fallback, which has sent the body already.
-    if (x.call === this && this.#stage === Stage.TRYING && x.bodyChunks === held) releaseBody(x);
+    if (x.call === this && this.#stage === CallStage.TRYING && x.bodyChunks === held) releaseBody(x);
   }
 
   #try(target: LiveTarget): void {
@@ -144,6 +142,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     if (this.#observed || this.#target === undefined) return;
     this.#observed = true;
     this.#upstream.observe(this.#target, outcome, latencyUs, this.#x.plane.deadlines.nowMs);
+    this.#upstream.load?.observe(outcome, latencyUs);
     if (this.#recovery !== undefined && this.#recovery.tried.length > 0) this.#upstream.retries?.count(outcome);
   }
 
@@ -158,7 +157,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
 
   sendBody(chunk: Buffer, last: boolean): void {
     const x = this.#x;
-    if (this.#stage !== Stage.TRYING) {
+    if (this.#stage !== CallStage.TRYING) {
       if (!keepBody(x, chunk)) refuse(x, errors.PARKING_FULL.id);
       return;
     }
@@ -180,8 +179,8 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
   }
 
   expire(): void {
-    if (this.#stage === Stage.WAITING) return this.#tryAgain();
-    if (this.#stage === Stage.DROPPING) return this.#afterDropped();
+    if (this.#stage === CallStage.WAITING) return this.#tryAgain();
+    if (this.#stage === CallStage.DROPPING) return this.#afterDropped();
     const x = this.#x;
     const isUpstreamLate = x.bodyEnded || x.bodyPaused;
     this.#observe(isUpstreamLate ? Outcome.TIMEOUT : Outcome.ABANDONED, x.plane.clock.nowUs());
@@ -218,7 +217,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
 
   onChunk(chunk: Buffer): void {
     if (this.#ended) return;
-    if (this.#stage !== Stage.TRYING) {
+    if (this.#stage !== CallStage.TRYING) {
       if (this.#recovery?.mayDrop(chunk.length) !== true) this.#afterDropped();
       return;
     }
@@ -232,7 +231,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
 
   onEnd(): void {
     if (this.#ended) return;
-    if (this.#stage !== Stage.TRYING) return this.#afterDropped();
+    if (this.#stage !== CallStage.TRYING) return this.#afterDropped();
     this.#ended = true;
     this.#leave();
     const x = this.#x;
@@ -244,7 +243,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     if (this.#ended) return;
     this.#sending = false;
     this.#transportCall = undefined;
-    if (this.#stage !== Stage.TRYING) return this.#afterDropped();
+    if (this.#stage !== CallStage.TRYING) return this.#afterDropped();
     const x = this.#x;
     const target = this.#target;
     if (target !== undefined && failure === 'reset' && !x.headSent && !this.#retried && this.#isRepeatable()) {
@@ -267,7 +266,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
 
   onBodyWanted(): void {
     const x = this.#x;
-    if (this.#ended || this.#stage !== Stage.TRYING || !x.bodyPaused || x.bodyEnded) return;
+    if (this.#ended || this.#stage !== CallStage.TRYING || !x.bodyPaused || x.bodyEnded) return;
     x.bodyPaused = false;
     x.stream.resumeBody();
   }
@@ -283,26 +282,26 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
 
   /** Whether another try, or the fallback, answers instead. */
   #isReplaced(head: AnswerHead): boolean {
-    const next = this.#recover()?.afterAnswer(head, this.#hasWholeBody(), this.#leftMs()) ?? NOTHING;
-    return next !== NOTHING;
+    return (this.#recover()?.afterAnswer(head, this.#hasWholeBody(), this.#leftMs()) ?? NOTHING) !== NOTHING;
   }
 
   #recover(): Recovery | undefined {
     const { retries, fallback } = this.#upstream;
-    if (retries === undefined && fallback === undefined) return undefined;
-    this.#recovery ??= new Recovery(this.#x, this.#upstream, this.#isFallback);
+    if (retries !== undefined || fallback !== undefined) {
+      this.#recovery ??= new Recovery(this.#x, this.#upstream, this.#isFallback);
+    }
     return this.#recovery;
   }
 
   #dropAnswer(length: number): void {
-    this.#stage = Stage.DROPPING;
+    this.#stage = CallStage.DROPPING;
     if (this.#x.method !== 'HEAD' && this.#recovery?.mayDrop(Math.max(0, length)) !== true) this.#afterDropped();
     else this.#arm(DROPPED_MS_MAX);
   }
 
   /** The answer is read, or is not worth it any more. */
   #afterDropped(): void {
-    this.#stage = Stage.TRYING;
+    this.#stage = CallStage.TRYING;
     this.#dropTransportCall();
     this.#goOn(this.#recovery?.next ?? FALL_BACK);
   }
@@ -317,7 +316,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     const { plane } = this.#x;
     if (this.#target !== undefined) this.#recovery?.tried.push(this.#target);
     this.#leave();
-    this.#stage = Stage.WAITING;
+    this.#stage = CallStage.WAITING;
     plane.retriesWaiting++;
     if (delayMs === 0) this.#tryAgain();
     else plane.deadlines.arm(this.#x, delayMs);
@@ -325,28 +324,25 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
 
   #tryAgain(): void {
     this.#endWait();
-    if (!this.#passCircuit()) return this.#refuseOpen();
+    if (!this.#passCircuit()) return this.#refuseUnsent(errors.CIRCUIT_OPEN.id);
     this.#tryAt(this.#upstream.pick(this.#x, this.#x.plane.deadlines.nowMs, this.#recovery?.tried));
   }
 
   #endWait(): void {
-    if (this.#stage === Stage.WAITING) this.#x.plane.retriesWaiting--;
-    this.#stage = Stage.TRYING;
+    if (this.#stage === CallStage.WAITING) this.#x.plane.retriesWaiting--;
+    this.#stage = CallStage.TRYING;
   }
 
-  #refuseOpen(): void {
+  /** Nothing is sent: the circuit is open, or no target is known. */
+  #refuseUnsent(error: Verdict): void {
     const x = this.#x;
     const { circuit, fallback } = this.#upstream;
-    if (!this.#isFallback && fallback?.takesOpen(this.#hasWholeBody()) === true) return this.#fallBack();
-    x.retryAfterSeconds = circuit?.retryAfterSeconds(x.plane.deadlines.nowMs) ?? 0;
-    this.#refuse(errors.CIRCUIT_OPEN.id);
-  }
-
-  /** No target is known. */
-  #refuseEmpty(error: Verdict): void {
-    const { fallback } = this.#upstream;
-    if (!this.#isFallback && fallback?.plan.on.connect === true && this.#hasWholeBody()) return this.#fallBack();
-    this.#x.detail = 'no target of the upstream is known';
+    const isOpen = error === errors.CIRCUIT_OPEN.id;
+    const isWhole = this.#hasWholeBody();
+    const falls = isOpen ? fallback?.takesOpen(isWhole) : fallback?.takes(x, Outcome.UNREACHABLE, 0, isWhole);
+    if (falls === true && !this.#isFallback) return this.#fallBack();
+    if (isOpen) x.retryAfterSeconds = circuit?.retryAfterSeconds(x.plane.deadlines.nowMs) ?? 0;
+    else x.detail = 'no target of the upstream is known';
     this.#refuse(error);
   }
 
@@ -358,9 +354,9 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     fallback.use(x);
     const { plan } = fallback;
     if (plan.kind === 'mock') return answerWith(x, plan.status, plan.lines, plan.body);
-    const call = new UpstreamCall(x, fallback.upstream as LiveUpstream, true);
-    x.call = call;
-    call.start();
+    x.load?.leave(x);
+    x.affinityLine = '';
+    new UpstreamCall(x, fallback.upstream as LiveUpstream, true).start();
   }
 
   /** No try is under way, and none will be. */

@@ -13,8 +13,6 @@ export class UpstreamBackend implements Backend {
   }
 
   start(x: Exchange): void {
-    const call = new UpstreamCall(x, this.#upstream, false);
-    x.call = call;
-    call.start();
+    new UpstreamCall(x, this.#upstream, false).start();
   }
 }

@@ -121,6 +121,14 @@ export const errors = {
     retryable: true,
     title: 'The upstream is failing and gets no requests for now',
   },
+  UPSTREAM_OVERLOADED: {
+    id: 31,
+    status: 503,
+    source: 'upstream',
+    retryable: true,
+    title: 'The upstream has as much to do as it can',
+  },
+  OVERLOADED: { id: 32, status: 503, source: 'gateway', retryable: true, title: 'The gateway has too much to do' },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -9,6 +9,7 @@ import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
 import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
+import type { UpstreamLoad } from '../upstream/load/upstream-load.ts';
 import type { SocketOffer } from '../websocket/message-socket.ts';
 import type { HeaderLines } from './header-lines.ts';
 
@@ -148,6 +149,8 @@ export class Exchange {
   call: BackendCall | undefined = undefined;
   /** Slots of the concurrency table to give back at the end. */
   permits: number[] | undefined = undefined;
+  /** Where it holds a place, to be given back by load.leave(). */
+  load: UpstreamLoad | undefined = undefined;
   bodyEnded = true;
   bodyBytes = 0;
   bodyChunks: Buffer[] | undefined = undefined;

@@ -19,6 +19,7 @@ import { refuse } from './respond.ts';
  */
 export function handle(x: Exchange, verdict: Verdict): void {
   x.plane.begin(x);
+  if (verdict === ADMIT && x.plane.overload.isShedding) verdict = x.plane.overload.decide(x);
   if (verdict === ADMIT) verdict = findRoute(x);
   if (verdict === ADMIT) runSteps(x, 0);
   else refuse(x, verdict);

@@ -43,6 +43,8 @@ export function answerWith(x: Exchange, status: number, lines: string, body: str
   x.status = status;
   x.call?.cancel();
   x.call = undefined;
+  // The upstream has nothing more to do for it, however long its client takes to send what is left of the body.
+  if (x.load !== undefined) x.load.leave(x);
   dropBody(x);
   x.answer = { lines: commonLines(x) + lines, body };
   x.plane.deadlines.disarm(x);

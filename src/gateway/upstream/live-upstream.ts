@@ -12,6 +12,7 @@ import { createBalancer } from './balancers/create-balancer.ts';
 import { withAnswer, withFailure } from './balancers/peak-ewma.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import type { Fallback } from './fallback.ts';
+import type { UpstreamLoad } from './load/upstream-load.ts';
 import { Outcome } from './outcome.ts';
 import { OutlierDetector } from './outlier-detector.ts';
 import type { RetryPolicy } from './retry-policy.ts';
@@ -30,7 +31,8 @@ export interface LiveTarget {
 
 export class LiveUpstream {
   readonly plan: UpstreamPlan;
-  // Set once, before its first request (guard-upstreams.ts); undefined where the plan says nothing.
+  // Set once, before its first request (live-snapshot.ts, guard-upstreams.ts); undefined where the plan says nothing.
+  load: UpstreamLoad | undefined;
   circuit: CircuitBreaker | undefined;
   retries: RetryPolicy | undefined;
   fallback: Fallback | undefined;

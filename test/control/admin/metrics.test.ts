@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
+import type { LoadIndex, TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
 import { renderMetrics } from '../../../src/control/admin/metrics.ts';
+import { ShedCause } from '../../../src/shm/load-table.ts';
 import { buildView } from '../../support/admin-view.ts';
 import { type Family, parsePrometheus } from '../../support/prometheus.ts';
 
@@ -211,4 +212,26 @@ t.test('checks are told by target and result, discovery by upstream', async (t) 
     ['published', 4],
     ['refused', 1],
   ]);
+});
+
+t.test('limits of upstreams, and what was shed by cause, the gateway for itself included', async (t) => {
+  const view = buildView();
+  const { loads, control } = view.shm;
+  const load = 0 as LoadIndex;
+  loads.write(load, 'limit', 24.5 * 256);
+  for (let n = 0; n < 3; n++) loads.enter(load, WORKER, 0, 9);
+  loads.noteWaiting(load, WORKER, 2, 0, 0);
+  loads.countShed(load, ShedCause.QUEUE_STANDING);
+  control.write(WORKER, 'shedsMemory', 4);
+  control.write(WORKER, 'overload', 250);
+  const page = render(view);
+  const valueIn = (name: string, labels: Record<string, string>) =>
+    page.get(name)?.samples.find((one) => JSON.stringify(one.labels) === JSON.stringify(labels))?.value;
+  t.equal(valueIn('sluice_upstream_concurrency_limit', { upstream: 'main' }), 24.5);
+  t.equal(valueIn('sluice_upstream_in_flight', { upstream: 'main' }), 3);
+  t.equal(valueIn('sluice_upstream_queued', { upstream: 'main' }), 2);
+  t.equal(valueIn('sluice_shed_total', { upstream: 'main', cause: 'queue-standing' }), 1);
+  t.equal(valueIn('sluice_shed_total', { upstream: 'main', cause: 'priority' }), 0);
+  t.equal(valueIn('sluice_shed_total', { upstream: '', cause: 'memory' }), 4);
+  t.equal(valueIn('sluice_overload_level', { worker: '1' }), 0.25);
 });

@@ -18,6 +18,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
         idleTimeoutMs: 60_000,
       },
       drainTimeoutMs: 30_000,
+      overload: { loopDelayMs: 100, memory: { share: 0.9 } },
     },
     upstreams: [],
     consumers: [],
@@ -72,6 +73,7 @@ services:
       upstream: 'orders',
       stripPath: false,
       preserveHost: false,
+      priority: 0,
       serverTiming: false,
       websocket: false,
       allowEncodedSlashes: false,
@@ -82,6 +84,7 @@ services:
           name: 'get-order',
           method: 'GET',
           path: '/orders/{id}',
+          priority: 0,
           websocket: true,
           allowEncodedSlashes: true,
           allowSemicolons: false,
@@ -91,6 +94,7 @@ services:
           name: 'all',
           method: 'ANY',
           path: '/all/{rest*}',
+          priority: 0,
           websocket: false,
           allowEncodedSlashes: false,
           allowSemicolons: true,
@@ -138,7 +142,7 @@ services:
 
 t.test('an unknown key is told with the known ones and the nearest', async (t) => {
   t.same(issuesOf(shop('    upstrem: main')), [
-    '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, steer, mirror, stripPath, preserveHost, ' +
+    '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, steer, mirror, stripPath, preserveHost, priority, ' +
       'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
   ]);
 });
