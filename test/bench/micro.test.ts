@@ -61,7 +61,7 @@ t.test('the command prints JSON for scripts', async (t) => {
   const { results } = JSON.parse(stdout) as { results: readonly { name: string; medianNs: number }[] };
   t.same(
     results.map(({ name }) => name),
-    ['hash of an address', 'rate limit: hash and decision'],
+    ['hash of an address', 'rate limit: hash and decision', 'balance: hash of 8'],
   );
   t.ok(results.every(({ medianNs }) => medianNs > 0));
 });

@@ -28,7 +28,7 @@ export function renderLoad(page: MetricsPage, { shm, loads }: AdminView): void {
     perUpstream((load) => shm.loads.read(load, 'limit') / LIMIT_FRACTION),
   );
   page.add(
-    'sluice_upstream_in_flight',
+    'sluice_upstream_concurrency_in_flight',
     'gauge',
     'Requests that an upstream with a limit has under way.',
     perUpstream((load) => shm.loads.read(load, 'inFlight')),

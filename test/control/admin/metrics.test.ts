@@ -228,7 +228,7 @@ t.test('limits of upstreams, and what was shed by cause, the gateway for itself 
   const valueIn = (name: string, labels: Record<string, string>) =>
     page.get(name)?.samples.find((one) => JSON.stringify(one.labels) === JSON.stringify(labels))?.value;
   t.equal(valueIn('sluice_upstream_concurrency_limit', { upstream: 'main' }), 24.5);
-  t.equal(valueIn('sluice_upstream_in_flight', { upstream: 'main' }), 3);
+  t.equal(valueIn('sluice_upstream_concurrency_in_flight', { upstream: 'main' }), 3);
   t.equal(valueIn('sluice_upstream_queued', { upstream: 'main' }), 2);
   t.equal(valueIn('sluice_shed_total', { upstream: 'main', cause: 'queue-standing' }), 1);
   t.equal(valueIn('sluice_shed_total', { upstream: 'main', cause: 'priority' }), 0);

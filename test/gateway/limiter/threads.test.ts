@@ -188,7 +188,7 @@ async function runTests(): Promise<void> {
     const done = await run(options);
     const worst = Math.max(...[...done.byKey.values()].map((times) => excess(times, rate, options.burst)));
     t.ok(worst <= 0, `no key is over (${done.tries} tries, ${done.byKey.size} keys)`);
-    t.ok(done.sweeper.freedCount > 500, `${done.sweeper.freedCount} slots were taken back`);
+    t.ok(done.sweeper.freedCount > 100, `${done.sweeper.freedCount} slots were taken back`);
     t.comment(`overflow ${done.table.overflowCount(done.limit)}, busy ${done.table.busyCount(done.limit)}`);
   });
 
