@@ -87,7 +87,7 @@ for (const [index, engine] of ['uws', 'node'].entries()) {
         worker: 0,
         route: 'open.late',
         path: '/late',
-        target: { upstream: 'web', origin: web.url, targets: 1 },
+        target: { upstream: 'web', origin: web.url, why: 'it is the only one' },
         steps: [{ place: 'open.late.rate-limit.1', verdict: 'admit', by: 'header.x-engine', burst: 2, remaining: 1 }],
       });
       t.equal(answer.headers['cache-control'], 'no-store');

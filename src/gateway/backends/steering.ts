@@ -25,6 +25,7 @@ export class SteeringBackend implements Backend {
       if (!rule.takes(x)) continue;
       x.steered = rule.name;
       x.steeredSeries = rule.series;
+      x.explanation?.note('steer', rule.name);
       return (this.#backends[i] as Backend).start(x);
     }
     this.#otherwise.start(x);

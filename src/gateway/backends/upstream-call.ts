@@ -6,6 +6,7 @@
 //
 // After an answer's head nothing is tried again: what fails then cuts the client's connection.
 
+import { explainTry } from '../explain/explain-try.ts';
 import { ADMIT, errors, type Verdict, WAIT } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange } from '../pipeline/exchange.ts';
 import { dropBody, keepBody, releaseBody, rememberBody } from '../pipeline/kept-body.ts';
@@ -109,6 +110,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     x.target = plan;
     this.#tryUs = x.plane.clock.nowUs();
     if (x.sentUs === 0) x.sentUs = this.#tryUs;
+    if (x.explanation !== undefined) explainTry(x, this.#upstream, target);
     this.#arm(x.bodyEnded ? this.#answerMs() : this.#upstream.plan.responseTimeoutMs);
     const call = transport.send(
       {

@@ -2,6 +2,7 @@
 // of it is passed on, and none at all is a problem as for every request.
 
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { explainTry } from '../explain/explain-try.ts';
 import { ADMIT, errors } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
 import { asHeaderLines, type HeaderLines, listOfLines } from '../pipeline/header-lines.ts';
@@ -74,6 +75,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     x.sentUs = x.plane.clock.nowUs();
     this.#upstream.enter(this.#target);
     this.#isUnderWay = true;
+    if (x.explanation !== undefined) explainTry(x, this.#upstream, this.#target);
     this.#arm(this.#upstream.plan.connectTimeoutMs);
     this.#socketCall = connectSocket(
       {

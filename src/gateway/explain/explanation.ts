@@ -2,10 +2,10 @@
 // for nothing but the question whether there is one. The answer carries it as one line of JSON, all ASCII:
 //
 //   {"epoch":3,"worker":0,"route":"shop.get-order","path":"/shop/v1/orders/{id}","consumer":"alice",
-//    "target":{"upstream":"orders","origin":"http://10.0.0.7:8080","weight":1,"targets":2,"balance":"round-robin"},
+//    "target":{"upstream":"orders","origin":"http://10.0.0.7:8080","weight":1,"why":"round-robin, 2 of 2 available","tries":1},
 //    "us":{"gateway":81,"upstream":932,"total":1013},
 //    "steps":[{"policy":"rate-limit","place":"shop.rate-limit.1","verdict":"admit","us":3.1,"by":"ip","remaining":9}],
-//    "notes":[{"us":80,"kind":"target","text":"…"}],"left":2}
+//    "notes":[{"us":80,"kind":"try","text":"reset: again in 12 ms"}],"left":2}
 //
 // What does not apply is left out; `left` counts steps and notes for which there was no room.
 
@@ -13,6 +13,7 @@ import { ADMIT, errorCodes, errors, type Verdict, WAIT } from '../pipeline/error
 import type { Exchange } from '../pipeline/exchange.ts';
 import { RERUN } from '../pipeline/parking.ts';
 import type { PolicyStep, StepFacts } from '../policies/policy-run.ts';
+import type { TargetPlan, UpstreamPlan } from '../snapshot.ts';
 
 // Clients bound an answer's head, node:http to 16 KiB, and the upstream's own headers have to fit, too.
 export const EXPLANATION_BYTES_MAX = 8 * 1_024;
@@ -41,6 +42,8 @@ export class Explanation {
   readonly #x: Exchange;
   readonly #steps: (Step & StepFacts)[] = [];
   readonly #notes: { readonly us: number; readonly kind: string; readonly text: string }[] = [];
+  /** Of the latest try. */
+  #target: object | undefined;
   #waiting: Step | undefined;
   #waitingSinceUs = 0;
   #left = 0;
@@ -51,7 +54,7 @@ export class Explanation {
 
   /**
    * Add a line for the operator, from wherever something was decided: why this target, which try, what was shed.
-   * @param kind  one word: target, retry, circuit
+   * @param kind  one word: steer, try, concurrency
    * @param text  no secret; cut after 256 characters
    */
   note(kind: string, text: string): void {
@@ -60,6 +63,12 @@ export class Explanation {
     } else {
       this.#left++;
     }
+  }
+
+  /** A try begins: the latest one is told whole, those before it by their notes. */
+  sentTo(upstream: UpstreamPlan, { origin, basePath, weight }: TargetPlan, why: string): void {
+    const { tries } = this.#x;
+    this.#target = { upstream: upstream.name, origin: origin + basePath, weight, why, ...(tries > 1 && { tries }) };
   }
 
   /** Run the step that the exchange stands at, and remember what it said. */
@@ -127,7 +136,8 @@ export class Explanation {
       ...(isUnmatched(x.errorId) && { noRoute: unmatched(x) }),
       ...(x.consumer !== undefined && { consumer: x.consumer.name }),
       ...(x.errorId !== 0 && { code: errorCodes[x.errorId] }),
-      ...(x.target !== undefined && { target: targetOf(x) }),
+      ...(this.#target !== undefined && { target: this.#target }),
+      ...(x.fallback !== '' && { fallback: x.fallback }),
       us: this.#times(),
     };
   }
@@ -184,20 +194,6 @@ function unmatched(x: Exchange): object {
     host: clipped(x.host, CLIENT_CHARS_MAX),
     method: clipped(x.method, CLIENT_CHARS_MAX),
     path: clipped(x.path, CLIENT_CHARS_MAX),
-  };
-}
-
-/** The latest, where there were several. Why it was this one, its upstream notes. */
-function targetOf(x: Exchange): object | undefined {
-  const { target } = x;
-  const upstream = x.snapshot.plan.upstreams[x.route?.plan.upstream ?? -1];
-  if (target === undefined || upstream === undefined) return undefined;
-  return {
-    upstream: upstream.name,
-    origin: target.origin + target.basePath,
-    weight: target.weight,
-    targets: upstream.targets.length,
-    balance: 'round-robin',
   };
 }
 

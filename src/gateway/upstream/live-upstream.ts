@@ -171,6 +171,18 @@ export class LiveUpstream {
     table.setLatency(target, newUs, nowMs);
   }
 
+  /** Why a try went to the target, for an explanation. */
+  reasonFor(x: Exchange, target: LiveTarget): string {
+    if (this.#only !== undefined) return 'it is the only one';
+    const { openCount, isPanicking } = this.#roster;
+    const isNamed = this.#affinity !== undefined && x.affinityLine === '';
+    const by = isNamed ? 'its cookie names it' : (this.plan.balancing?.by ?? 'round-robin');
+    const available = isPanicking
+      ? 'too few available: all are used'
+      : `${openCount} of ${this.#targets.length} available`;
+    return `${by}, ${available}, ${this.#table.underWay(target.index)} under way there`;
+  }
+
   release(pools: TransportPools): void {
     for (const target of this.#targets) pools.release(target.transport);
   }

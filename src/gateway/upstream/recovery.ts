@@ -1,6 +1,7 @@
 // What follows the failed tries of one exchange at one upstream: another try, the fallback, or nothing. Made when the first of
 // them has failed, so that what goes well does not carry it.
 
+import { explainFailure } from '../explain/explain-try.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { LiveTarget, LiveUpstream } from './live-upstream.ts';
 import { type Outcome, outcomeOfStatus } from './outcome.ts';
@@ -75,6 +76,8 @@ export class Recovery {
     }
     const isLast = this.next === NOTHING && this.#takesFallback;
     if (isLast && fallback?.takes(this.#x, outcome, status, hasWholeBody) === true) this.next = FALL_BACK;
+    if (this.#x.explanation !== undefined && (status === 0 || this.next !== NOTHING))
+      explainFailure(this.#x, outcome, this.next, this.next === FALL_BACK);
     return this.next;
   }
 }

@@ -83,7 +83,11 @@ t.test('an explained answer tells the route, each decision with its counter, the
       },
     ],
   });
-  t.match(target, { upstream: 'main', origin: rig.sent[0]?.origin, targets: 2 });
+  t.match(target, {
+    upstream: 'main',
+    origin: rig.sent[0]?.origin,
+    why: 'round-robin, 2 of 2 available, 1 under way there',
+  });
   t.equal(client.headers.filter((text) => text === 'cache-control').length, 1);
   const text = JSON.stringify(explanationOf(client));
   for (const secret of ['alice-secret', 'a-tenant']) t.notMatch(text, secret);
@@ -200,3 +204,39 @@ t.test(
     t.ok(left > 0);
   },
 );
+
+t.test('a request that was steered, and tried again, says which rule, what failed, and where it ended', async (t) => {
+  const rig = new TestPlane();
+  const on = { connect: true, reset: true, timeout: true, open: true, statuses: [] };
+  const retries = {
+    attempts: 1,
+    budgetShare: 1,
+    minPerSecond: 9,
+    burst: 9,
+    perTryMs: 0,
+    on,
+    backoffMs: 9,
+    backoffMsMax: 9,
+  };
+  const config = buildConfig({
+    gateway: buildGateway({ explain: { from: ['192.0.2.1'], secret: '' } }),
+    upstreams: [buildUpstream('main', 'a:1'), { ...buildUpstream('beta', 'b:1', 'c:1'), retries }],
+    services: [
+      buildService('shop', {
+        routes: [buildRoute('order', 'GET /orders')],
+        steer: [{ name: 'half', upstream: 'beta', share: 1 }],
+      }),
+    ],
+  });
+  rig.publish(config, 1);
+  const { client } = rig.request('GET /orders', asking);
+  rig.sent[0]?.handler.onFailure('unreachable');
+  answer(rig.sent[1]);
+  t.match(explanationOf(client), {
+    target: { upstream: 'beta', why: /^round-robin, /, tries: 2 },
+    notes: [
+      { kind: 'steer', text: 'half' },
+      { kind: 'try', text: 'unreachable: again in 0 ms' },
+    ],
+  });
+});

@@ -179,6 +179,7 @@ export class UpstreamLoad implements WaiterOwner {
     this.#queue.remove(waiter);
     const { x } = waiter;
     x.load = this;
+    x.explanation?.note('concurrency', `waited ${Math.round(nowMs - waiter.sinceMs)} ms for a place`);
     x.call = undefined;
     waiter.backend.begin(x);
     return true;
