@@ -62,6 +62,8 @@ export function inspectRequest(x: Exchange, limits: RequestLimits, needsHost: bo
       lastHost = hostOf(x.authority);
       lastAuthority = x.authority;
     }
+    // The same string each time, which costs nothing to compare.
+    x.authority = lastAuthority;
     x.host = lastHost;
   }
   x.methodIndex = methodIndex(x.method);
