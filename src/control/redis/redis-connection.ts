@@ -15,6 +15,7 @@ import { type StoreError, storeError } from './store-error.ts';
 /** How long a request may wait for a store (architecture, section 3). */
 export const COMMAND_TIMEOUT_MS = 50;
 const CONNECT_TIMEOUT_MS = 2_000;
+const DISCONNECT_TIMEOUT_MS = 200;
 // 50, 100, … 1,000 ms, with up to a quarter more, so that instances do not come back at once.
 const RETRY_DELAY_MS = 50;
 const RETRY_DELAY_MS_MAX = 1_000;
@@ -153,6 +154,7 @@ function clientOptions(settings: RedisSettings) {
     commandTimeout: settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     connectionName: settings.name ?? 'sluice',
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     // A report that is executed twice would be taken for two: it fails instead, and the next one says how things are.
