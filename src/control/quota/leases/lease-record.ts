@@ -11,6 +11,7 @@
 //   3. tokens are moved, never made: Φ grows by accrual only.
 // A window of length t admits what accrues in it and what Φ falls by: at most r·t + b, whatever is lost, late or repeated.
 
+import type { StoreMarker } from '../store-marker.ts';
 import {
   LEASE_US_MAX,
   type LeaseReply,
@@ -22,13 +23,6 @@ import {
 
 const US_PER_SECOND = 1e6;
 const CROWDING_PERCENT_MAX = 10_000;
-
-/** Which server the records are of, and since when. Made by whoever finds none, or one of another server. */
-export interface StoreMarker {
-  readonly serverId: string;
-  /** µs of the store's clock. */
-  readonly bornUs: number;
-}
 
 /** What the record counts for a holder. */
 export interface CountedLease {
@@ -55,12 +49,6 @@ export interface LeaseRecord {
 export interface LeaseAnswer {
   readonly reply: LeaseReply;
   readonly record: LeaseRecord | undefined;
-}
-
-/** The marker in force: the stored one, or a new one when it is missing, of another server, or from the future. */
-export function markerAt(stored: StoreMarker | undefined, serverId: string, nowUs: number): StoreMarker {
-  if (stored !== undefined && stored.serverId === serverId && stored.bornUs <= nowUs) return stored;
-  return { serverId, bornUs: nowUs };
 }
 
 /**

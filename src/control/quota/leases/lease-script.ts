@@ -9,34 +9,21 @@
 // It answers with seven integers, in the order of LeaseReply. Time is Redis's own; a test passes it as the last argument.
 
 import { type Script, script } from '../../redis/script.ts';
+import { CLOCK_LUA, MARKER_LUA } from '../store-marker.ts';
 import { LEASE_US_MAX, TOKEN, leaseTerms as terms } from './lease-terms.ts';
-
-const REDIS_CLOCK = `local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]`;
 
 const TEST_CLOCK = 'local now = tonumber(ARGV[14])';
 
 const LUA = `
 local TOKEN, LEASE_US_MAX = ${TOKEN}, ${LEASE_US_MAX}
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
-local serverId, holder = ARGV[1], ARGV[4]
+local holder = ARGV[4]
 local limitRate, limitBurst, sequence = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
 local heldRate, heldBurst, spareBurst = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local returned, demand, wanted = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local isLease, purchaseUs = ARGV[12] == '1', tonumber(ARGV[13])
 
--- The marker in force.
-local born
-local marker = redis.call('GET', KEYS[2])
-if marker then
-  local server, text = string.match(marker, '^(.*):(%d+)$')
-  if server == serverId and tonumber(text) <= now then born = tonumber(text) end
-end
-if not born then
-  born = now
-  redis.call('SET', KEYS[2], serverId .. ':' .. string.format('%.0f', born))
-end
-local open = born + LEASE_US_MAX
+${MARKER_LUA}local open = born + LEASE_US_MAX
 
 -- The record, if it is of this life of the store.
 local level, at, leases = 0, open, {}
@@ -182,7 +169,7 @@ return {status, share, shown, moved, wait, min(10000, floor((all / limitRate) * 
 `;
 
 /** What gateways run. */
-export const leaseScript: Script = leaseScriptWith(REDIS_CLOCK);
+export const leaseScript: Script = leaseScriptWith(CLOCK_LUA);
 
 /** The same with the time passed in, to compare it with lease-record.ts. */
 export function leaseScriptOnTestClock(): Script {

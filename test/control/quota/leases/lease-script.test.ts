@@ -1,11 +1,6 @@
 import t from 'tap';
 import { askStore, leaseKeys } from '../../../../src/control/quota/leases/ask-store.ts';
-import {
-  answerLease,
-  type LeaseRecord,
-  markerAt,
-  type StoreMarker,
-} from '../../../../src/control/quota/leases/lease-record.ts';
+import { answerLease, type LeaseRecord } from '../../../../src/control/quota/leases/lease-record.ts';
 import { leaseScript, leaseScriptOnTestClock } from '../../../../src/control/quota/leases/lease-script.ts';
 import {
   LEASE_US_MAX,
@@ -13,6 +8,7 @@ import {
   leaseTerms,
   TOKEN,
 } from '../../../../src/control/quota/leases/lease-terms.ts';
+import { markerAt, type StoreMarker } from '../../../../src/control/quota/store-marker.ts';
 import { RedisConnection, type StoreState } from '../../../../src/control/redis/redis-connection.ts';
 import { script } from '../../../../src/control/redis/script.ts';
 import { startRedisServer } from '../../../support/redis-server.ts';

@@ -7,14 +7,10 @@ import {
   POLL_INTERVAL_US,
   REPLY_US_MAX,
 } from '../../../../src/control/quota/leases/lease-holder.ts';
-import {
-  answerLease,
-  type LeaseRecord,
-  markerAt,
-  type StoreMarker,
-} from '../../../../src/control/quota/leases/lease-record.ts';
+import { answerLease, type LeaseRecord } from '../../../../src/control/quota/leases/lease-record.ts';
 import { type LeaseReply, type LeaseRequest, TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { ShareBucket } from '../../../../src/control/quota/leases/share-bucket.ts';
+import { markerAt, type StoreMarker } from '../../../../src/control/quota/store-marker.ts';
 
 export interface Scenario {
   readonly seed: number;
