@@ -97,11 +97,15 @@ export class LeaseHolder {
   #limitBurst: number;
   #flight: Flight | undefined;
   #sentUs = Number.NEGATIVE_INFINITY;
+  /** Of the last reply; ∞ without one. */
+  #answeredUs = Number.POSITIVE_INFINITY;
   /** When all requests so far are paid for, at one per requestUs. */
   #paidUs = Number.NEGATIVE_INFINITY;
   #renewUs = Number.NEGATIVE_INFINITY;
   #notBeforeUs = Number.NEGATIVE_INFINITY;
   #isCrowded = false;
+  /** It runs with a part that the store did not give. */
+  #hasFallenBack = false;
   /** Demand has moved since the last request. */
   #hasMoved = false;
   #mustAcknowledge = false;
@@ -147,6 +151,12 @@ export class LeaseHolder {
     return nowUs >= this.#notBeforeUs && this.#mayAsk(nowUs);
   }
 
+  /** Whether it is to be polled while nobody waits: it has a share to renew, a loss to tell, or demand for a share. */
+  isBusy(nowUs: number): boolean {
+    const isWaiting = this.#flight !== undefined || this.#mustAcknowledge;
+    return isWaiting || this.isLeased(nowUs) || this.#demand.perSecond >= holderTerms.leaseFrom;
+  }
+
   /** Whether nothing is lost when the holder is forgotten: its next request makes a new one. */
   isIdle(nowUs: number): boolean {
     return this.#flight === undefined && nowUs >= this.#bucket.untilUs && nowUs >= this.#notBeforeUs;
@@ -188,6 +198,8 @@ export class LeaseHolder {
       return;
     }
     this.#flight = undefined;
+    this.#answeredUs = nowUs;
+    this.#hasFallenBack = false;
     this.#outcome = reply.status === leaseStatus.recovering ? 'recovering' : 'answered';
     const bucket = this.#bucket;
     // What expired meanwhile is gone before the new lease begins.
@@ -208,6 +220,26 @@ export class LeaseHolder {
     this.#outcome = 'failed';
     this.#notBeforeUs = nowUs + REPLY_US_MAX;
     this.#renewUs = nowUs + holderTerms.acknowledgeUs;
+  }
+
+  /**
+   * The store is away and the limit is not to close: run with the instance's part of it, from an empty bucket, as long as this
+   * is called every second. The store hears of it when it is back. With k of n instances cut off, the limit then holds times
+   * 1 + k ÷ n.
+   * @param instanceCount  that were last seen to share limits
+   * @returns whether it does: not before every lease of others has expired, and never when it has not seen the store
+   */
+  fallBack(nowUs: number, instanceCount: number): boolean {
+    if (this.#outcome !== 'failed' || nowUs < this.#answeredUs + LEASE_US_MAX) return false;
+    const bucket = this.#bucket;
+    if (!this.isLeased(nowUs)) {
+      const burst = Math.max(TOKEN, Math.floor(this.#limitBurst / instanceCount));
+      bucket.resize(nowUs, Math.floor(this.#limitRate / instanceCount), burst);
+      this.#usualBurst = burst;
+    }
+    bucket.untilUs = nowUs + LEASE_US_MAX;
+    this.#hasFallenBack = true;
+    return true;
   }
 
   /** Give back what there is. @returns undefined when there is nothing */
@@ -238,7 +270,7 @@ export class LeaseHolder {
     let burst = isLeased ? Math.max(this.#usualBurst, TOKEN) : 0;
     // What falling demand does not need is given up before the store hears of it, and free at once.
     const needed = Math.floor(demand * leaseTerms.headroom);
-    if (needed < rate * leaseTerms.shrinkFrom) {
+    if (needed < rate * leaseTerms.shrinkFrom && !this.#hasFallenBack) {
       rate = needed;
       burst = Math.min(burst, this.#usualBurstOf(rate));
     }

@@ -15,6 +15,12 @@ import type { LeaseRequest } from './lease-terms.ts';
 const ROUND_TRIP_US_FIRST = 2_000;
 const ROUND_TRIP_WEIGHT = 1 / 8;
 
+// A holder takes a kilobyte. Keys without a share are forgotten within a second of their last question, so that so many can be
+// new in a second; more are refused.
+export const KEPT_KEY_COUNT_MAX = 65_536;
+// Of the keys without a share, a fortieth is looked at per tick of 25 ms: each once a second.
+const SWEEP_TICKS = 40;
+
 export interface KeeperSettings {
   /** Of everything that this deployment stores. */
   readonly prefix: string;
@@ -39,6 +45,12 @@ export class LeaseKeeper {
   readonly #settings: KeeperSettings;
   readonly #context: HolderContext;
   readonly #kept = new Map<string, KeptKey>();
+  /** Those that are polled with every tick. */
+  readonly #busy = new Set<KeptKey>();
+  /** A pass over all keys, and how much of it each tick does. */
+  #sweep: Iterator<[string, KeptKey]> | undefined;
+  #sweepTicks = 0;
+  #sweepCount = 0;
   #commandCount = 0;
   #failureCount = 0;
 
@@ -72,11 +84,18 @@ export class LeaseKeeper {
    * Find or begin a key's lease.
    * @param limit  the limit's identity, in hexadecimal
    * @param limitRate, limitBurst  nanotokens per second, nanotokens
+   * @returns undefined when too many keys are in use: the request is refused
    */
-  open(limit: string, key: string, limitRate: number, limitBurst: number, makeBucket: () => HolderBucket): KeptKey {
+  open(
+    limit: string,
+    key: string,
+    limitRate: number,
+    limitBurst: number,
+    makeBucket: () => HolderBucket,
+  ): KeptKey | undefined {
     const name = `${limit}:${key}`;
     let kept = this.#kept.get(name);
-    if (kept === undefined) {
+    if (kept === undefined && this.#kept.size < KEPT_KEY_COUNT_MAX) {
       const bucket = makeBucket();
       const holder = new LeaseHolder(this.#context, bucket, limitRate, limitBurst, this.#clock.nowUs());
       kept = { holder, bucket, keys: leaseKeys(this.#settings.prefix, limit, key), waitingCount: 0 };
@@ -90,12 +109,25 @@ export class LeaseKeeper {
     this.#poll(kept);
   }
 
-  /** Every POLL_INTERVAL_US. Forgets the keys that hold nothing. */
+  /** Every POLL_INTERVAL_US: polls the keys that have shares, and looks at some of the others. */
   tick(): void {
-    for (const [name, kept] of this.#kept) {
+    const nowUs = this.#clock.nowUs();
+    for (const kept of this.#busy) {
       this.#poll(kept);
-      if (kept.waitingCount === 0 && kept.holder.isIdle(this.#clock.nowUs())) this.#kept.delete(name);
+      if (!kept.holder.isBusy(nowUs)) this.#busy.delete(kept);
     }
+    if (this.#sweep === undefined) {
+      this.#sweep = this.#kept.entries();
+      this.#sweepTicks = SWEEP_TICKS;
+      this.#sweepCount = Math.ceil(this.#kept.size / SWEEP_TICKS);
+    }
+    for (let count = 0; count < this.#sweepCount; count++) {
+      const next = this.#sweep.next();
+      if (next.done === true) break;
+      const [name, kept] = next.value;
+      if (kept.waitingCount === 0 && kept.holder.isIdle(nowUs) && !this.#busy.has(kept)) this.#kept.delete(name);
+    }
+    if (--this.#sweepTicks <= 0) this.#sweep = undefined;
   }
 
   /** Give everything back. Resolves when the store has heard of it, or cannot. */
@@ -106,12 +138,15 @@ export class LeaseKeeper {
       if (request !== undefined) returns.push(this.#ask(keys, request));
     }
     this.#kept.clear();
+    this.#busy.clear();
     await Promise.all(returns);
   }
 
   #poll(kept: KeptKey): void {
     const request = kept.holder.poll(this.#clock.nowUs(), kept.waitingCount);
-    if (request !== undefined) void this.#exchange(kept, request);
+    if (request === undefined) return;
+    this.#busy.add(kept);
+    void this.#exchange(kept, request);
   }
 
   async #exchange(kept: KeptKey, request: LeaseRequest): Promise<void> {

@@ -9,6 +9,7 @@ import {
   LEASE_US_MAX,
   type LeaseReply,
   type LeaseRequest,
+  leaseTerms,
   TOKEN,
 } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { ShareBucket } from '../../../../src/control/quota/leases/share-bucket.ts';
@@ -35,6 +36,11 @@ function rig() {
     holder,
     demand,
     pass: (us: number) => (nowUs += us),
+    /** The store answers a millisecond later. */
+    answer: (request: LeaseRequest, given: Partial<LeaseReply>): void => {
+      nowUs += 1_000;
+      holder.answered(nowUs, request, reply(given));
+    },
     now: () => nowUs,
     must: (request: LeaseRequest | undefined): LeaseRequest => {
       if (request === undefined) throw new Error('a request was expected');
@@ -109,12 +115,8 @@ t.test('a busy key leases a share, keeps room for what is on its way, and report
 });
 
 t.test('demand that falls is given up before the store hears of it', async (t) => {
-  const { holder, bucket, demand, must, now, pass } = rig();
-  holder.answered(
-    pass(1_000),
-    must(demand(1_000, 1e6)),
-    reply({ rate: 980 * TOKEN, burst: 88 * TOKEN, moved: 88 * TOKEN }),
-  );
+  const { bucket, demand, must, now, answer } = rig();
+  answer(must(demand(1_000, 1e6)), { rate: 980 * TOKEN, burst: 88 * TOKEN, moved: 88 * TOKEN });
   demand(1_000, 200_000);
   const fromUs = now();
   const request = must(demand(0, 1e6));
@@ -141,12 +143,8 @@ t.test('a reply that comes too late grants nothing, and changes nothing', async 
 t.test(
   'a share that the store made smaller is acknowledged soon, with the tokens that it has no room for',
   async (t) => {
-    const { holder, bucket, demand, must, now, pass } = rig();
-    holder.answered(
-      pass(1_000),
-      must(demand(1_000, 1e6)),
-      reply({ rate: 980 * TOKEN, burst: 88 * TOKEN, moved: 50 * TOKEN }),
-    );
+    const { holder, bucket, demand, must, now, pass, answer } = rig();
+    answer(must(demand(1_000, 1e6)), { rate: 980 * TOKEN, burst: 88 * TOKEN, moved: 50 * TOKEN });
     const report = must(demand(1_000, 1e6));
     const level = bucket.level(now());
     const given = { rate: 100 * TOKEN, burst: 9 * TOKEN, crowdingPercent: 900, holderCount: 8 };
@@ -162,8 +160,8 @@ t.test(
 );
 
 t.test('a share of nothing is acknowledged too, whatever there is to wait for', async (t) => {
-  const { holder, demand, must, now, pass } = rig();
-  holder.answered(pass(1_000), must(demand(100, 1e6)), reply({ rate: 90 * TOKEN, burst: 9 * TOKEN }));
+  const { holder, demand, must, now, pass, answer } = rig();
+  answer(must(demand(100, 1e6)), { rate: 90 * TOKEN, burst: 9 * TOKEN });
   const report = must(demand(100, 1e6));
   holder.answered(pass(1_000), report, reply({ waitUs: 3_600e6 }));
   const fromUs = now();
@@ -171,14 +169,34 @@ t.test('a share of nothing is acknowledged too, whatever there is to wait for', 
   t.ok(now() - fromUs <= holderTerms.acknowledgeUs + 25_000);
 });
 
+t.test('without the store it may go on with its part, from an empty bucket, when no lease can be left', async (t) => {
+  const { holder, bucket, demand, must, now, pass, answer } = rig();
+  const first = must(demand(400, 1e6));
+  holder.failed(pass(REPLY_US_MAX), first);
+  t.notOk(holder.fallBack(pass(1e9), 8), 'it has never seen the store');
+  answer(must(demand(400, 1e6)), { rate: 800 * TOKEN, burst: 70 * TOKEN, moved: 70 * TOKEN });
+  const answeredUs = now();
+  for (;;) {
+    const report = must(demand(400, 1e6));
+    holder.failed(pass(REPLY_US_MAX), report);
+    if (holder.fallBack(now(), 8)) break;
+  }
+  t.ok(now() >= answeredUs + LEASE_US_MAX);
+  t.equal(bucket.level(now()), 0);
+  t.equal(bucket.level(pass(10e3)), Math.floor(125 * TOKEN * 10e-3 * leaseTerms.pace));
+  t.equal(bucket.level(pass(1e6)), 12.5 * TOKEN);
+  t.ok(holder.fallBack(now(), 8));
+  const last = must(demand(400, 1e6));
+  t.match(last, { heldRate: 125 * TOKEN }, 'what it runs with, whatever its demand');
+  answer(last, { rate: 90 * TOKEN, burst: 9 * TOKEN });
+  t.equal(bucket.rate, 90 * TOKEN);
+  t.notOk(holder.fallBack(pass(1e6), 8));
+});
+
 t.test('what is held is given back at the end', async (t) => {
-  const { holder, bucket, demand, must, now, pass } = rig();
+  const { holder, bucket, demand, must, now, pass, answer } = rig();
   t.equal(holder.close(now()), undefined, 'nothing yet');
-  holder.answered(
-    pass(1_000),
-    must(demand(500, 1e6)),
-    reply({ rate: 900 * TOKEN, burst: 80 * TOKEN, moved: 20 * TOKEN }),
-  );
+  answer(must(demand(500, 1e6)), { rate: 900 * TOKEN, burst: 80 * TOKEN, moved: 20 * TOKEN });
   t.match(holder.close(now()), { heldRate: 0, heldBurst: 0, returned: 20 * TOKEN, demand: 0 });
   t.notOk(bucket.take(pass(1e6)));
 });

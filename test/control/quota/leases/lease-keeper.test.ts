@@ -5,7 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { monotonicClock } from '../../../../src/base/clock.ts';
-import { type KeptKey, LeaseKeeper } from '../../../../src/control/quota/leases/lease-keeper.ts';
+import { KEPT_KEY_COUNT_MAX, type KeptKey, LeaseKeeper } from '../../../../src/control/quota/leases/lease-keeper.ts';
 import { LEASE_US_MAX, TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { ShareBucket } from '../../../../src/control/quota/leases/share-bucket.ts';
 import { RedisConnection } from '../../../../src/control/redis/redis-connection.ts';
@@ -49,7 +49,7 @@ class Instance {
       this.bucket.demandCount++;
       if (this.#take()) continue;
       this.#kept = this.keeper.open('a1', 'key', RATE * TOKEN, BURST * TOKEN, () => this.bucket);
-      if (!this.#kept.holder.mayWait(clock.nowUs())) continue;
+      if (this.#kept?.holder.mayWait(clock.nowUs()) !== true) continue;
       this.#kept.waitingCount++;
       this.keeper.starve(this.#kept);
     }
@@ -93,6 +93,20 @@ function excessOf(instances: readonly Instance[]): number {
     BURST,
   );
 }
+
+t.test('keys without a share are forgotten, and there are never too many', async (t) => {
+  const connection = new RedisConnection({ url: 'redis://127.0.0.1:1' });
+  t.teardown(() => connection.close());
+  const virtual = { us: 1e9, nowUs: () => virtual.us };
+  const keeper = new LeaseKeeper(connection, virtual, { prefix: 'test', holder: 'a', onOutcome: () => {} });
+  const open = (key: number) => keeper.open('a1', `${key}`, TOKEN, TOKEN, () => new ShareBucket());
+  for (let key = 0; key < KEPT_KEY_COUNT_MAX; key++) open(key);
+  t.equal(open(-1), undefined);
+  t.equal(open(0), open(0));
+  for (let tick = 0; tick < 60; tick++) keeper.tick();
+  t.equal(keeper.keyCount, 0);
+  t.ok(open(-1));
+});
 
 t.test('four instances share one limit over a Redis that fails in every way, and no window is over', async (t) => {
   const server = await startOwnServer(redisBinary(), ['--appendonly', 'yes']);
