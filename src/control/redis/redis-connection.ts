@@ -50,6 +50,7 @@ export class RedisConnection {
   readonly #onChange: (state: StoreState) => void;
   #state: StoreState = { status: 'failing', sinceMs: Date.now(), error: undefined };
   #serverId = '';
+  #mayEvict = false;
   #timeoutsInARow = 0;
 
   /** @param onChange  called on every change of status */
@@ -68,6 +69,14 @@ export class RedisConnection {
   /** Of the server's process; '' without a connection that may be used. */
   get serverId(): string {
     return this.#serverId;
+  }
+
+  /**
+   * Whether the server throws away keys when it is full (any maxmemory-policy but noeviction, and a maxmemory). A counter that is
+   * gone is one that was never used: limits then hold no more.
+   */
+  get mayEvict(): boolean {
+    return this.#mayEvict;
   }
 
   /**
@@ -105,10 +114,12 @@ export class RedisConnection {
   /** Learn which server this is. */
   async #greet(): Promise<void> {
     try {
-      const id = /^run_id:(\S+)/m.exec(await this.#client.info('server'))?.[1];
+      const [server, memory] = await Promise.all([this.#client.info('server'), this.#client.info('memory')]);
+      const id = /^run_id:(\S+)/m.exec(server)?.[1];
       assert(id !== undefined, 'INFO server names the run');
       if (this.#state.status === 'closed' || this.#client.status !== 'ready') return;
       this.#serverId = id;
+      this.#mayEvict = !/^maxmemory:0\s/m.test(memory) && !/^maxmemory_policy:noeviction\s/m.test(memory);
       this.#timeoutsInARow = 0;
       this.#change('up', undefined);
     } catch (error) {

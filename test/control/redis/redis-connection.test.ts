@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { COMMAND_TIMEOUT_MS, RedisConnection, type StoreState } from '../../../src/control/redis/redis-connection.ts';
 import { script } from '../../../src/control/redis/script.ts';
@@ -106,11 +107,16 @@ t.test('a server that may not write, or is full, is failing', async (t) => {
   });
   await until('up');
   t.match(await connection.run(flush, ['k'], []), { ok: false, error: { kind: 'oom' } });
+  t.notOk(connection.mayEvict);
   t.equal(connection.state.status, 'failing');
   await server.restart(['--replicaof', '127.0.0.1 1']);
   await until('up');
   t.match(await connection.run(flush, ['k'], []), { ok: false, error: { kind: 'readonly' } });
   t.equal(connection.state.status, 'failing');
+  const before = connection.serverId;
+  await server.restart(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
+  while (['', before].includes(connection.serverId)) await wait(5);
+  t.ok(connection.mayEvict);
 });
 
 t.test('with nothing to connect to it fails at once, and ends when it is closed', async (t) => {

@@ -13,9 +13,8 @@
 // but the newest request's; what it gives back, it has taken from its level before.
 
 import { assert } from '../../../base/assert.ts';
+import { DemandEstimate } from './demand-estimate.ts';
 import { LEASE_US_MAX, type LeaseReply, type LeaseRequest, leaseStatus, leaseTerms, TOKEN } from './lease-terms.ts';
-
-export const POLL_INTERVAL_US = 25_000;
 
 /** A reply that takes longer is given up: as long as a request may wait for a store. */
 export const REPLY_US_MAX = 50_000;
@@ -35,13 +34,6 @@ export const holderTerms = {
   requestUs: 75_000,
   /** Between two requests, when the first got less than it asked for, or was not urgent. */
   gapUs: 60_000,
-  /** Demand is averaged over so long, unless it moves by more than chance would. */
-  averageUs: 1_000_000,
-  /** Standard deviations that demand must be off within the last polls to have moved, and requests beside. */
-  movedDeviations: 4,
-  movedCount: 4,
-  /** Polls that are looked at for that. */
-  movedPolls: 4,
   /** Tokens per second: from where on a key is leased, and below which it is given up. */
   leaseFrom: 6,
   leaseUntil: 3,
@@ -55,7 +47,6 @@ export const holderTerms = {
   purchaseUsMax: REPLY_US_MAX,
 } as const;
 
-const US_PER_SECOND = 1e6;
 // Two clocks that differ by less than 1 % in pace count the same lease in the right order.
 const LIFETIME_PART = 0.99;
 const DEMAND_MAX = 2 ** 52;
@@ -343,63 +334,5 @@ export class LeaseHolder {
   #purchaseUs(): number {
     const usual = Math.ceil(this.#context.roundTripUs * holderTerms.purchaseRoundTrips);
     return Math.min(holderTerms.purchaseUsMax, Math.max(holderTerms.purchaseUsMin, usual));
-  }
-}
-
-/** Requests per second, from a count that only grows. */
-class DemandEstimate {
-  perSecond = 0;
-  #count: number;
-  #atUs: number;
-  /** Of the last polls: counts and µs, a ring. */
-  readonly #counts = new Float64Array(holderTerms.movedPolls);
-  readonly #spansUs = new Float64Array(holderTerms.movedPolls);
-  #place = 0;
-
-  constructor(count: number, nowUs: number) {
-    this.#count = count;
-    this.#atUs = nowUs;
-  }
-
-  /** Nanotokens that are demanded in a time. */
-  of(us: number): number {
-    return ((this.perSecond * us) / US_PER_SECOND) * TOKEN;
-  }
-
-  /** @returns whether demand has moved by more than chance */
-  update(count: number, nowUs: number): boolean {
-    const spanUs = nowUs - this.#atUs;
-    // Polls in between, for requests that starve, belong to the next one.
-    if (spanUs < POLL_INTERVAL_US / 2) return false;
-    const met = count - this.#count;
-    this.#count = count;
-    this.#atUs = nowUs;
-    this.#counts[this.#place] = met;
-    this.#spansUs[this.#place] = spanUs;
-    this.#place = (this.#place + 1) % holderTerms.movedPolls;
-    const weight = 1 - Math.exp(-spanUs / holderTerms.averageUs);
-    const before = this.perSecond;
-    this.perSecond += weight * ((met * US_PER_SECOND) / spanUs - before);
-    return this.#seekMove(before);
-  }
-
-  /** The shortest row of polls up to the last one that is off by more than chance says how things are now. */
-  #seekMove(before: number): boolean {
-    let count = 0;
-    let us = 0;
-    for (let back = 1; back <= holderTerms.movedPolls; back++) {
-      const place = (this.#place + holderTerms.movedPolls - back) % holderTerms.movedPolls;
-      count += this.#counts[place] as number;
-      us += this.#spansUs[place] as number;
-      const expected = (before * us) / US_PER_SECOND;
-      const chance = holderTerms.movedDeviations * Math.sqrt(Math.max(expected, count)) + holderTerms.movedCount;
-      if (Math.abs(count - expected) <= chance) continue;
-      this.perSecond = (count * US_PER_SECOND) / us;
-      // What was before the move says nothing any more.
-      this.#counts.fill(0);
-      this.#spansUs.fill(0);
-      return true;
-    }
-    return false;
   }
 }

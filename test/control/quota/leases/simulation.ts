@@ -1,12 +1,8 @@
 // Many instances, one key, one store, a network that delays, loses and cuts, on a virtual clock: the same seed gives the same
 // run. The store is lease-record.ts, the holders are lease-holder.ts; only the network, the demand and the requests are made up.
 
-import {
-  type HolderContext,
-  LeaseHolder,
-  POLL_INTERVAL_US,
-  REPLY_US_MAX,
-} from '../../../../src/control/quota/leases/lease-holder.ts';
+import { POLL_INTERVAL_US } from '../../../../src/control/quota/leases/demand-estimate.ts';
+import { type HolderContext, LeaseHolder, REPLY_US_MAX } from '../../../../src/control/quota/leases/lease-holder.ts';
 import { answerLease, type LeaseRecord } from '../../../../src/control/quota/leases/lease-record.ts';
 import { type LeaseReply, type LeaseRequest, TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { ShareBucket } from '../../../../src/control/quota/leases/share-bucket.ts';
