@@ -39,6 +39,8 @@ export const holderTerms = {
   leaseUntil: 3,
   /** A starving holder asks for the demand of so long. */
   blockUs: 60_000,
+  /** Of a share's burst, what it keeps for itself while it asks for more. */
+  keptPart: 0.25,
   /** It asks before it starves, when it has less than the demand of so long. */
   lowUs: 25_000,
   /** Tokens that were bought without a share count for so many round trips, within limits. */
@@ -271,8 +273,10 @@ export class LeaseHolder {
     // Tokens that nobody waits for would expire with a purchase; a share brings its own.
     const needs = waitingCount > 0 || isLeased ? Math.max(waitingCount * TOKEN, Math.ceil(block / TOKEN) * TOKEN) : 0;
     const wanted = Math.max(0, needs - level);
-    // The room for what was asked for stays free until the reply is there.
-    const held = Math.min(Math.max(burst - wanted, Math.min(level, burst)), Math.max(bucket.burst, 0));
+    // The room for what was asked for stays free until the reply is there; but for some, so that the share can still be used
+    // when there is none.
+    const least = Math.max(level, Math.max(TOKEN, burst * holderTerms.keptPart));
+    const held = Math.min(Math.max(burst - wanted, Math.floor(Math.min(least, burst))), bucket.burst);
     const spareBurst = isLeased ? Math.max(0, Math.min(burst, bucket.burst) - held) : 0;
     return this.#send(nowUs, rate, held, { spareBurst, demand, wanted, isLease });
   }

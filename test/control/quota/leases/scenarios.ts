@@ -1,6 +1,6 @@
 // The situations that the leases are tuned for, with the figures that they must reach.
 
-import type { Outcome, Scenario } from './simulation.ts';
+import type { Outcome, Scenario, SimulatedEvent } from './simulation.ts';
 
 export interface Target {
   readonly name: string;
@@ -120,6 +120,11 @@ export const targets: readonly Target[] = [
     commandsPerThousandMax: 40,
   },
   {
+    name: '8 instances, 10 ×, the store away for 2 s of 10',
+    scenario: (seed, seconds) => ({ ...steady(seed, seconds, 8, 10_000), events: outages(seconds) }),
+    usedMin: 0.95,
+  },
+  {
     name: '8 instances, 0.9 ×, burst 20',
     scenario: (seed, seconds) => ({ ...steady(seed, seconds, 8, 900), burst: 20 }),
     commandsPerThousandMax: 120,
@@ -157,6 +162,17 @@ export function missed(target: Target, outcome: Outcome): readonly string[] {
 
 function steady(seed: number, seconds: number, instanceCount: number, demand: number): Scenario {
   return { ...LIMIT, seed, seconds, instanceCount, warmUpSeconds: 3, demand: () => demand / instanceCount };
+}
+
+/** From 5 s on, every 10 s, no message passes for 2 s: less than a lease. */
+function outages(seconds: number): SimulatedEvent[] {
+  const events: SimulatedEvent[] = [];
+  for (let from = 5; from < seconds; from += 10) {
+    for (const [atSeconds, kind] of [[from, 'cut'] as const, [from + 2, 'join'] as const]) {
+      for (let instance = 0; instance < 8; instance++) events.push({ atSeconds, kind, instance });
+    }
+  }
+  return events;
 }
 
 function jumping(seed: number, seconds: number, demand: number): Scenario {
