@@ -1,0 +1,105 @@
+// The windows of a quota, by the calendar of a time zone: each hour, day or month, or everything. A window's counter has the
+// window's name in its key, so that a new window needs no reset.
+//
+// Days and months begin with the first instant that the zone's calendar has for them: where clocks are put forward at midnight,
+// a day begins at 1:00. Hours are those of the zone's clock, too (some zones are off by 30 or 45 minutes); an hour that a clock
+// lives through twice is two windows.
+
+export type QuotaPeriod = 'hour' | 'day' | 'month' | 'total';
+
+export interface CalendarWindow {
+  /** Of this window alone: its first instant in base 36; 'total' for everything. */
+  readonly id: string;
+  /** Milliseconds since 1970; −∞ to ∞ for everything. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+// Offsets go from −12 to +14 h; a day's first instant lies within so much of the same date's midnight in UTC.
+const OFFSET_MS_MAX = 15 * HOUR_MS;
+const FORMAT_COUNT_MAX = 600;
+
+const EVERYTHING: CalendarWindow = {
+  id: 'total',
+  startMs: Number.NEGATIVE_INFINITY,
+  endMs: Number.POSITIVE_INFINITY,
+};
+
+/**
+ * The window that a time lies in.
+ * @param timeZone  an IANA name, as Europe/Berlin
+ * @throws {RangeError} when there is no such zone
+ */
+export function windowAt(period: QuotaPeriod, timeZone: string, nowMs: number): CalendarWindow {
+  if (period === 'total') return EVERYTHING;
+  if (period === 'hour') {
+    const offset = offsetAt(timeZone, nowMs);
+    // The zone's clock may be put on within the hour by less than one; then the hour is cut there.
+    const startMs = Math.floor((nowMs + offset) / HOUR_MS) * HOUR_MS - offset;
+    return named(startMs, startMs + HOUR_MS);
+  }
+  const today = new Date(nowMs + offsetAt(timeZone, nowMs));
+  const year = today.getUTCFullYear();
+  const month = today.getUTCMonth();
+  const day = period === 'day' ? today.getUTCDate() : 1;
+  const next = period === 'day' ? Date.UTC(year, month, day + 1) : Date.UTC(year, month + 1, 1);
+  return named(firstInstantOf(timeZone, Date.UTC(year, month, day)), firstInstantOf(timeZone, next));
+}
+
+function named(startMs: number, endMs: number): CalendarWindow {
+  return { id: startMs.toString(36), startMs, endMs };
+}
+
+/** The first instant whose date in the zone is this one, or a later one. @param dateMs  the date's midnight in UTC */
+function firstInstantOf(timeZone: string, dateMs: number): number {
+  let before = dateMs - OFFSET_MS_MAX;
+  let after = dateMs + OFFSET_MS_MAX;
+  // Dates never run backwards, so that halving finds where this one begins; zones change on whole minutes.
+  while (after - before > MINUTE_MS) {
+    const middle = before + Math.floor((after - before) / 2 / MINUTE_MS) * MINUTE_MS;
+    if (dateOf(timeZone, middle) >= dateMs) after = middle;
+    else before = middle;
+  }
+  return after;
+}
+
+/** Midnight in UTC of the date that a time has in the zone. */
+function dateOf(timeZone: string, ms: number): number {
+  return Math.floor((ms + offsetAt(timeZone, ms)) / DAY_MS) * DAY_MS;
+}
+
+/** What the zone's clock is ahead of UTC. */
+function offsetAt(timeZone: string, ms: number): number {
+  const wholeMs = Math.floor(ms / 1_000) * 1_000;
+  const parts = formatOf(timeZone).formatToParts(wholeMs);
+  const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value);
+  const local = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+  return local - wholeMs;
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** A format costs 50 µs to make and some kilobytes to keep; there are some 600 zones. */
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone);
+  if (format === undefined) {
+    if (formats.size >= FORMAT_COUNT_MAX) formats.clear();
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      calendar: 'gregory',
+      numberingSystem: 'latn',
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formats.set(timeZone, format);
+  }
+  return format;
+}
