@@ -1,5 +1,5 @@
 // `npm run sim:leases [seconds [seeds]]`: what leased shares use, refuse and cost, without a Redis. Prints a table, with * beside
-// whatever misses its target; the figures of docs/decisions/0013-leases.md.
+// whatever misses its target; the figures of docs/decisions/0015-leases.md.
 
 import { missed, targets } from '../test/control/quota/leases/scenarios.ts';
 import { type Outcome, simulate } from '../test/control/quota/leases/simulation.ts';

@@ -15,7 +15,7 @@ export const LEASE_US_MAX = 3_000_000;
 
 /**
  * What the store's decision hangs on. lease-script.ts writes these into its text. The figures are found by simulation
- * (docs/decisions/0013-leases.md).
+ * (docs/decisions/0015-leases.md).
  */
 export const leaseTerms = {
   /** Accruals run slower by this, which pays for the rounding of doubles (2⁻⁵² of a product, at most). */
