@@ -18,7 +18,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
         idleTimeoutMs: 60_000,
       },
       drainTimeoutMs: 30_000,
-      overload: { loopDelayMs: 100, memory: { share: 0.9 } },
+      overload: { loopDelayMs: 500, memory: { share: 0.9 } },
     },
     upstreams: [],
     consumers: [],
