@@ -60,7 +60,9 @@ function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false;
     const stop = (): void => {
-      if (stopping) process.exit(1);
+      // Not process.exit(): it stops threads in the midst of a request, where uWebSockets.js takes the process down with a message
+      // of its own.
+      if (stopping) process.kill(process.pid, 'SIGKILL');
       stopping = true;
       resolve();
     };
