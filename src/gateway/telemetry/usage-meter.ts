@@ -1,4 +1,4 @@
-// Counts who called what, on one worker, and hands the counts over to the main thread a few times a second.
+// Counts who called what, on one worker, and hands the counts over to the main thread ten times a second.
 
 import type { WorkerIndex } from '../../base/ids.ts';
 import { OTHER_SERIES } from '../../shm/series-table.ts';
@@ -6,8 +6,9 @@ import { ANONYMOUS_CALLER, type UsageTable } from '../../shm/usage-table.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { causeOfError } from './usage-cause.ts';
 
-// With the main thread's flush every 500 ms, and some 50 ms to write: what kill -9 loses is younger than a second.
-const TURN_MS = 200;
+// With the main thread's flush every 300 ms, and 50 ms or so to write: what kill -9 loses is some half second old, and younger than
+// a whole one where cores are scarce.
+const TURN_MS = 100;
 const MINUTE_MS = 60_000;
 
 export class UsageMeter {

@@ -40,9 +40,9 @@ export interface LedgerCounts {
   readonly overflow: number;
 }
 
-const FLUSH_MS = 500;
-// Workers hand over five times a second.
-const SETTLE_MS = 450;
+const FLUSH_MS = 300;
+// Workers hand over ten times a second.
+const SETTLE_MS = 250;
 const RETRY_MS = 2_000;
 const MAINTAIN_MS = 20_000;
 const MINUTE_MS = 60_000;

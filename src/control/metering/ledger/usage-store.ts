@@ -17,6 +17,7 @@ import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
 import { USAGE_ROW_WORDS } from '../../../shm/usage-table.ts';
 import type { UsageRetention } from '../../config/config.ts';
 import { RESOLUTIONS, type Resolution, stepStart } from './calendar.ts';
+import { checkStoreFile } from './check-store-file.ts';
 import type { UsageDelta, UsageNames } from './usage-delta.ts';
 import { addFigures, type Figures, readFigures } from './usage-figures.ts';
 
@@ -28,10 +29,16 @@ export interface StoredUsage {
   readonly figures: Figures;
 }
 
+/** lmdb has it, and its types do not. */
+interface WithReset {
+  resetReadTxn(): void;
+}
+
 type Applied = readonly [sequence: number, minute: number];
 
 const FOLDER = 'ledger';
-// A minute is rolled up when its stragglers have come: workers turn five times a second, deltas are written twice.
+const FILE = 'data.mdb';
+// A minute is rolled up when its stragglers have come: workers turn ten times a second, deltas are written three times.
 const ROLL_UP_AFTER_MINUTES = 2;
 // Instances that have written nothing for so long are gone, and so are deltas that they may have had on their way.
 const INSTANCE_MINUTES = 7 * 24 * 60;
@@ -41,11 +48,11 @@ const DELETED_AT_ONCE = 20_000;
 const COARSER = ['hour', 'day', 'month'] as const;
 
 export class UsageStore {
-  readonly #root: RootDatabase;
+  readonly #root: RootDatabase & WithReset;
   readonly #rows: Readonly<Record<Resolution, Database<Figures, UsageKey>>>;
   readonly #meta: Database<number | Applied, string[]>;
 
-  private constructor(root: RootDatabase) {
+  private constructor(root: RootDatabase & WithReset) {
     this.#root = root;
     const rows = (name: Resolution) => root.openDB<Figures, UsageKey>(name, {});
     this.#rows = { minute: rows('minute'), hour: rows('hour'), day: rows('day'), month: rows('month') };
@@ -59,7 +66,10 @@ export class UsageStore {
   static open(folder: string): UsageStore {
     const path = join(folder, FOLDER);
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    return new UsageStore(open({ path, maxDbs: RESOLUTIONS.length + 1 }));
+    checkStoreFile(join(path, FILE));
+    // Without overlapping, a transaction is on the disk when it returns.
+    const root = open({ path, maxDbs: RESOLUTIONS.length + 1, overlappingSync: false });
+    return new UsageStore(root as RootDatabase & WithReset);
   }
 
   close(): Promise<void> {
@@ -151,6 +161,9 @@ export class UsageStore {
    * state of the store, whoever writes meanwhile.
    */
   *read(resolution: Resolution, from: number, to: number): Generator<StoredUsage> {
+    // lmdb would let go of its view in a later turn of the loop; a thread of the pool that waits for its next task has none, would
+    // see the same state for ever, and keep the file from using its pages again.
+    this.#root.resetReadTxn();
     const transaction = this.#root.useReadTransaction();
     try {
       for (const { key, value } of this.#rows[resolution].getRange({ ...between(from, to), transaction })) {
@@ -163,6 +176,7 @@ export class UsageStore {
       }
     } finally {
       transaction.done();
+      this.#root.resetReadTxn();
     }
   }
 
