@@ -54,6 +54,9 @@ export class UsageLedger {
   #maintainTimer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #isMaintaining = false;
+  #isClosed = false;
+  /** Since something was kept, there may be something to write. */
+  #hasKept = false;
   /** Taken, and not known to be written. */
   #delta: UsageDelta | undefined;
   #sequence = 0;
@@ -89,7 +92,7 @@ export class UsageLedger {
 
   /** Resolves when what was counted before is named, or cannot be: the store is away. */
   async settle(): Promise<void> {
-    if (this.#options.retention() === undefined) return;
+    if (!this.#keeps()) return;
     await wait(SETTLE_MS);
     await this.#writing;
     await this.flush();
@@ -102,7 +105,8 @@ export class UsageLedger {
   async close(timeoutMs: number): Promise<boolean> {
     clearInterval(this.#flushTimer);
     clearInterval(this.#maintainTimer);
-    if (this.#options.retention() === undefined && this.#delta === undefined) return true;
+    this.#isClosed = true;
+    if (!this.#keeps()) return true;
     const abort = new AbortController();
     const late = wait(timeoutMs, 'late', { signal: abort.signal }).catch(() => 'done');
     const isWritten = (await Promise.race([late, this.#writeRest()])) === true;
@@ -140,21 +144,26 @@ export class UsageLedger {
 
   async #maintain(): Promise<void> {
     const retention = this.#options.retention();
-    if (retention === undefined || this.#isMaintaining || !this.#isUp || this.#deltas === 0) return;
+    if (retention === undefined || this.#isMaintaining || !this.#isUp) return;
     this.#isMaintaining = true;
     try {
       // A minute at a time: deltas get their turn in between.
-      while (await this.#options.maintain(retention));
+      while (!this.#isClosed && (await this.#options.maintain(retention)));
     } catch (error) {
-      this.#options.log('error', `usage cannot be rolled up: ${(error as Error).message}`);
+      if (!this.#isClosed) this.#options.log('error', `usage cannot be rolled up: ${(error as Error).message}`);
     } finally {
       this.#isMaintaining = false;
     }
   }
 
+  #keeps(): boolean {
+    this.#hasKept ||= this.#options.retention() !== undefined;
+    return this.#hasKept;
+  }
+
   #take(isEnded: boolean): UsageDelta | undefined {
-    const { table, instance, retention } = this.#options;
-    if (retention() === undefined) return undefined;
+    const { table, instance } = this.#options;
+    if (!this.#keeps()) return undefined;
     const banks: DeltaBank[] = [];
     for (let worker = 0; worker < table.workerCount; worker++) {
       for (const bank of table.take(worker as WorkerIndex, isEnded)) banks.push(this.#named(bank));

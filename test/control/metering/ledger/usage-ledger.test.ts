@@ -116,3 +116,13 @@ t.test('without gateway.usage nothing is taken or told', async (t) => {
   t.equal(await ledger.close(5), true);
   t.same([written, ledger.counts], [[], undefined]);
 });
+
+t.test('what was counted before gateway.usage went away is written all the same', async (t) => {
+  const { ledger, written, call, stopKeeping } = rig();
+  await ledger.flush();
+  call();
+  stopKeeping();
+  t.equal(await ledger.close(5_000), true);
+  t.equal(callsIn(written), 1);
+  t.equal(ledger.counts, undefined);
+});
