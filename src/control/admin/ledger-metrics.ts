@@ -9,9 +9,7 @@ export function renderLedger(page: MetricsPage, view: AdminView): void {
   page.add('sluice_usage_store_up', 'gauge', '0 while usage cannot be written; it is kept in memory then.', [
     [{}, counts.isUp ? 1 : 0],
   ]);
-  page.add('sluice_usage_deltas_total', 'counter', 'Writes of usage that succeeded, at most four a second.', [
-    [{}, counts.deltas],
-  ]);
+  page.add('sluice_usage_deltas_total', 'counter', 'Writes of usage that succeeded.', [[{}, counts.deltas]]);
   page.add(
     'sluice_usage_overflow_total',
     'counter',

@@ -135,14 +135,14 @@ export class Publisher {
     return this.#seriesNames;
   }
 
-  /** Whose key it is; undefined: nobody's, or that of callers who found no index of their own. */
-  callerName(index: number): readonly [consumer: string, key: string] | undefined {
-    return this.#callers.nameOf(index)?.split(NAME_SEPARATOR) as [string, string] | undefined;
+  /** 'consumer\nkey'; undefined: nobody's, or that of callers who found no index of their own. */
+  callerName(index: number): string | undefined {
+    return this.#callers.nameOf(index);
   }
 
-  /** undefined: `other`. */
-  routeName(index: number): readonly [service: string, route: string] | undefined {
-    return this.#series.nameOf(index)?.split(NAME_SEPARATOR) as [string, string] | undefined;
+  /** 'service\nroute'; undefined: `other`. */
+  routeName(index: number): string | undefined {
+    return this.#series.nameOf(index);
   }
 
   /** 'upstream\norigin' of every target that requests may meet, with its index. */

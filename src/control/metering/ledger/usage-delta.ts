@@ -15,8 +15,8 @@ export interface DeltaBank {
   readonly minute: number;
   /** Rows of the shared usage table. */
   readonly rows: Uint32Array<ArrayBuffer>;
-  /** Of each row. */
-  readonly names: readonly UsageNames[];
+  /** Of each row, each name with a line's end behind it: one text crosses to another thread for nothing, a list does not. */
+  readonly names: string;
 }
 
 /** Applied once, however often it is sent: the store remembers the last sequence of each instance. */
@@ -26,4 +26,16 @@ export interface UsageDelta {
   /** 1, 2, 3 … */
   readonly sequence: number;
   readonly banks: readonly DeltaBank[];
+}
+
+const NAME_COUNT = 6;
+
+/** The names of each row of a bank, in their order. */
+export function namesOf(bank: DeltaBank): readonly UsageNames[] {
+  const parts = bank.names.split('\n');
+  const names: UsageNames[] = [];
+  for (let at = 0; at + NAME_COUNT < parts.length; at += NAME_COUNT) {
+    names.push(parts.slice(at, at + NAME_COUNT) as unknown as UsageNames);
+  }
+  return names;
 }

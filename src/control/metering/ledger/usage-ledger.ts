@@ -13,7 +13,7 @@ import {
 } from '../../../shm/usage-table.ts';
 import type { UsageRetention } from '../../config/config.ts';
 import type { Log } from '../../log.ts';
-import type { DeltaBank, UsageDelta, UsageNames } from './usage-delta.ts';
+import type { DeltaBank, UsageDelta } from './usage-delta.ts';
 
 export interface UsageLedgerOptions {
   readonly table: UsageTable;
@@ -24,8 +24,10 @@ export interface UsageLedgerOptions {
   wallMs(): number;
   /** undefined: nothing is kept. */
   retention(): UsageRetention | undefined;
-  callerName(index: number): readonly [consumer: string, key: string] | undefined;
-  routeName(index: number): readonly [service: string, route: string] | undefined;
+  /** 'consumer\nkey' */
+  callerName(index: number): string | undefined;
+  /** 'service\nroute' */
+  routeName(index: number): string | undefined;
   /** Rejects when it cannot be written; it may have been, all the same. */
   write(delta: UsageDelta): Promise<void>;
   /** Roll up, and delete what is old. @returns whether there is more to do */
@@ -46,7 +48,10 @@ const SETTLE_MS = 250;
 const RETRY_MS = 2_000;
 const MAINTAIN_MS = 20_000;
 const MINUTE_MS = 60_000;
-const OTHER = '*';
+// A worker's two banks have twice as many: some 5 ms of this thread.
+const ROWS_AT_ONCE = 4_096;
+const NOBODY = '\n';
+const OTHER = '*\n*';
 
 export class UsageLedger {
   readonly #options: UsageLedgerOptions;
@@ -60,6 +65,9 @@ export class UsageLedger {
   /** Taken, and not known to be written. */
   #delta: UsageDelta | undefined;
   #sequence = 0;
+  #nextWorker = 0;
+  /** There was more to take. */
+  #isPartial = false;
   #isUp = true;
   #triedMs = 0;
   #deltas = 0;
@@ -84,7 +92,7 @@ export class UsageLedger {
 
   /** Have what the workers handed over written. One at a time. */
   flush(): Promise<void> {
-    this.#writing ??= this.#write(false).finally(() => {
+    this.#writing ??= this.#writeAll(false).finally(() => {
       this.#writing = undefined;
     });
     return this.#writing;
@@ -117,10 +125,15 @@ export class UsageLedger {
 
   async #writeRest(): Promise<boolean> {
     await this.#writing;
-    // What is under way still, then what was handed over or not.
-    await this.#write(true);
-    if (this.#delta === undefined) await this.#write(true);
+    // What could not be written before, then what was handed over or not.
+    if (this.#delta !== undefined) await this.#write(true);
+    await this.#writeAll(true);
     return this.#delta === undefined;
+  }
+
+  async #writeAll(isEnded: boolean): Promise<void> {
+    do await this.#write(isEnded);
+    while (this.#isPartial && this.#delta === undefined);
   }
 
   async #write(isEnded: boolean): Promise<void> {
@@ -165,26 +178,32 @@ export class UsageLedger {
     const { table, instance } = this.#options;
     if (!this.#keeps()) return undefined;
     const banks: DeltaBank[] = [];
-    for (let worker = 0; worker < table.workerCount; worker++) {
-      for (const bank of table.take(worker as WorkerIndex, isEnded)) banks.push(this.#named(bank));
+    let rowCount = 0;
+    let workers = 0;
+    for (; workers < table.workerCount && rowCount < ROWS_AT_ONCE; workers++) {
+      for (const bank of table.take(this.#nextWorker as WorkerIndex, isEnded)) {
+        banks.push(this.#named(bank));
+        rowCount += bank.rows.length / USAGE_ROW_WORDS;
+      }
+      this.#nextWorker = (this.#nextWorker + 1) % table.workerCount;
     }
+    this.#isPartial = workers < table.workerCount;
     return banks.length === 0 ? undefined : { instance, sequence: ++this.#sequence, banks };
   }
 
   #named({ minute, rows, overflow }: UsageBank): DeltaBank {
-    const names: UsageNames[] = [];
+    let names = '';
     for (let at = 0; at < rows.length; at += USAGE_ROW_WORDS) {
-      names.push(overflow > 0 && at === 0 ? [OTHER, OTHER, '', OTHER, OTHER, ''] : this.#namesOf(rows, at));
+      names += overflow > 0 && at === 0 ? `${OTHER}\n\n${OTHER}\n\n` : this.#namesOf(rows, at);
     }
     this.#overflow += overflow;
     return { minute: minute === 0 ? Math.floor(this.#options.wallMs() / MINUTE_MS) : minute, rows, names };
   }
 
-  #namesOf(rows: Uint32Array, at: number): UsageNames {
+  /** Six lines: without a plan and an environment, until there are any. */
+  #namesOf(rows: Uint32Array, at: number): string {
     const caller = rows[at + usageRow.caller] as number;
-    const anybody = caller === ANONYMOUS_CALLER ? '' : OTHER;
-    const [consumer, key] = this.#options.callerName(caller) ?? [anybody, anybody];
-    const [service, route] = this.#options.routeName(rows[at + usageRow.series] as number) ?? ['', ''];
-    return [consumer, key, '', service, route, ''];
+    const callerName = this.#options.callerName(caller) ?? (caller === ANONYMOUS_CALLER ? NOBODY : OTHER);
+    return `${callerName}\n\n${this.#options.routeName(rows[at + usageRow.series] as number) ?? NOBODY}\n\n`;
   }
 }

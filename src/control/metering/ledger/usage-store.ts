@@ -18,7 +18,7 @@ import { USAGE_ROW_WORDS } from '../../../shm/usage-table.ts';
 import type { UsageRetention } from '../../config/config.ts';
 import { RESOLUTIONS, type Resolution, stepStart } from './calendar.ts';
 import { checkStoreFile } from './check-store-file.ts';
-import type { UsageDelta, UsageNames } from './usage-delta.ts';
+import { namesOf, type UsageDelta, type UsageNames } from './usage-delta.ts';
 import { addFigures, type Figures, readFigures } from './usage-figures.ts';
 
 /** Not readonly, as lmdb has its keys. */
@@ -89,8 +89,9 @@ export class UsageStore {
         throw new Error(`delta ${last + 1} of ${delta.instance} is missing before ${delta.sequence}`);
       }
       const rolled = this.rolledMinute();
-      for (const { minute, rows, names } of delta.banks) {
-        names.forEach((name, row) => {
+      for (const bank of delta.banks) {
+        const { minute, rows } = bank;
+        namesOf(bank).forEach((name, row) => {
           const figures = readFigures(rows, row * USAGE_ROW_WORDS);
           this.#add('minute', [minute, ...name], figures);
           if (minute < rolled) this.#addCoarser([minute, ...name], figures);

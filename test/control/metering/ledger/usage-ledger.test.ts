@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { CallerIndex, SeriesIndex, WorkerIndex } from '../../../../src/base/ids.ts';
-import type { UsageDelta } from '../../../../src/control/metering/ledger/usage-delta.ts';
+import { namesOf, type UsageDelta } from '../../../../src/control/metering/ledger/usage-delta.ts';
 import { callsOf, readFigures } from '../../../../src/control/metering/ledger/usage-figures.ts';
 import { UsageLedger } from '../../../../src/control/metering/ledger/usage-ledger.ts';
 import { OTHER_CALLER, USAGE_ROW_WORDS, UsageTable } from '../../../../src/shm/usage-table.ts';
@@ -9,8 +9,8 @@ const retention = { minuteMs: 1, hourMs: 1, dayMs: 1, monthMs: 1 };
 const WORKER = 0 as WorkerIndex;
 
 /** A ledger whose store does what the test says. */
-function rig(write: (delta: UsageDelta) => Promise<void> = () => Promise.resolve()) {
-  const table = UsageTable.create(1);
+function rig(write: (delta: UsageDelta) => Promise<void> = () => Promise.resolve(), workerCount = 1) {
+  const table = UsageTable.create(workerCount);
   const written: UsageDelta[] = [];
   const logged: string[] = [];
   let isKept = true;
@@ -20,16 +20,16 @@ function rig(write: (delta: UsageDelta) => Promise<void> = () => Promise.resolve
     log: (_level, message) => void logged.push(message),
     wallMs: () => 60_000,
     retention: () => (isKept ? retention : undefined),
-    callerName: (index) => (index === 2 ? ['alice', 'alice-1'] : undefined),
-    routeName: (index) => (index === 1 ? ['shop', 'orders'] : undefined),
+    callerName: (index) => (index === 2 ? 'alice\nalice-1' : undefined),
+    routeName: (index) => (index === 1 ? 'shop\norders' : undefined),
     write: (delta) => {
       written.push(delta);
       return write(delta);
     },
     maintain: () => Promise.resolve(false),
   });
-  const call = (caller = 2, series = 1): void => {
-    const row = table.rowOf(WORKER, caller as CallerIndex, series as SeriesIndex, 0, 0);
+  const call = (caller = 2, series = 1, worker: WorkerIndex = WORKER): void => {
+    const row = table.rowOf(worker, caller as CallerIndex, series as SeriesIndex, 0, 0);
     table.count(row, 2, -1, 5);
   };
   return { table, ledger, written, logged, call, stopKeeping: () => (isKept = false) };
@@ -60,14 +60,14 @@ t.test('what workers handed over is written, with its names', async (t) => {
       banks: [
         {
           minute: 7,
-          names: [
-            ['alice', 'alice-1', '', 'shop', 'orders', ''],
-            ['', '', '', '', '', ''],
-            ['*', '*', '', 'shop', 'orders', ''],
-          ],
         },
       ],
     },
+  ]);
+  t.same(written.flatMap(({ banks }) => banks).flatMap(namesOf), [
+    ['alice', 'alice-1', '', 'shop', 'orders', ''],
+    ['', '', '', '', '', ''],
+    ['*', '*', '', 'shop', 'orders', ''],
   ]);
   t.same(ledger.counts, { isUp: true, deltas: 1, overflow: 0 });
 });
@@ -125,4 +125,23 @@ t.test('what was counted before gateway.usage went away is written all the same'
   t.equal(await ledger.close(5_000), true);
   t.equal(callsIn(written), 1);
   t.equal(ledger.counts, undefined);
+});
+
+t.test('more than some thousand rows are several deltas, and each worker has its turn', async (t) => {
+  const { ledger, table, written, call } = rig(undefined, 3);
+  for (const worker of [0, 1, 2] as WorkerIndex[]) {
+    // One more than has a row.
+    for (let caller = 1; caller <= 4_096; caller++) call(caller, 1, worker);
+    table.turn(worker, 7);
+  }
+  await ledger.flush();
+  t.same(
+    written.map(({ sequence, banks }) => [sequence, banks.length]),
+    [1, 2, 3].map((sequence) => [sequence, 1]),
+  );
+  t.equal(callsIn(written), 3 * 4_096);
+  t.equal(ledger.counts?.overflow, 3);
+  const [first] = written[0]?.banks ?? [];
+  t.same(first && namesOf(first)[0], ['*', '*', '', '*', '*', '']);
+  t.equal(first && namesOf(first).length, 4_096);
 });

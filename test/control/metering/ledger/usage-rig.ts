@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallerIndex, SeriesIndex, WorkerIndex } from '../../../../src/base/ids.ts';
 import type { Resolution } from '../../../../src/control/metering/ledger/calendar.ts';
-import type { UsageDelta, UsageNames } from '../../../../src/control/metering/ledger/usage-delta.ts';
+import type { UsageDelta } from '../../../../src/control/metering/ledger/usage-delta.ts';
 import { callsOf } from '../../../../src/control/metering/ledger/usage-figures.ts';
 import { UsageStore } from '../../../../src/control/metering/ledger/usage-store.ts';
 import { UsageTable } from '../../../../src/shm/usage-table.ts';
@@ -43,13 +43,13 @@ export function deltaOf(instance: string, sequence: number, calls: readonly Call
     table.addBytes(row, call.bytes ?? 0, 0);
     const [bank] = table.take(worker, true);
     if (bank === undefined) throw new Error('nothing was counted');
-    return { minute: call.minute, rows: bank.rows, names: [namesOf(call)] };
+    return { minute: call.minute, rows: bank.rows, names: namesOf(call) };
   });
   return { instance, sequence, banks };
 }
 
-function namesOf({ consumer = 'alice', plan = '', service = 'shop', route = 'orders' }: Call): UsageNames {
-  return [consumer, `${consumer}-1`, plan, service, route, ''];
+function namesOf({ consumer = 'alice', plan = '', service = 'shop', route = 'orders' }: Call): string {
+  return [consumer, `${consumer}-1`, plan, service, route, '', ''].join('\n');
 }
 
 /** Calls by 'step consumer', of all that there is. */
