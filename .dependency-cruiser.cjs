@@ -166,6 +166,13 @@ module.exports = {
       to: { path: '(^|/)node_modules/ioredis/|^ioredis$' },
     },
     {
+      name: 'one-owner-of-lmdb',
+      comment: 'The task pool opens it; no request thread and not the main one.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/control/metering/ledger/' },
+      to: { path: '(^|/)node_modules/lmdb/' },
+    },
+    {
       name: 'owners-of-piscina',
       severity: 'error',
       from: { path: '^(src|workers)/', pathNot: ['^src/control/workers/', '^workers/'] },

@@ -16,6 +16,7 @@ import { targetTableLayout } from '../src/shm/target-table.ts';
 import * as trie from '../src/shm/trie-layout.ts';
 import { TRY_WINDOW_BYTES, tryWindowLayout } from '../src/shm/try-window.ts';
 import { upstreamTableLayout } from '../src/shm/upstream-table.ts';
+import { CALLER_COUNT, usageTableLayout } from '../src/shm/usage-table.ts';
 
 /** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
 interface Struct {
@@ -79,6 +80,10 @@ const layout: Layout = {
     Upstream: { bytes: upstreamTableLayout.upstreamBytes, fields: upstreamTableLayout.upstream },
     UpstreamTableHeader: { bytes: upstreamTableLayout.headerBytes, fields: {} },
     UpstreamLoad: { bytes: loadTableLayout.upstreamBytes, fields: loadTableLayout.upstream },
+    UsageBank: { bytes: usageTableLayout.bankBytes, fields: usageTableLayout.bank },
+    UsageRegion: { bytes: usageTableLayout.regionBytes, fields: usageTableLayout.region },
+    UsageRow: { bytes: usageTableLayout.rowBytes, fields: wordsToBytes(usageTableLayout.row) },
+    UsageTableHeader: { bytes: usageTableLayout.headerBytes, fields: usageTableLayout.header },
   },
   constants: {
     ARENA_COUNT,
@@ -98,6 +103,9 @@ const layout: Layout = {
     TARGET_COUNT: targetTableLayout.targetCount,
     TRIE_MAGIC: trie.TRIE_MAGIC,
     UPSTREAM_COUNT: upstreamTableLayout.upstreamCount,
+    USAGE_CALLER_COUNT: CALLER_COUNT,
+    USAGE_ROW_COUNT: usageTableLayout.rowCount,
+    USAGE_SLOT_COUNT: usageTableLayout.slotCount,
     WORKER_COUNT_MAX,
   },
 };

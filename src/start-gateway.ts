@@ -11,6 +11,7 @@ import type { GatewayConfig } from './control/config/config.ts';
 import { CIRCUIT_LOOK_MS, CircuitWatcher } from './control/health/circuit-watcher.ts';
 import { UpstreamWatch } from './control/health/upstream-watch.ts';
 import { type Log, logToStderr } from './control/log.ts';
+import { type WiredLedger, wireLedger } from './control/metering/ledger/wire-ledger.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
 import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
 import type { CompileTask } from './control/releases/compile-file.ts';
@@ -84,6 +85,7 @@ interface Parts {
   readonly reloader: Reloader;
   readonly spans: SpanForwarder;
   readonly upstreams: UpstreamWatch;
+  readonly usage: WiredLedger;
 }
 
 // The clients of a gateway that was taken over from leave with their next answer; those who send none for so long meet a
@@ -91,6 +93,8 @@ interface Parts {
 const HANDED_OVER_QUIET_MS = 5_000;
 // At the end: how long spans that are left may take to be exported.
 const SPANS_FLUSH_MS = 2_000;
+// And usage to be written.
+const LEDGER_CLOSE_MS = 5_000;
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
 const ATTACH_TIMEOUT_MS = 10_000;
 const LOOP_DELAY_RESOLUTION_MS = 20;
@@ -103,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   try {
     const first = await compileFirst(options, tasks, log);
     takeOver = await TakeOver.begin({
-      folder: options.data ?? first.gateway.data,
+      folder: first.folder,
       takesOver: options.takeOver === true,
       gateway: first.gateway,
       log,
@@ -120,6 +124,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 /** The first snapshot, and what is loaded while it is compiled. */
 interface FirstCompile {
   readonly gateway: GatewayConfig;
+  /** The data folder. */
+  readonly folder: string;
   readonly workerCount: number;
   readonly threads: WorkerThreads;
   /** The first call gets the first snapshot. */
@@ -145,6 +151,7 @@ async function compileFirst(options: GatewayOptions, tasks: TaskPool, log: Log):
   threads.fit(workerCount);
   return {
     gateway,
+    folder: options.data ?? gateway.data,
     workerCount,
     threads,
     compile: (task) => {
@@ -204,11 +211,16 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
       ),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
+    settleUsage: () => usage.ledger.settle(),
     onSettled: (current, isNew) => upstreams.settle(current?.upstreams ?? [], isNew),
+  });
+  const usage: WiredLedger = wireLedger({
+    ...{ table: shm.usage, tasks, folder: first.folder, log, publisher },
+    config: () => reloader.gateway.usage,
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
-  const reloader = new Reloader(publisher, first.gateway, log);
+  const reloader: Reloader = new Reloader(publisher, first.gateway, log);
   const spans = new SpanForwarder({
     export: (task) => tasks.exportSpans(task),
     tracing: () => reloader.gateway.tracing,
@@ -228,6 +240,7 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
     reloader,
     spans,
     upstreams,
+    usage,
   };
 }
 
@@ -260,6 +273,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);
   const memory = new MemoryWatch(shm.control, () => reloader.gateway.overload.memory);
   memory.start();
+  parts.usage.ledger.start();
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
   await watcher.ready;
 
@@ -288,6 +302,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       acceptors.close();
       admin.close();
+      await parts.usage.ledger.close(LEDGER_CLOSE_MS);
       takeOver.close();
       await spans.flush(SPANS_FLUSH_MS);
       await tasks.close();
@@ -310,7 +325,8 @@ async function listen({ gateway, takeOver, plan, acceptors, fleet }: Parts): Pro
   return gateway.listen.map((each) => uwsPorts[plan.uws.indexOf(each)] ?? plan.nodePort(plan.node.indexOf(each)));
 }
 
-function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }: Parts, tasks: TaskPool): AdminView {
+function adminView(parts: Parts, tasks: TaskPool): AdminView {
+  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage } = parts;
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -323,6 +339,8 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }:
     nowMs: () => clock.nowUs() / 1_000,
     seriesMetrics: () => tasks.seriesMetrics(seriesTask()),
     latencies: () => tasks.latencies(seriesTask()),
+    usage: usage.view,
+    ledger: () => usage.ledger.counts,
     mainLoopDelayMs: () => {
       // What is measured includes the timer's own interval.
       const ms = Math.max(0, loopDelay.max / 1e6 - LOOP_DELAY_RESOLUTION_MS);

@@ -23,6 +23,7 @@ import { AccessLog } from './telemetry/access-log.ts';
 import { type LogIo, nodeLogIo } from './telemetry/log-io.ts';
 import { traceOf } from './telemetry/trace-context.ts';
 import { Tracer } from './telemetry/tracer.ts';
+import { UsageMeter } from './telemetry/usage-meter.ts';
 import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
@@ -57,6 +58,7 @@ export class DataPlane {
   readonly askedLimits: AskedLimits;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
+  readonly usage: UsageMeter;
   readonly mirrors: Mirrors;
   /** Reused by every match. */
   readonly match = new RouteMatch();
@@ -84,6 +86,7 @@ export class DataPlane {
     this.overload = new Overload(this.shm.control, this.worker);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
+    this.usage = new UsageMeter(this.shm.usage, this.worker, this.#wallMs);
     this.mirrors = new Mirrors(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
     this.accessLog = new AccessLog({
@@ -189,6 +192,7 @@ export class DataPlane {
     if (this.#current !== undefined) this.overload.tick(this.#current.plan.overload, nowMs);
     this.shm.control.write(this.worker, 'parked', this.parking.count);
     this.shm.control.write(this.worker, 'retriesWaiting', this.retriesWaiting);
+    this.usage.tick(nowMs);
     this.accessLog.tick();
   }
 

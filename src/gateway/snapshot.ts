@@ -17,6 +17,8 @@ export interface GatewayPlan {
   readonly overload: OverloadPlan;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainPlan;
+  /** Absent: the usage table is left alone. */
+  readonly isMetered?: boolean;
 }
 
 /** Whose requests are explained: those from one of the addresses, and those that are signed. */

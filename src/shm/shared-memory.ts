@@ -11,6 +11,7 @@
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
+//   usage        usage-table.ts         2.1 MiB per worker, of which what is written is resident  workers and main thread
 //
 // Arenas (arena.ts) come and go beside these: each is posted with its snapshot.
 
@@ -23,6 +24,7 @@ import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
 import { UpstreamTable } from './upstream-table.ts';
+import { UsageTable } from './usage-table.ts';
 
 export interface SharedBuffers {
   readonly control: SharedArrayBuffer;
@@ -34,6 +36,7 @@ export interface SharedBuffers {
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
+  readonly usage: SharedArrayBuffer;
 }
 
 export class SharedMemory {
@@ -46,6 +49,7 @@ export class SharedMemory {
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
   readonly shadow: ShadowTable;
+  readonly usage: UsageTable;
 
   constructor(buffers: SharedBuffers) {
     this.control = new ControlBlock(buffers.control);
@@ -57,6 +61,7 @@ export class SharedMemory {
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
     this.shadow = new ShadowTable(buffers.shadow);
+    this.usage = new UsageTable(buffers.usage);
   }
 
   /** @param seedLow, seedHigh  random, so that nobody outside can aim keys at one slot */
@@ -71,6 +76,7 @@ export class SharedMemory {
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       shadow: ShadowTable.create(workerCount).buffer,
+      usage: UsageTable.create(workerCount).buffer,
     });
   }
 
@@ -85,6 +91,7 @@ export class SharedMemory {
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
       shadow: this.shadow.buffer,
+      usage: this.usage.buffer,
     };
   }
 }

@@ -17,6 +17,7 @@ pub mod target_table;
 pub mod trie;
 pub mod try_window;
 pub mod upstream_table;
+pub mod usage_table;
 
 /// A struct whose layout is described in `layout.json`.
 pub struct Layout {
@@ -96,6 +97,10 @@ pub const LAYOUTS: &[Layout] = &[
     upstream_table::Upstream::LAYOUT,
     upstream_table::UpstreamTableHeader::LAYOUT,
     load_table::UpstreamLoad::LAYOUT,
+    usage_table::UsageBank::LAYOUT,
+    usage_table::UsageRegion::LAYOUT,
+    usage_table::UsageRow::LAYOUT,
+    usage_table::UsageTableHeader::LAYOUT,
 ];
 
 /// Every constant that both languages need, by its name in `layout.json`.
@@ -117,5 +122,8 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("TARGET_COUNT", target_table::TARGET_COUNT),
     ("TRIE_MAGIC", trie::TRIE_MAGIC as usize),
     ("UPSTREAM_COUNT", upstream_table::UPSTREAM_COUNT),
+    ("USAGE_CALLER_COUNT", usage_table::CALLER_COUNT),
+    ("USAGE_ROW_COUNT", usage_table::ROW_COUNT),
+    ("USAGE_SLOT_COUNT", usage_table::SLOT_COUNT),
     ("WORKER_COUNT_MAX", control_block::WORKER_COUNT_MAX),
 ];

@@ -37,6 +37,8 @@ export interface GatewayConfig {
   readonly tracing?: TracingConfig | undefined;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainConfig | undefined;
+  /** Absent: nobody writes down who called what. */
+  readonly usage?: UsageConfig | undefined;
 }
 
 /** When the gateway sheds requests for its own sake. */
@@ -66,6 +68,32 @@ export interface TracingConfig {
   /** Of the exporter's requests: secrets, never to be logged. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
+}
+
+/** The usage ledger. */
+export interface UsageConfig {
+  /** How long what was counted is kept, by how finely it is told apart. */
+  readonly retention: UsageRetention;
+  /** Of all prices: EUR. */
+  readonly currency: string;
+  /** By plan; `default` for what has no price of its own. */
+  readonly prices: Readonly<Record<string, UsagePrice>>;
+}
+
+/** Milliseconds. */
+export interface UsageRetention {
+  readonly minuteMs: number;
+  readonly hourMs: number;
+  readonly dayMs: number;
+  readonly monthMs: number;
+}
+
+/** Whole 10⁻⁹ of the currency's unit, so that sums are exact. */
+export interface UsagePrice {
+  readonly perCallNano: number;
+  /** Of bodies, both ways. */
+  readonly perGibNano: number;
+  readonly perMonthNano: number;
 }
 
 /** At least one of the two says something. */

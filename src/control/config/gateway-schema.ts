@@ -9,6 +9,7 @@ import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
+import { usageSchema } from './usage-schema.ts';
 
 const LISTENERS_MAX = 16;
 const WORKERS_MAX = 64;
@@ -111,6 +112,11 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     explain: explainSchema
       .optional()
       .describe('Who may ask how a request was decided (X-Sluice-Explain); absent: nobody.'),
+    usage: usageSchema
+      .optional()
+      .describe(
+        'Who called what, how often and how fast, kept on disk by minute, hour, day and month; absent: not kept.',
+      ),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
   ['redis', 'tls', 'publicAddress'],

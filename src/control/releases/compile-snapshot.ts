@@ -56,6 +56,8 @@ export interface SnapshotSummary {
   readonly upstreams: readonly UpstreamSummary[];
   /** Upstreams that have a limit, in the order of the arena's table. */
   readonly loadNames: readonly string[];
+  /** Of each key, in the order of the arena's table. */
+  readonly callerNames: readonly (readonly [consumer: string, key: string])[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -105,9 +107,9 @@ export function compileSnapshot(
       upstreamCount: config.upstreams.length,
       loadCount: loadNames.length,
       consumers: config.consumers.map((consumer) => packr.pack(consumerPlan(consumer))),
-      keys: config.consumers.flatMap((consumer, index) =>
-        consumer.keys.map((key, ordinal) => ({ digest: Buffer.from(key.sha256, 'hex'), consumer: index, ordinal })),
-      ),
+      keys: config.consumers
+        .flatMap((consumer, index) => consumer.keys.map(({ sha256 }) => ({ sha256, consumer: index })))
+        .map(({ sha256, consumer }, ordinal) => ({ digest: Buffer.from(sha256, 'hex'), consumer, ordinal })),
     },
     take,
   );
@@ -123,6 +125,7 @@ export function compileSnapshot(
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
+      callerNames: config.consumers.flatMap(({ name, keys }) => keys.map(({ id }) => [name, id] as const)),
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
@@ -173,6 +176,7 @@ function gatewayPlan(config: Config): GatewayPlan {
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
     overload: { loopDelayMs: config.gateway.overload.loopDelayMs },
     ...(explain !== undefined && { explain }),
+    ...(config.gateway.usage !== undefined && { isMetered: true }),
   };
 }
 

@@ -3,11 +3,12 @@
 
 import type { SeriesIndex } from '../../base/ids.ts';
 import type { MirrorCopy } from '../backends/mirror-copy.ts';
+import type { Caller } from '../consumers.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
-import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
+import type { TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { UpstreamLoad } from '../upstream/load/upstream-load.ts';
 import type { SocketOffer } from '../websocket/message-socket.ts';
@@ -116,7 +117,7 @@ export class Exchange {
   // What the pipeline found out.
   path = '';
   route: LiveRoute | undefined = undefined;
-  consumer: ConsumerPlan | undefined = undefined;
+  consumer: Caller | undefined = undefined;
   /** The upstream is not told who it is: an auth in shadow mode found out. */
   isConsumerHidden = false;
   /** Of the tightest limit that was charged; undefined when none was. */

@@ -250,7 +250,7 @@ t.test('a snapshot in a used arena is the same as in a fresh one', async (t) => 
   if (!result.ok) return;
   const { arena } = result.value;
   // The main thread writes these before anybody reads them.
-  for (const table of ['seriesAt', 'targetsAt', 'upstreamsAt'] as const) arena.writeIndexes(table, [0]);
+  for (const table of ['seriesAt', 'targetsAt', 'upstreamsAt', 'callersAt'] as const) arena.writeIndexes(table, [0]);
   const fresh = new Uint8Array(compile(config, 3).arena.buffer);
   const bytes = arena.get('usedBytes');
   const holes = new Uint8Array(used)
