@@ -103,6 +103,7 @@ export function buildConfig(parts: Partial<Config> = {}): Config {
   return {
     gateway: buildGateway(),
     upstreams: [buildUpstream('main', '127.0.0.1:9001')],
+    plans: [],
     consumers: [],
     services: [buildService('shop', { routes: [buildRoute('orders', 'GET /orders')] })],
     ...parts,

@@ -1,12 +1,14 @@
 // The checked, normalised configuration: defaults filled in, units converted, names resolved. What sluice.yaml says, as
 // the compiler of snapshots reads it. Nothing here depends on where it was written.
 
+import type { Rate } from '../../base/units.ts';
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 
 export interface Config {
   readonly gateway: GatewayConfig;
   readonly upstreams: readonly UpstreamConfig[];
+  readonly plans: readonly PlanConfig[];
   readonly consumers: readonly ConsumerConfig[];
   readonly services: readonly ServiceConfig[];
 }
@@ -268,9 +270,36 @@ export interface TargetConfig {
   readonly weight: number;
 }
 
-export interface ConsumerConfig {
+/** What a consumer may do. */
+export interface AllowanceConfig {
+  /** Absent: no rate is said. */
+  readonly limit?: SteadyLimitConfig | undefined;
+}
+
+export interface SteadyLimitConfig {
+  readonly rate: Rate;
+  readonly burst: number;
+}
+
+export interface PlanConfig extends AllowanceConfig {
   readonly name: string;
   /** 0 to 15; absent: the route's. */
+  readonly priority?: number | undefined;
+}
+
+/** What plans allow at a service or route. */
+export interface PlanBindings {
+  /** false: what the plans themselves and their consumers say does not count here. */
+  readonly apply: boolean;
+  /** Besides that, by the plan's name. */
+  readonly allowances: ReadonlyMap<string, AllowanceConfig>;
+}
+
+/** Its own allowance stands in the place of its plan's. */
+export interface ConsumerConfig extends AllowanceConfig {
+  readonly name: string;
+  readonly plan?: string | undefined;
+  /** 0 to 15; absent: its plan's, or the route's. */
   readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
 }
@@ -301,6 +330,8 @@ export interface ServiceConfig {
   readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
+  /** Absent: plans apply as they are. */
+  readonly plans?: PlanBindings | undefined;
   readonly policies: readonly PolicyUse[];
   readonly routes: readonly RouteConfig[];
 }
@@ -320,6 +351,8 @@ export interface RouteConfig {
   readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
+  /** Besides the service's; absent: nothing more is said. */
+  readonly plans?: PlanBindings | undefined;
   readonly policies: readonly PolicyUse[];
 }
 

@@ -21,6 +21,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       overload: { loopDelayMs: 100, memory: { share: 0.9 } },
     },
     upstreams: [],
+    plans: [],
     consumers: [],
     services: [],
   });
@@ -143,7 +144,7 @@ services:
 t.test('an unknown key is told with the known ones and the nearest', async (t) => {
   t.same(issuesOf(shop('    upstrem: main')), [
     '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, steer, mirror, stripPath, preserveHost, priority, ' +
-      'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
+      'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, plans, policies, routes; did you mean upstream?',
   ]);
 });
 
@@ -191,12 +192,12 @@ t.test('an access log has a file, and every default besides', async (t) => {
 });
 
 const laterKeys: readonly (readonly [text: string, key: string])[] = [
-  ['version: 1\nplans: {}', 'plans'],
+  ['version: 1\nplans: { a: { price: 1 } }', 'price'],
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
   ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['plan', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
+  ...['quota', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,

@@ -3,7 +3,8 @@
 import type * as z from 'zod';
 import { hashName } from '../../../base/hash.ts';
 import type { Rate } from '../../../base/units.ts';
-import type { LimitBy, RateLimitPlan } from '../../snapshot.ts';
+import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
+import type { LimitBy } from '../../snapshot.ts';
 import { limitBy, rate, section, whole, word } from '../../units/config.ts';
 import { limitPlace } from '../limit-place.ts';
 import { definePolicyConfig } from '../policy-config.ts';
@@ -17,25 +18,22 @@ export interface RateLimitConfig {
   readonly by: LimitBy;
 }
 
+export function burst(): z.ZodType<number> {
+  return whole(1, BURST_MAX).describe(
+    "How many are admitted at once from rest; by default one second's worth, at least 1.",
+  );
+}
+
 const schema: z.ZodType<RateLimitConfig> = section(
   {
     limit: rate().describe('The steady rate: 100/s, 6000/min, 500/h, 1000/day.'),
-    burst: whole(1, BURST_MAX)
-      .optional()
-      .describe("How many are admitted at once from rest; by default one second's worth, at least 1."),
+    burst: burst().optional(),
     by: limitBy().prefault('ip').describe('What is counted apart: ip, consumer, route or header.NAME.'),
     scope: word(['node'], ['cluster']).prefault('node').describe('Where it is counted: on each node by itself.'),
   },
   ['algorithm', 'onStoreLoss', 'quota', 'relaxed', 'when'],
 )
-  .superRefine((config, context) => {
-    if (config.burst !== undefined || config.limit.periodSeconds <= SECONDS_PER_MINUTE) return;
-    // 1000/day alone would admit one call each 86 s, which nobody means.
-    const message =
-      'a period of more than one minute needs a burst, because without one the rate admits single calls far apart; ' +
-      'a count per hour or day is a quota, and quota is not in this version of Sluice';
-    context.addIssue({ code: 'custom', path: ['limit'], params: { message } });
-  })
+  .superRefine(needBurst)
   .transform(({ limit, burst, by }): RateLimitConfig => ({ limit, burst: burst ?? defaultBurst(limit), by }));
 
 export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan>({
@@ -58,7 +56,20 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
   },
 });
 
+/** 1000/day alone would admit one call each 86 s, which nobody means. */
+export function needBurst(
+  config: { readonly limit?: Rate | undefined; readonly burst?: number | undefined },
+  context: z.RefinementCtx,
+): void {
+  const { limit, burst } = config;
+  if (burst !== undefined || limit === undefined || limit.periodSeconds <= SECONDS_PER_MINUTE) return;
+  const message =
+    'a period of more than one minute needs a burst, because without one the rate admits single calls far apart; ' +
+    'a count per hour or day is a quota, and quota is not in this version of Sluice';
+  context.addIssue({ code: 'custom', path: ['limit'], params: { message } });
+}
+
 /** One second's worth, at least 1, rounded down: a limit errs on the strict side. */
-function defaultBurst(limit: Rate): number {
+export function defaultBurst(limit: Rate): number {
   return Math.max(1, Math.floor(limit.count / limit.periodSeconds));
 }

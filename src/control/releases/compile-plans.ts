@@ -1,0 +1,100 @@
+// Plans and what binds them → plain data, and the limits that they need.
+//
+// Names of their limits: plan:gold, consumer:alice, shop.plan:gold, shop.get-order.plan:gold. No other limit's name has a
+// colon there, and they do not change when the file's order does.
+
+import { hashName } from '../../base/hash.ts';
+import type { AllowancePlan, KeyLimitPlan, PlanStepPlan } from '../../gateway/limiter/limit-plans.ts';
+import type { ConsumerPlan, NamedAllowance } from '../../gateway/snapshot.ts';
+import type {
+  AllowanceConfig,
+  Config,
+  ConsumerConfig,
+  PlanBindings,
+  RouteConfig,
+  ServiceConfig,
+  SteadyLimitConfig,
+} from '../config/config.ts';
+import type { LimitCollector } from './limit-collector.ts';
+
+/** A step that a route gets by itself. */
+export interface PlanStepUse {
+  readonly plan: PlanStepPlan;
+  readonly place: string;
+}
+
+export class PlanCompiler {
+  /** By the index that consumers have. */
+  readonly plans: readonly NamedAllowance[];
+  readonly #config: Config;
+  readonly #limits: LimitCollector;
+  readonly #indexes: ReadonlyMap<string, number>;
+  readonly #isAnythingSaid: boolean;
+
+  constructor(config: Config, limits: LimitCollector) {
+    this.#config = config;
+    this.#limits = limits;
+    this.#indexes = new Map(config.plans.map(({ name }, index) => [name, index]));
+    this.plans = config.plans.map((plan) => ({ name: plan.name, ...this.#allowance(plan, `plan:${plan.name}`) }));
+    this.#isAnythingSaid = [...config.plans, ...config.consumers].some(saysAnything);
+  }
+
+  consumer(consumer: ConsumerConfig): ConsumerPlan {
+    const { name } = consumer;
+    const plan = consumer.plan === undefined ? undefined : this.#indexes.get(consumer.plan);
+    const priority = consumer.priority ?? (plan === undefined ? undefined : this.#config.plans[plan]?.priority);
+    return {
+      name,
+      ...(priority !== undefined && { priority }),
+      ...(plan !== undefined && { plan }),
+      ...(saysAnything(consumer) && { own: this.#allowance(consumer, `consumer:${name}`) }),
+    };
+  }
+
+  /** Of a route that knows its consumers. A service's allowance is one that all its routes share. */
+  steps(service: ServiceConfig, route: RouteConfig): readonly PlanStepUse[] {
+    const steps: PlanStepUse[] = [];
+    // The narrow before the wide: what a route refuses costs its consumer nothing elsewhere.
+    this.#bind(route.plans, `${service.name}.${route.name}.plan`, steps);
+    this.#bind(service.plans, `${service.name}.plan`, steps);
+    const applies = service.plans?.apply !== false && route.plans?.apply !== false;
+    if (applies && this.#isAnythingSaid) steps.push({ plan: { kind: 'everywhere' }, place: 'plan' });
+    return steps;
+  }
+
+  #bind(bindings: PlanBindings | undefined, place: string, steps: PlanStepUse[]): void {
+    if (bindings === undefined || ![...bindings.allowances.values()].some(saysAnything)) return;
+    const allowances = this.#config.plans.map(({ name }) => {
+      const allowance = bindings.allowances.get(name);
+      return allowance === undefined ? null : this.#allowance(allowance, `${place}:${name}`);
+    });
+    steps.push({ plan: { kind: 'here', allowances }, place });
+  }
+
+  #allowance({ limit }: AllowanceConfig, label: string): AllowancePlan {
+    return limit === undefined ? {} : { limit: this.#limit(limit, label) };
+  }
+
+  #limit({ rate, burst }: SteadyLimitConfig, label: string): KeyLimitPlan {
+    const id = hashName(label);
+    const limit = this.#limits.add({
+      idLow: id.low,
+      idHigh: id.high,
+      name: label,
+      tokensPerSecond: rate.count / rate.periodSeconds,
+      burst,
+    });
+    return {
+      limit,
+      idLow: id.low,
+      idHigh: id.high,
+      label,
+      quota: rate.count,
+      periodSeconds: rate.periodSeconds,
+    };
+  }
+}
+
+function saysAnything({ limit }: AllowanceConfig): boolean {
+  return limit !== undefined;
+}

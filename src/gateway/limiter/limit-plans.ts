@@ -1,0 +1,33 @@
+// Rate limits, and what plans allow, as plain data that a snapshot carries to the workers.
+
+import type { LimitBy } from '../snapshot.ts';
+
+/** One rate limit, whatever its keys are. */
+export interface KeyLimitPlan {
+  /** Index in the snapshot's list of limits; the arena says which entry of the shared limit table that is. */
+  readonly limit: number;
+  /** 64-bit identity of the limit, which survives reloads. */
+  readonly idLow: number;
+  readonly idHigh: number;
+  /** As it stands in RateLimit and RateLimit-Policy. */
+  readonly label: string;
+  /** As configured: so many per period. */
+  readonly quota: number;
+  readonly periodSeconds: number;
+}
+
+export interface RateLimitPlan extends KeyLimitPlan {
+  readonly by: LimitBy;
+}
+
+/** What one consumer may do. Each consumer counts apart. */
+export interface AllowancePlan {
+  readonly limit?: KeyLimitPlan;
+}
+
+/** A step of a route that holds consumers to what their plans allow. */
+export type PlanStepPlan =
+  /** What the plan, or the consumer, says: everywhere. */
+  | { readonly kind: 'everywhere' }
+  /** What a service or a route says of a plan, by the plan's index; null: nothing. */
+  | { readonly kind: 'here'; readonly allowances: readonly (AllowancePlan | null)[] };
