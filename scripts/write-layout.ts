@@ -46,6 +46,7 @@ const layout: Layout = {
       bytes: histogramTableLayout.regionsByte,
       fields: { generations: histogramTableLayout.headerBytes },
     },
+    LimitCells: { bytes: limitTableLayout.cellsBytes, fields: { cells: 0 } },
     LimitEntry: {
       bytes: limitTableLayout.entryBytes,
       fields: { ...limitTableLayout.entry, records: limitTableLayout.recordsByte },

@@ -342,7 +342,10 @@ export type LimitBy =
   | { readonly kind: 'route' }
   | { readonly kind: 'ip' }
   | { readonly kind: 'consumer' }
-  | { readonly kind: 'header'; readonly name: string };
+  /** A header's name is in lower case. */
+  | { readonly kind: 'header' | 'query'; readonly name: string }
+  /** A parameter of the route's path: its segment, from 0, or from there on. */
+  | { readonly kind: 'path'; readonly name: string; readonly segment?: number; readonly isRest?: boolean };
 
 export interface AuthPlan {
   readonly methods: readonly AuthMethodPlan[];
@@ -382,5 +385,13 @@ export interface LimitDefinition {
   /** Where it stands in the configuration, for messages and metrics: shop.get-order.rate-limit. */
   readonly name: string;
   readonly tokensPerSecond: number;
+  /** Of a window: what it admits. */
   readonly burst: number;
+  /** Absent: GCRA. Another window is another limit, with another identity. */
+  readonly window?: WindowDefinition;
+}
+
+export interface WindowDefinition {
+  readonly algorithm: 'fixed-window' | 'sliding-window';
+  readonly seconds: number;
 }

@@ -73,6 +73,7 @@ pub const LAYOUTS: &[Layout] = &[
     histogram_table::HistogramBank::LAYOUT,
     histogram_table::HistogramRegion::LAYOUT,
     histogram_table::HistogramTableHeader::LAYOUT,
+    limit_table::LimitCells::LAYOUT,
     limit_table::LimitEntry::LAYOUT,
     limit_table::LimitRecord::LAYOUT,
     limit_table::LimitTableHeader::LAYOUT,

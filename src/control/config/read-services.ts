@@ -1,6 +1,7 @@
 // The section `services`. Each service and each route is checked by itself, so that a broken one hides no other.
 
 import * as z from 'zod';
+import { checkLimitKeys } from './check-limit-keys.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkSteering, checkStickyConsumers } from './check-steering.ts';
 import type { PlanBindings, RouteConfig, ServiceConfig, SteerConfig } from './config.ts';
@@ -56,6 +57,7 @@ function readService(
     routes.push(readRoute(routeName, value, routePath, names, report));
   });
   checkPolicies(path, uses, routes, report);
+  checkKeys(parsed.data?.path ?? '', uses, routes, report);
   checkBindings(parsed.data?.plans, path, uses, routes, names.plans, report);
   checkLots(parsed.data?.steer, path, uses, routes, report);
   if (!parsed.success) return undefined;
@@ -70,6 +72,13 @@ function readRoute(name: string, raw: unknown, path: Path, names: KnownNames, re
   const written = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
   checkSteering(written, path, names.upstreams, report);
   return { name, uses: readPolicies(written['policies'], [...path, 'policies'], report), own: parsed.data };
+}
+
+function checkKeys(prefix: string, uses: readonly ReadUse[], routes: readonly ReadRoute[], report: Report): void {
+  const keyed = routes.flatMap(({ name, uses: own, own: route }) =>
+    route === undefined ? [] : [{ name, path: prefix + route.match.path, uses: own }],
+  );
+  checkLimitKeys(uses, keyed, report);
 }
 
 /** Plans are consumers': where nobody is asked who it is, they say nothing. */

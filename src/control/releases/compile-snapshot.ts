@@ -220,6 +220,7 @@ function routePlan(
   const contextOf = (place: string, isServiceLevel: boolean, isShadow: boolean): CompileContext => ({
     service: service.name,
     route: route.name,
+    path: service.path + route.path,
     place,
     isServiceLevel,
     addLimit: (definition) => limits.add(definition),

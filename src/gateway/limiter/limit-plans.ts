@@ -1,5 +1,6 @@
 // Rate limits, and what plans allow, as plain data that a snapshot carries to the workers.
 
+import type { Condition } from '../conditions/condition.ts';
 import type { LimitBy } from '../snapshot.ts';
 
 /** One rate limit, whatever its keys are. */
@@ -18,6 +19,10 @@ export interface KeyLimitPlan {
 
 export interface RateLimitPlan extends KeyLimitPlan {
   readonly by: LimitBy;
+  /** Absent: every request. */
+  readonly when?: Condition;
+  /** Limits that some keys have instead. */
+  readonly values?: readonly (readonly [key: string, limit: KeyLimitPlan])[];
 }
 
 /** What one consumer may do. Each consumer counts apart. */

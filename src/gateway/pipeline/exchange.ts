@@ -123,8 +123,8 @@ export class Exchange {
   limitLabel = '';
   limitRemaining = 0;
   limitResetSeconds = 0;
-  /** Items of RateLimit-Policy that its consumer's plan adds to the route's. */
-  planPolicy = '';
+  /** Of RateLimit-Policy, besides the route's own: what only some of its requests meet. */
+  policyItems = '';
   retryAfterSeconds = 0;
   detail = '';
   /** WWW-Authenticate of an answer 401. */

@@ -59,7 +59,7 @@ export function commonLines(x: Exchange): string {
 function ownLines(x: Exchange): string {
   if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n${x.setCookies}`;
   const ofRoute = x.route?.plan.rateLimitPolicy ?? '';
-  const policy = x.planPolicy === '' ? ofRoute : joined(ofRoute, x.planPolicy);
+  const policy = x.policyItems === '' ? ofRoute : joined(ofRoute, x.policyItems);
   const limit = `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`;
   return `x-request-id: ${x.requestId}\r\n${x.setCookies}ratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
 }

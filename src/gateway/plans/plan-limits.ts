@@ -12,8 +12,8 @@ export class PlanLimits {
   readonly #snapshot: LiveSnapshot;
   readonly #shm: SharedMemory;
   readonly #byPlan: (KeyLimit | undefined)[];
-  /** Of those who have a limit of their own. A snapshot has each consumer as one object. */
-  readonly #own = new Map<ConsumerPlan, KeyLimit>();
+  /** Of those who have a limit of their own, by name. */
+  readonly #own = new Map<string, KeyLimit>();
 
   /**
    * @param allowances  by the plan's index
@@ -34,7 +34,8 @@ export class PlanLimits {
 
   /** @hot */
   of(consumer: ConsumerPlan): KeyLimit | undefined {
-    if (this.#isOwnFirst && consumer.own?.limit !== undefined) return this.#own.get(consumer) ?? this.#meet(consumer);
+    if (this.#isOwnFirst && consumer.own?.limit !== undefined)
+      return this.#own.get(consumer.name) ?? this.#meet(consumer);
     const { plan } = consumer;
     if (plan === undefined) return undefined;
     return this.#byPlan[plan] ?? this.#prepare(plan);
@@ -52,7 +53,7 @@ export class PlanLimits {
     const limit = consumer.own?.limit;
     if (limit === undefined) return undefined;
     const live = new KeyLimit(limit, this.#snapshot, this.#shm);
-    this.#own.set(consumer, live);
+    this.#own.set(consumer.name, live);
     return live;
   }
 }

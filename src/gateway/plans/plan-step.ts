@@ -30,7 +30,7 @@ class PlanStep implements PolicyStep {
     const limit = x.consumer === undefined ? undefined : this.#limits.of(x.consumer);
     if (limit === undefined || x.consumer === undefined) return ADMIT;
     const verdict = limit.decide(x, x.consumer.name);
-    x.planPolicy = x.planPolicy === '' ? limit.policyItem : `${x.planPolicy}, ${limit.policyItem}`;
+    x.policyItems = x.policyItems === '' ? limit.policyItem : `${x.policyItems}, ${limit.policyItem}`;
     return verdict;
   }
 

@@ -4,7 +4,8 @@
 import { SeededHash } from '../../base/hash.ts';
 import type { LimitIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
-import { chargeLimit, LimitReading } from '../limiter/charge-limit.ts';
+import { charge } from '../limiter/charge.ts';
+import { LimitReading } from '../limiter/charge-limit.ts';
 import { Limit } from '../limiter/limit.ts';
 import type { KeyLimitPlan } from '../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
@@ -42,11 +43,7 @@ export class KeyLimit {
       if (answer === undefined) return asked.ask(x, idLow, idHigh, hash.low, hash.high);
       if (answer.shortfall >= 0) return this.#settle(x, answer.shortfall, answer);
     }
-    return this.#settle(
-      x,
-      chargeLimit(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading),
-      reading,
-    );
+    return this.#settle(x, charge(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading), reading);
   }
 
   /** @param refused  the shortfall, 0 when admitted @hot */

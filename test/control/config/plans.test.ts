@@ -59,3 +59,11 @@ t.test(
     ]);
   },
 );
+
+t.test('a limit by a parameter of the path needs a path that has it, on every route that it is for', async (t) => {
+  const limit = 'policies: [{ rate-limit: { limit: 1/s, by: path.id } }]';
+  t.same(issuesOf(shop(`    ${limit}\n    routes: { a: { match: "GET /a/{id}" } }`)), []);
+  t.match(issuesOf(shop(`    ${limit}\n    routes: { a: { match: "GET /a/{id}" }, b: { match: "GET /b" } }`)), [
+    /services\.shop\.policies\[0\]\.rate-limit\.by: the path of route b has no parameter \{id\}/,
+  ]);
+});

@@ -1,9 +1,10 @@
-// A steady rate with a burst, exact over all workers, for the key that the policy counts by.
+// So many requests, exactly, over all workers, for the key that the policy counts by.
 
 import type { SharedMemory } from '../../../shm/shared-memory.ts';
+import { type LiveCondition, prepareCondition } from '../../conditions/prepare-condition.ts';
 import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../../live-snapshot.ts';
-import type { Verdict } from '../../pipeline/errors.ts';
+import { ADMIT, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import { KeyLimit } from '../key-limit.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
@@ -11,24 +12,62 @@ import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.
 
 export const rateLimitRun = definePolicyRun<RateLimitPlan>({
   name: 'rate-limit',
-  prepare: (plan, snapshot, shm) => new RateLimitStep(plan, snapshot, shm),
+  prepare: (plan, snapshot, shm) => {
+    const step = new RateLimitStep(plan, snapshot, shm);
+    return plan.when === undefined ? step : new ConditionalStep(step, prepareCondition(plan.when));
+  },
 });
 
 class RateLimitStep implements PolicyStep {
   readonly #plan: RateLimitPlan;
   readonly #limit: KeyLimit;
+  /** Of keys that have one of their own. */
+  readonly #values: ReadonlyMap<string, KeyLimit> | undefined;
 
   constructor(plan: RateLimitPlan, snapshot: LiveSnapshot, shm: SharedMemory) {
     this.#plan = plan;
     this.#limit = new KeyLimit(plan, snapshot, shm);
+    this.#values = plan.values && new Map(plan.values.map(([key, own]) => [key, new KeyLimit(own, snapshot, shm)]));
   }
 
   /** @hot */
   run(x: Exchange): Verdict {
-    return this.#limit.decide(x, limitKey(this.#plan.by, x));
+    const key = limitKey(this.#plan.by, x);
+    const own = this.#values?.get(key);
+    if (own === undefined) return this.#limit.decide(x, key);
+    const { policyItems } = x;
+    const verdict = own.decide(x, key);
+    x.policyItems = policyItems === '' ? own.policyItem : `${policyItems}, ${own.policyItem}`;
+    return verdict;
   }
 
-  explain(): StepFacts {
-    return this.#limit.explain(nameOfKey(this.#plan.by));
+  explain(x: Exchange): StepFacts {
+    const limit = this.#values?.get(limitKey(this.#plan.by, x)) ?? this.#limit;
+    return limit.explain(nameOfKey(this.#plan.by));
+  }
+}
+
+const SKIPPED: StepFacts = { skipped: 'its condition does not hold' };
+
+class ConditionalStep implements PolicyStep {
+  readonly #inner: RateLimitStep;
+  readonly #when: LiveCondition;
+  // Random() may say another thing when it is asked again.
+  #hasRun = false;
+
+  constructor(inner: RateLimitStep, when: LiveCondition) {
+    this.#inner = inner;
+    this.#when = when;
+  }
+
+  /** @hot */
+  run(x: Exchange): Verdict {
+    // What it has waited for is its decision.
+    this.#hasRun = x.plane.askedLimits.isAnswered(x) || this.#when.holds(x);
+    return this.#hasRun ? this.#inner.run(x) : ADMIT;
+  }
+
+  explain(x: Exchange): StepFacts {
+    return this.#hasRun ? this.#inner.explain(x) : SKIPPED;
   }
 }
