@@ -4,13 +4,15 @@
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Clock, monotonicClock } from './base/clock.ts';
-import type { LimitIndex, WorkerIndex } from './base/ids.ts';
+import type { WorkerIndex } from './base/ids.ts';
 import { AdminServer } from './control/admin/admin-server.ts';
 import type { AdminView } from './control/admin/admin-view.ts';
+import { notReady } from './control/admin/not-ready.ts';
 import type { GatewayConfig } from './control/config/config.ts';
 import { CIRCUIT_LOOK_MS, CircuitWatcher } from './control/health/circuit-watcher.ts';
 import { UpstreamWatch } from './control/health/upstream-watch.ts';
 import { type Log, logToStderr } from './control/log.ts';
+import { QuotaKeeper } from './control/quota/durable/quota-keeper.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
 import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
 import type { CompileTask } from './control/releases/compile-file.ts';
@@ -77,6 +79,7 @@ interface Parts {
   readonly clock: Clock;
   readonly shm: SharedMemory;
   readonly limits: LimitRegistry;
+  readonly quotas: QuotaKeeper;
   readonly plan: ListenerPlan;
   readonly acceptors: Acceptors;
   readonly fleet: WorkerFleet;
@@ -103,7 +106,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   try {
     const first = await compileFirst(options, tasks, log);
     takeOver = await TakeOver.begin({
-      folder: options.data ?? first.gateway.data,
+      folder: first.folder,
       takesOver: options.takeOver === true,
       gateway: first.gateway,
       log,
@@ -120,6 +123,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 /** The first snapshot, and what is loaded while it is compiled. */
 interface FirstCompile {
   readonly gateway: GatewayConfig;
+  /** Of what the gateway keeps. */
+  readonly folder: string;
   readonly workerCount: number;
   readonly threads: WorkerThreads;
   /** The first call gets the first snapshot. */
@@ -145,6 +150,7 @@ async function compileFirst(options: GatewayOptions, tasks: TaskPool, log: Log):
   threads.fit(workerCount);
   return {
     gateway,
+    folder: options.data ?? gateway.data,
     workerCount,
     threads,
     compile: (task) => {
@@ -181,12 +187,14 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
     listenersOf: (worker) => plan.listenersOf(worker),
     snapshots: () => publisher.snapshots(),
     onSpans: (batch) => spans.add(batch),
+    onQuotaNeed: (need) => void quotas.need(need),
     onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
     onHopeless: (worker, lateMs) => {
       log('error', `worker ${worker} has hung for ${Math.round(lateMs)} ms: the process ends, to be started again`);
       process.kill(process.pid, 'SIGKILL');
     },
   });
+  const quotas = keepQuotas(first, shm, clock, log, () => ({ fleet, reloader }));
   const upstreams = new UpstreamWatch({
     table: shm.targets,
     clock,
@@ -204,7 +212,10 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
       ),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
-    onSettled: (current, isNew) => upstreams.settle(current?.upstreams ?? [], isNew),
+    onSettled: (current, isNew) => {
+      upstreams.settle(current?.upstreams ?? [], isNew);
+      if (isNew) void quotas.refresh();
+    },
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
@@ -221,6 +232,7 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
     clock,
     shm,
     limits,
+    quotas,
     plan,
     acceptors,
     fleet,
@@ -231,9 +243,33 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
   };
 }
 
+function keepQuotas(
+  { folder }: FirstCompile,
+  { quotas: table }: SharedMemory,
+  clock: Clock,
+  log: Log,
+  parts: () => Pick<Parts, 'fleet' | 'reloader'>,
+): QuotaKeeper {
+  const timeZone = () => parts().reloader.gateway.timeZone;
+  return new QuotaKeeper({ table, clock, folder, timeZone, wake: (key) => parts().fleet.wakeQuota(key), log });
+}
+
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, takeOver, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans, upstreams } =
-    parts;
+  const {
+    gateway,
+    takeOver,
+    clock,
+    shm,
+    limits,
+    quotas,
+    plan,
+    acceptors,
+    fleet,
+    publisher,
+    reloader,
+    spans,
+    upstreams,
+  } = parts;
   const admin = new AdminServer(adminView(parts, tasks));
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
@@ -255,6 +291,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
+  quotas.start();
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
   const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);
@@ -286,6 +323,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       clearInterval(circuitTimer);
       memory.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
+      await quotas.close();
       acceptors.close();
       admin.close();
       takeOver.close();
@@ -339,24 +377,10 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }:
     reloadsPublished: () => reloader.published,
     reloadsRefused: () => reloader.refused,
     arenaBytes: () => publisher.arenaBytes,
-    limitOverflows: () => totalOverflows(shm),
+    limitOverflows: () => shm.limits.overflowTotal(),
     spans: () => spans.counts,
     notReady: () => notReady(fleet, shm),
   };
-}
-
-function notReady(fleet: WorkerFleet, shm: SharedMemory): readonly string[] {
-  const reasons: string[] = [];
-  if (shm.control.isDraining()) reasons.push('the gateway is draining');
-  if (shm.control.epoch() === 0) reasons.push('no snapshot is published');
-  if (fleet.registeredCount === 0) reasons.push('no worker is registered');
-  return reasons;
-}
-
-function totalOverflows(shm: SharedMemory): number {
-  let sum = 0;
-  for (let limit = 0; limit < shm.limits.limitCount; limit++) sum += shm.limits.overflowCount(limit as LimitIndex);
-  return sum;
 }
 
 /** The compiled piscina entry: dist/workers/NAME.js, two folders up from dist/src. */

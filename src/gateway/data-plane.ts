@@ -27,7 +27,7 @@ import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
-import type { LimitQuestion } from './worker-messages.ts';
+import type { LimitQuestion, QuotaNeed } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -43,6 +43,8 @@ export interface DataPlaneOptions {
   readonly onLogTrouble?: (message: string) => void;
   /** A rate limit is to be decided by another process; only after askedLimits.set(true). */
   readonly onLimitQuestion?: (question: LimitQuestion) => void;
+  /** The main thread is to take a block from a durable counter. */
+  readonly onQuotaNeed?: (need: QuotaNeed) => void;
 }
 
 export class DataPlane {
@@ -55,6 +57,7 @@ export class DataPlane {
   readonly deadlines: Deadlines;
   readonly parking: Parking;
   readonly askedLimits: AskedLimits;
+  readonly needQuota: (need: QuotaNeed) => void;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
   readonly mirrors: Mirrors;
@@ -95,6 +98,7 @@ export class DataPlane {
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
+    this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
   }
 

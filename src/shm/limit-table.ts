@@ -199,6 +199,13 @@ export class LimitTable {
     return Atomics.load(this.#words, this.#wordOf(limit, entry.overflowCount)) >>> 0;
   }
 
+  /** Decisions in overflow words, of all limits that were ever here. */
+  overflowTotal(): number {
+    let total = 0;
+    for (let limit = 0 as LimitIndex; limit < this.limitCount; limit++) total += this.overflowCount(limit);
+    return total;
+  }
+
   busyCount(limit: LimitIndex): number {
     return Atomics.load(this.#words, this.#wordOf(limit, entry.busyCount)) >>> 0;
   }

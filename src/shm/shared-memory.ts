@@ -10,6 +10,7 @@
 //   loads        load-table.ts          320 KiB, and 128 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
+//   quotas       quota-table.ts         2 MiB                      workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
 //
 // Arenas (arena.ts) come and go beside these: each is posted with its snapshot.
@@ -19,6 +20,7 @@ import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
+import { QuotaTable } from './quota-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
@@ -33,6 +35,7 @@ export interface SharedBuffers {
   readonly loads: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
+  readonly quotas: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
 }
 
@@ -45,6 +48,7 @@ export class SharedMemory {
   readonly loads: LoadTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
+  readonly quotas: QuotaTable;
   readonly shadow: ShadowTable;
 
   constructor(buffers: SharedBuffers) {
@@ -56,6 +60,7 @@ export class SharedMemory {
     this.loads = new LoadTable(buffers.loads);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
+    this.quotas = new QuotaTable(buffers.quotas);
     this.shadow = new ShadowTable(buffers.shadow);
   }
 
@@ -70,6 +75,7 @@ export class SharedMemory {
       loads: LoadTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
+      quotas: QuotaTable.create().buffer,
       shadow: ShadowTable.create(workerCount).buffer,
     });
   }
@@ -84,6 +90,7 @@ export class SharedMemory {
       loads: this.loads.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
+      quotas: this.quotas.buffer,
       shadow: this.shadow.buffer,
     };
   }

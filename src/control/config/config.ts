@@ -20,6 +20,8 @@ export interface GatewayConfig {
   readonly workers: number;
   /** The folder of what the gateway keeps; as written, until resolvePaths. */
   readonly data: string;
+  /** Where days and months of quotas begin: a name of the IANA database. */
+  readonly timeZone: string;
   /** CIDR blocks or addresses. */
   readonly trustedProxies: readonly string[];
   readonly limits: {
@@ -274,6 +276,14 @@ export interface TargetConfig {
 export interface AllowanceConfig {
   /** Absent: no rate is said. */
   readonly limit?: SteadyLimitConfig | undefined;
+  /** Absent: none is said. */
+  readonly quotas?: readonly QuotaConfig[] | undefined;
+  readonly onStoreLoss?: 'closed' | 'open' | undefined;
+}
+
+export interface QuotaConfig {
+  readonly max: number;
+  readonly period: 'h' | 'day' | 'month' | 'total';
 }
 
 export interface SteadyLimitConfig {

@@ -4,13 +4,14 @@
 // colon there, and they do not change when the file's order does.
 
 import { hashName } from '../../base/hash.ts';
-import type { AllowancePlan, KeyLimitPlan, PlanStepPlan } from '../../gateway/limiter/limit-plans.ts';
+import type { AllowancePlan, KeyLimitPlan, PlanStepPlan, QuotaPlan } from '../../gateway/limiter/limit-plans.ts';
 import type { ConsumerPlan, NamedAllowance } from '../../gateway/snapshot.ts';
 import type {
   AllowanceConfig,
   Config,
   ConsumerConfig,
   PlanBindings,
+  QuotaConfig,
   RouteConfig,
   ServiceConfig,
   SteadyLimitConfig,
@@ -19,7 +20,8 @@ import type { LimitCollector } from './limit-collector.ts';
 
 /** A step that a route gets by itself. */
 export interface PlanStepUse {
-  readonly plan: PlanStepPlan;
+  readonly policy: 'plan' | 'quota';
+  readonly plan: PlanStepPlan | null;
   readonly place: string;
 }
 
@@ -30,13 +32,16 @@ export class PlanCompiler {
   readonly #limits: LimitCollector;
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #isAnythingSaid: boolean;
+  readonly #hasQuotas: boolean;
 
   constructor(config: Config, limits: LimitCollector) {
     this.#config = config;
     this.#limits = limits;
     this.#indexes = new Map(config.plans.map(({ name }, index) => [name, index]));
     this.plans = config.plans.map((plan) => ({ name: plan.name, ...this.#allowance(plan, `plan:${plan.name}`) }));
-    this.#isAnythingSaid = [...config.plans, ...config.consumers].some(saysAnything);
+    const all = [...config.plans, ...config.consumers];
+    this.#isAnythingSaid = all.some(({ limit }) => limit !== undefined);
+    this.#hasQuotas = all.some(({ quotas = [] }) => quotas.length > 0);
   }
 
   consumer(consumer: ConsumerConfig): ConsumerPlan {
@@ -58,7 +63,8 @@ export class PlanCompiler {
     this.#bind(route.plans, `${service.name}.${route.name}.plan`, steps);
     this.#bind(service.plans, `${service.name}.plan`, steps);
     const applies = service.plans?.apply !== false && route.plans?.apply !== false;
-    if (applies && this.#isAnythingSaid) steps.push({ plan: { kind: 'everywhere' }, place: 'plan' });
+    if (applies && this.#isAnythingSaid) steps.push({ policy: 'plan', plan: { kind: 'everywhere' }, place: 'plan' });
+    if (applies && this.#hasQuotas) steps.push({ policy: 'quota', plan: null, place: 'quota' });
     return steps;
   }
 
@@ -68,11 +74,14 @@ export class PlanCompiler {
       const allowance = bindings.allowances.get(name);
       return allowance === undefined ? null : this.#allowance(allowance, `${place}:${name}`);
     });
-    steps.push({ plan: { kind: 'here', allowances }, place });
+    steps.push({ policy: 'plan', plan: { kind: 'here', allowances }, place });
   }
 
-  #allowance({ limit }: AllowanceConfig, label: string): AllowancePlan {
-    return limit === undefined ? {} : { limit: this.#limit(limit, label) };
+  #allowance({ limit, quotas, onStoreLoss }: AllowanceConfig, label: string): AllowancePlan {
+    return {
+      ...(limit !== undefined && { limit: this.#limit(limit, label) }),
+      ...(quotas !== undefined && { quotas: quotas.map((quota) => quotaPlan(quota, label, onStoreLoss === 'open')) }),
+    };
   }
 
   #limit({ rate, burst }: SteadyLimitConfig, label: string): KeyLimitPlan {
@@ -95,6 +104,28 @@ export class PlanCompiler {
   }
 }
 
-function saysAnything({ limit }: AllowanceConfig): boolean {
-  return limit !== undefined;
+/** Its identity is the period's, whatever the count is. */
+function quotaPlan({ max, period }: QuotaConfig, place: string, isOpen: boolean): QuotaPlan {
+  const label = `${place}/${period}`;
+  const id = hashName(`${label} quota`);
+  const seconds = SECONDS[period];
+  return {
+    idLow: id.low,
+    idHigh: id.high,
+    label,
+    max,
+    calendar: CALENDARS.indexOf(period),
+    isTotal: period === 'total',
+    isOpen,
+    policyItem: seconds === 0 ? `"${label}";q=${max}` : `"${label}";q=${max};w=${seconds}`,
+  };
+}
+
+// In the order of the quota table.
+const CALENDARS: readonly QuotaConfig['period'][] = ['h', 'day', 'month', 'total'];
+// A month's length varies: clients are told of 30 days.
+const SECONDS: Readonly<Record<QuotaConfig['period'], number>> = { h: 3_600, day: 86_400, month: 2_592_000, total: 0 };
+
+function saysAnything({ limit, quotas }: AllowanceConfig): boolean {
+  return limit !== undefined || quotas !== undefined;
 }

@@ -259,7 +259,7 @@ function routePlan(
 function planSteps(plans: PlanCompiler, service: ServiceConfig, route: RouteConfig): CompiledPolicy[] {
   return plans
     .steps(service, route)
-    .map(({ plan, place }) => ({ policy: 'plan', stage: 'plan', plan, place, isShadow: false }));
+    .map(({ policy, plan, place }) => ({ policy, stage: policy, plan, place, isShadow: false }));
 }
 
 interface CompiledPolicy {

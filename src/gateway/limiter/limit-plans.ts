@@ -28,6 +28,23 @@ export interface RateLimitPlan extends KeyLimitPlan {
 /** What one consumer may do. Each consumer counts apart. */
 export interface AllowancePlan {
   readonly limit?: KeyLimitPlan;
+  readonly quotas?: readonly QuotaPlan[];
+}
+
+/** So many requests in a window of the calendar. */
+export interface QuotaPlan {
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly label: string;
+  readonly max: number;
+  /** Index of its calendar in the quota table. */
+  readonly calendar: number;
+  /** There is no later window. */
+  readonly isTotal: boolean;
+  /** Requests are let in while the counters cannot be used. */
+  readonly isOpen: boolean;
+  /** Of the RateLimit-Policy header. */
+  readonly policyItem: string;
 }
 
 /** A step of a route that holds consumers to what their plans allow. */

@@ -27,7 +27,6 @@ export const laterPolicies: readonly string[] = [
   'jwt',
   'map',
   'method',
-  'quota',
   'size',
   'validate',
 ];

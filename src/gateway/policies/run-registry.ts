@@ -2,10 +2,11 @@
 // besides those only what no configuration names: what routes get by themselves.
 
 import { planRun } from '../plans/plan-step.ts';
+import { quotaRun } from '../plans/quota-step.ts';
 import { authRun } from './auth/run.ts';
 import { concurrencyRun } from './concurrency/run.ts';
 import { faultRun } from './fault/run.ts';
 import type { PolicyRun } from './policy-run.ts';
 import { rateLimitRun } from './rate-limit/run.ts';
 
-export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun, faultRun, planRun];
+export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun, faultRun, planRun, quotaRun];

@@ -8,6 +8,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       admin: { host: '127.0.0.1', port: 9080 },
       workers: 0,
       data: './data',
+      timeZone: 'UTC',
       trustedProxies: [],
       limits: {
         headerBytes: 16_384,
@@ -197,12 +198,12 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nenvironments: {}', 'environments'],
   ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['quota', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
+  ...['certificates', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
-  ...['cors', 'access', 'cache', 'quota', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
+  ...['cors', 'access', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
   ...['hmac', 'jwt'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ jwt: { issuer: x } }] }]'), 'jwt'],
   [shop('    policies: [rate-limit: { limit: 1/s, by: claim.sub }]'), 'claim.sub'],
