@@ -25,7 +25,8 @@ export interface CountedLimit {
 
 export interface RateLimitConfig extends CountedLimit {
   readonly by: LimitBy;
-  readonly algorithm: 'gcra' | WindowDefinition['algorithm'];
+  /** Absent: gcra. */
+  readonly algorithm?: WindowDefinition['algorithm'] | undefined;
   readonly when?: Condition | undefined;
   /** Limits of some keys' own. */
   readonly values?: ReadonlyMap<string, CountedLimit> | undefined;
@@ -55,6 +56,7 @@ const schema: z.ZodType<RateLimitConfig> = section(
       .describe('What is counted apart: ip, consumer, route, header.NAME, query.NAME or path.NAME.'),
     algorithm: word(['gcra', 'fixed-window', 'sliding-window'])
       .prefault('gcra')
+      .transform((algorithm) => (algorithm === 'gcra' ? undefined : algorithm))
       .describe('gcra: a steady rate with a burst. The others: so many in a window of the period.'),
     when: condition().optional().describe('Which requests it is for; default: all.'),
     values: z
@@ -79,7 +81,7 @@ const schema: z.ZodType<RateLimitConfig> = section(
     return {
       ...counted(own, algorithm),
       by,
-      algorithm,
+      ...(algorithm !== undefined && { algorithm }),
       ...(when !== undefined && { when }),
       ...(limits.length > 0 && { values: new Map(limits) }),
     };
@@ -111,32 +113,32 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
 /** @param identity  what its slots belong to, over reloads */
 function keyLimit(
   { limit, burst }: CountedLimit,
-  algorithm: RateLimitConfig['algorithm'],
+  algorithm: WindowDefinition['algorithm'] | undefined,
   label: string,
   identity: string,
   context: CompileContext,
 ): KeyLimitPlan {
   const { count: quota, periodSeconds } = limit;
   // Windows of another length, or of another kind, are other windows.
-  const id = hashName(algorithm === 'gcra' ? identity : `${identity} ${algorithm} ${periodSeconds}`);
+  const id = hashName(algorithm === undefined ? identity : `${identity} ${algorithm} ${periodSeconds}`);
   const index = context.addLimit({
     idLow: id.low,
     idHigh: id.high,
     name: label,
     tokensPerSecond: quota / periodSeconds,
     burst,
-    ...(algorithm !== 'gcra' && { window: { algorithm, seconds: periodSeconds } }),
+    ...(algorithm !== undefined && { window: { algorithm, seconds: periodSeconds } }),
   });
   return { limit: index, idLow: id.low, idHigh: id.high, label, quota, periodSeconds };
 }
 
 function checkLimit(
   written: WrittenLimit,
-  algorithm: RateLimitConfig['algorithm'],
+  algorithm: WindowDefinition['algorithm'] | undefined,
   path: readonly string[],
   context: z.RefinementCtx,
 ): void {
-  if (algorithm === 'gcra') return needBurst(written, context, path);
+  if (algorithm === undefined) return needBurst(written, context, path);
   if (written.burst !== undefined) {
     addIssue(context, [...path, 'burst'], `is of gcra only: a window admits its whole count at once`);
   }
@@ -163,9 +165,9 @@ function addIssue(context: z.RefinementCtx, path: readonly string[], message: st
 
 function counted(
   { limit, burst }: WrittenLimit & { readonly limit: Rate },
-  algorithm: RateLimitConfig['algorithm'],
+  algorithm: WindowDefinition['algorithm'] | undefined,
 ): CountedLimit {
-  return { limit, burst: algorithm === 'gcra' ? (burst ?? defaultBurst(limit)) : limit.count };
+  return { limit, burst: algorithm === undefined ? (burst ?? defaultBurst(limit)) : limit.count };
 }
 
 /** One second's worth, at least 1, rounded down: a limit errs on the strict side. */
