@@ -116,7 +116,7 @@ module.exports = {
       name: 'control-stands-below-cli-and-main',
       severity: 'error',
       from: { path: '^src/control/' },
-      to: { path: ['^src/cli/', '^src/(main|start-gateway)\\.ts$', '^workers/'] },
+      to: { path: ['^src/(cli|wiring)/', '^src/(main|start-gateway)\\.ts$', '^workers/'] },
     },
     {
       name: 'gateway-worker-imports-the-data-plane',
@@ -166,10 +166,10 @@ module.exports = {
       to: { path: '(^|/)node_modules/ioredis/|^ioredis$' },
     },
     {
-      name: 'one-owner-of-lmdb',
-      comment: 'The task pool opens it; no request thread and not the main one.',
+      name: 'owners-of-lmdb',
+      comment: 'The ledger, in the task pool, and durable quotas; no request thread opens it.',
       severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: '^src/control/metering/ledger/' },
+      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable)/' },
       to: { path: '(^|/)node_modules/lmdb/' },
     },
     {

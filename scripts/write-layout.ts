@@ -9,6 +9,7 @@ import { ARENA_COUNT, controlBlockLayout, WORKER_COUNT_MAX } from '../src/shm/co
 import { histogramTableLayout } from '../src/shm/histogram-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
 import { loadTableLayout } from '../src/shm/load-table.ts';
+import { CALENDAR_COUNT, QUOTA_SLOT_COUNT, quotaTableLayout } from '../src/shm/quota-table.ts';
 import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { SHADOW_ENTRY_COUNT, shadowTableLayout } from '../src/shm/shadow-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
@@ -47,6 +48,7 @@ const layout: Layout = {
       bytes: histogramTableLayout.regionsByte,
       fields: { generations: histogramTableLayout.headerBytes },
     },
+    LimitCells: { bytes: limitTableLayout.cellsBytes, fields: { cells: 0 } },
     LimitEntry: {
       bytes: limitTableLayout.entryBytes,
       fields: { ...limitTableLayout.entry, records: limitTableLayout.recordsByte },
@@ -65,6 +67,12 @@ const layout: Layout = {
       },
     },
     SeriesTableHeader: { bytes: seriesTableLayout.banksByte, fields: { bases: seriesTableLayout.headerBytes } },
+    QuotaCalendar: { bytes: quotaTableLayout.calendarBytes, fields: quotaTableLayout.calendar },
+    QuotaSlot: { bytes: quotaTableLayout.slotBytes, fields: quotaTableLayout.slot },
+    QuotaTableHeader: {
+      bytes: quotaTableLayout.slotsByte,
+      fields: { ...quotaTableLayout.header, calendars: quotaTableLayout.calendarsByte },
+    },
     ShadowBank: { bytes: shadowTableLayout.bankBytes, fields: shadowTableLayout.bank },
     ShadowEntry: { bytes: shadowTableLayout.entryBytes, fields: shadowTableLayout.entry },
     ShadowTableHeader: { bytes: shadowTableLayout.headerBytes, fields: shadowTableLayout.header },
@@ -97,6 +105,8 @@ const layout: Layout = {
     LIMIT_SLOT_COUNT,
     LOAD_COUNT: loadTableLayout.loadCount,
     LOAD_LEVEL_COUNT: loadTableLayout.levelCount,
+    QUOTA_CALENDAR_COUNT: CALENDAR_COUNT,
+    QUOTA_SLOT_COUNT,
     SERIES_COUNT: seriesTableLayout.seriesCount,
     SHADOW_ENTRY_COUNT,
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,

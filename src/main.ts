@@ -6,7 +6,8 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WORKER_COUNT_MAX } from './shm/control-block.ts';
-import { StartError, startGateway } from './start-gateway.ts';
+import { startGateway } from './start-gateway.ts';
+import { StartError } from './wiring/start-error.ts';
 
 export interface MainOptions {
   readonly config: string;

@@ -28,7 +28,7 @@ import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
-import type { LimitQuestion } from './worker-messages.ts';
+import type { LimitQuestion, QuotaNeed } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -44,6 +44,8 @@ export interface DataPlaneOptions {
   readonly onLogTrouble?: (message: string) => void;
   /** A rate limit is to be decided by another process; only after askedLimits.set(true). */
   readonly onLimitQuestion?: (question: LimitQuestion) => void;
+  /** The main thread is to take a block from a durable counter. */
+  readonly onQuotaNeed?: (need: QuotaNeed) => void;
 }
 
 export class DataPlane {
@@ -56,6 +58,7 @@ export class DataPlane {
   readonly deadlines: Deadlines;
   readonly parking: Parking;
   readonly askedLimits: AskedLimits;
+  readonly needQuota: (need: QuotaNeed) => void;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
   readonly usage: UsageMeter;
@@ -98,6 +101,7 @@ export class DataPlane {
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
+    this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
   }
 

@@ -71,6 +71,7 @@ class GatewayWorker {
       shm: this.#shm,
       worker: data.worker,
       onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
+      onQuotaNeed: (need) => this.#send({ type: 'quota-need', need }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
     });
   }
@@ -100,6 +101,8 @@ class GatewayWorker {
       case 'ask-limits':
         this.#plane.askedLimits.set(message.isOn);
         return this.#send({ type: 'asks-limits', isOn: message.isOn });
+      case 'quota-granted':
+        return void this.#plane.parking.wake(message.key);
       case 'limit-answers':
         return this.#plane.askedLimits.receive(message.answers);
       case 'drain':

@@ -10,6 +10,7 @@
 //   loads        load-table.ts          320 KiB, and 128 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
+//   quotas       quota-table.ts         2 MiB                      workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
 //   usage        usage-table.ts         2.1 MiB per worker, of which what is written is resident  workers and main thread
 //
@@ -20,6 +21,7 @@ import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
+import { QuotaTable } from './quota-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
@@ -35,6 +37,7 @@ export interface SharedBuffers {
   readonly loads: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
+  readonly quotas: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
   readonly usage: SharedArrayBuffer;
 }
@@ -48,6 +51,7 @@ export class SharedMemory {
   readonly loads: LoadTable;
   readonly limits: LimitTable;
   readonly concurrency: ConcurrencyTable;
+  readonly quotas: QuotaTable;
   readonly shadow: ShadowTable;
   readonly usage: UsageTable;
 
@@ -60,6 +64,7 @@ export class SharedMemory {
     this.loads = new LoadTable(buffers.loads);
     this.limits = new LimitTable(buffers.limits);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
+    this.quotas = new QuotaTable(buffers.quotas);
     this.shadow = new ShadowTable(buffers.shadow);
     this.usage = new UsageTable(buffers.usage);
   }
@@ -75,6 +80,7 @@ export class SharedMemory {
       loads: LoadTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
+      quotas: QuotaTable.create().buffer,
       shadow: ShadowTable.create(workerCount).buffer,
       usage: UsageTable.create(workerCount).buffer,
     });
@@ -90,6 +96,7 @@ export class SharedMemory {
       loads: this.loads.buffer,
       limits: this.limits.buffer,
       concurrency: this.concurrency.buffer,
+      quotas: this.quotas.buffer,
       shadow: this.shadow.buffer,
       usage: this.usage.buffer,
     };

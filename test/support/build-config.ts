@@ -18,6 +18,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     admin: { host: '127.0.0.1', port: 0 },
     workers: 2,
     data: './data',
+    timeZone: 'UTC',
     trustedProxies: [],
     limits: {
       headerBytes: 16_384,
@@ -103,6 +104,7 @@ export function buildConfig(parts: Partial<Config> = {}): Config {
   return {
     gateway: buildGateway(),
     upstreams: [buildUpstream('main', '127.0.0.1:9001')],
+    plans: [],
     consumers: [],
     services: [buildService('shop', { routes: [buildRoute('orders', 'GET /orders')] })],
     ...parts,

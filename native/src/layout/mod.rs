@@ -10,6 +10,7 @@ pub mod control_block;
 pub mod histogram_table;
 pub mod limit_table;
 pub mod load_table;
+pub mod quota_table;
 pub mod series_table;
 pub mod shadow_table;
 pub mod slot_index;
@@ -74,6 +75,10 @@ pub const LAYOUTS: &[Layout] = &[
     histogram_table::HistogramBank::LAYOUT,
     histogram_table::HistogramRegion::LAYOUT,
     histogram_table::HistogramTableHeader::LAYOUT,
+    limit_table::LimitCells::LAYOUT,
+    quota_table::QuotaCalendar::LAYOUT,
+    quota_table::QuotaSlot::LAYOUT,
+    quota_table::QuotaTableHeader::LAYOUT,
     limit_table::LimitEntry::LAYOUT,
     limit_table::LimitRecord::LAYOUT,
     limit_table::LimitTableHeader::LAYOUT,
@@ -116,6 +121,8 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),
     ("LOAD_COUNT", load_table::LOAD_COUNT),
     ("LOAD_LEVEL_COUNT", load_table::LOAD_LEVEL_COUNT),
+    ("QUOTA_CALENDAR_COUNT", quota_table::CALENDAR_COUNT),
+    ("QUOTA_SLOT_COUNT", quota_table::SLOT_COUNT),
     ("SERIES_COUNT", series_table::SERIES_COUNT),
     ("SHADOW_ENTRY_COUNT", shadow_table::ENTRY_COUNT),
     ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),

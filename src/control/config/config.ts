@@ -3,10 +3,12 @@
 
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
+import type { AllowanceConfig, PlanBindings, PlanConfig } from './plan-config.ts';
 
 export interface Config {
   readonly gateway: GatewayConfig;
   readonly upstreams: readonly UpstreamConfig[];
+  readonly plans: readonly PlanConfig[];
   readonly consumers: readonly ConsumerConfig[];
   readonly services: readonly ServiceConfig[];
 }
@@ -18,6 +20,8 @@ export interface GatewayConfig {
   readonly workers: number;
   /** The folder of what the gateway keeps; as written, until resolvePaths. */
   readonly data: string;
+  /** Where days and months of quotas begin: a name of the IANA database. */
+  readonly timeZone: string;
   /** CIDR blocks or addresses. */
   readonly trustedProxies: readonly string[];
   readonly limits: {
@@ -296,9 +300,11 @@ export interface TargetConfig {
   readonly weight: number;
 }
 
-export interface ConsumerConfig {
+/** Its own allowance stands in the place of its plan's. */
+export interface ConsumerConfig extends AllowanceConfig {
   readonly name: string;
-  /** 0 to 15; absent: the route's. */
+  readonly plan?: string | undefined;
+  /** 0 to 15; absent: its plan's, or the route's. */
   readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
 }
@@ -329,6 +335,8 @@ export interface ServiceConfig {
   readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
+  /** Absent: plans apply as they are. */
+  readonly plans?: PlanBindings | undefined;
   readonly policies: readonly PolicyUse[];
   readonly routes: readonly RouteConfig[];
 }
@@ -348,6 +356,8 @@ export interface RouteConfig {
   readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
+  /** Besides the service's; absent: nothing more is said. */
+  readonly plans?: PlanBindings | undefined;
   readonly policies: readonly PolicyUse[];
 }
 

@@ -8,6 +8,7 @@ import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
+import { timeZone } from './quota-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 import { usageSchema } from './usage-schema.ts';
 
@@ -98,6 +99,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     data: dataFolder()
       .prefault('./data')
       .describe('The folder of what the gateway keeps, and of the socket of --take-over.'),
+    timeZone: timeZone().prefault('UTC').describe('Where the days and months of quotas begin: UTC, Europe/Berlin.'),
     trustedProxies: z
       .array(addressBlock())
       .max(TRUSTED_PROXIES_MAX)

@@ -10,6 +10,7 @@ import type {
   LimitAnswer,
   LimitQuestion,
   ListenerSettings,
+  QuotaNeed,
   ToWorker,
 } from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
@@ -43,6 +44,7 @@ export interface WorkerFleetOptions {
   onSpans(batch: SpanBatch): void;
   /** A worker asks whether a request may pass a rate limit; only after askLimits(true). */
   onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
+  onQuotaNeed(need: QuotaNeed): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */
   onHopeless(worker: WorkerIndex, lateMs: number): void;
@@ -204,6 +206,10 @@ export class WorkerFleet {
     if (asker !== undefined) this.#send(asker, { type: 'limit-answers', answers });
   }
 
+  wakeQuota(key: string): void {
+    for (const worker of this.#workers) if (worker !== undefined) this.#send(worker, { type: 'quota-granted', key });
+  }
+
   /** Let every worker finish what is under way, then end. @param quietMs  without a request, until idle connections are closed */
   async drain(timeoutMs: number, quietMs = QUIET_MS): Promise<void> {
     this.#stopping = true;
@@ -279,6 +285,8 @@ export class WorkerFleet {
         return worker.onStoppedListening?.();
       case 'asks-limits':
         return message.isOn === this.#asksLimits ? worker.onAsksLimits?.() : undefined;
+      case 'quota-need':
+        return this.#options.onQuotaNeed(message.need);
       case 'limit-question':
         return this.#options.onLimitQuestion(worker.index, message.question);
       case 'spans':

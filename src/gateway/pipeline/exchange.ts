@@ -124,6 +124,8 @@ export class Exchange {
   limitLabel = '';
   limitRemaining = 0;
   limitResetSeconds = 0;
+  /** Of RateLimit-Policy, besides the route's own: what only some of its requests meet. */
+  policyItems = '';
   retryAfterSeconds = 0;
   detail = '';
   /** WWW-Authenticate of an answer 401. */
@@ -226,9 +228,10 @@ export class Exchange {
     return values;
   }
 
-  /** Remember the limit that leaves least, for the RateLimit header. @hot */
+  /** Remember the limit that leaves least, or that refuses, for the RateLimit header. @hot */
   noteLimit(label: string, reading: LimitReading): void {
-    if (this.limitLabel !== '' && reading.remaining >= this.limitRemaining) return;
+    const isTighter = reading.remaining < this.limitRemaining || reading.retryAfterSeconds > 0;
+    if (this.limitLabel !== '' && !isTighter) return;
     this.limitLabel = label;
     this.limitRemaining = reading.remaining;
     this.limitResetSeconds = reading.resetSeconds;

@@ -18,6 +18,8 @@ const causes = {
   EXPECTATION_FAILED: 'request',
   BODY_INCOMPLETE: 'request',
   RATE_LIMITED: 'rate',
+  QUOTA_EXCEEDED: 'rate',
+  QUOTA_UNKNOWN: 'rate',
   TOO_MANY_IN_FLIGHT: 'concurrency',
   HEADERS_TOO_LARGE: 'request',
   METHOD_NOT_IMPLEMENTED: 'request',

@@ -2,8 +2,9 @@ import { unpack } from 'msgpackr';
 import t from 'tap';
 import type { Config, PolicyUse, UpstreamConfig } from '../../../src/control/config/config.ts';
 import { compileSnapshot, routeEntries } from '../../../src/control/releases/compile-snapshot.ts';
+import type { RateLimitPlan } from '../../../src/gateway/limiter/limit-plans.ts';
 import { stages } from '../../../src/gateway/pipeline/stages.ts';
-import type { GatewayPlan, PolicyPlan, RateLimitPlan, RoutePlan } from '../../../src/gateway/snapshot.ts';
+import type { GatewayPlan, PolicyPlan, RoutePlan } from '../../../src/gateway/snapshot.ts';
 import {
   buildConfig,
   buildConsumer,

@@ -14,6 +14,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
   const context: CompileContext = {
     service: 'shop',
     route: 'get-order',
+    path: '/shop/orders/{id}/{rest*}',
     place: 'shop.get-order.rate-limit.1',
     isServiceLevel: false,
     addLimit: (definition) => limits.push(definition) - 1,
