@@ -48,9 +48,9 @@ t.test('a consumer is who it is whichever of its keys was presented, and the key
   const config = buildConfig({ consumers: [buildConsumer('bob', 'other'), buildConsumer('alice', 'old', 'new')] });
   const { arena, summary } = compile(config, 1);
   t.same(summary.callerNames, [
-    ['bob', 'bob-0'],
-    ['alice', 'alice-0'],
-    ['alice', 'alice-1'],
+    ['bob', 'bob-0', ''],
+    ['alice', 'alice-0', ''],
+    ['alice', 'alice-1', ''],
   ]);
   arena.writeIndexes('callersAt', [7, 2, 5]);
   const consumers = new Consumers(arena);
