@@ -11,6 +11,7 @@ import type { GatewayConfig } from './control/config/config.ts';
 import { CIRCUIT_LOOK_MS, CircuitWatcher } from './control/health/circuit-watcher.ts';
 import { UpstreamWatch } from './control/health/upstream-watch.ts';
 import { type Log, logToStderr } from './control/log.ts';
+import { ClusterLimits } from './control/quota/leases/cluster-limits.ts';
 import { LimitRegistry } from './control/quota/limit-registry.ts';
 import { LimitSweeper, SLICE_INTERVAL_MS } from './control/quota/sweep-limits.ts';
 import type { CompileTask } from './control/releases/compile-file.ts';
@@ -84,6 +85,8 @@ interface Parts {
   readonly reloader: Reloader;
   readonly spans: SpanForwarder;
   readonly upstreams: UpstreamWatch;
+  /** undefined: there is no store that instances share. */
+  readonly cluster: ClusterLimits | undefined;
 }
 
 // The clients of a gateway that was taken over from leave with their next answer; those who send none for so long meet a
@@ -157,9 +160,8 @@ async function compileFirst(options: GatewayOptions, tasks: TaskPool, log: Log):
 }
 
 async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, log: Log): Promise<Parts> {
-  const { workerCount, threads } = first;
   const clock = monotonicClock();
-  const shm = SharedMemory.create(workerCount, takeOver.seedLow, takeOver.seedHigh);
+  const shm = SharedMemory.create(first.workerCount, takeOver.seedLow, takeOver.seedHigh);
   const limits = new LimitRegistry(shm.limits, clock);
   await takeOver.open({
     shm,
@@ -170,10 +172,11 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
       answerLimits: (worker, answers) => fleet.answerLimits(worker, answers),
     },
   });
-  const plan = new ListenerPlan(takeOver.gateway, workerCount, takeOver.sharesPorts);
+  let cluster: ClusterLimits | undefined;
+  const plan = new ListenerPlan(takeOver.gateway, first.workerCount, takeOver.sharesPorts);
   const acceptors = new Acceptors(plan.uws);
   const fleet: WorkerFleet = new WorkerFleet({
-    threads,
+    threads: first.threads,
     shm,
     clock,
     log,
@@ -182,6 +185,7 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
     snapshots: () => publisher.snapshots(),
     onSpans: (batch) => spans.add(batch),
     onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
+    onLeaseQuestion: (worker, question) => cluster?.ask(worker, question),
     onHopeless: (worker, lateMs) => {
       log('error', `worker ${worker} has hung for ${Math.round(lateMs)} ms: the process ends, to be started again`);
       process.kill(process.pid, 'SIGKILL');
@@ -204,10 +208,15 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
       ),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
-    onSettled: (current, isNew) => upstreams.settle(current?.upstreams ?? [], isNew),
+    onSettled: (current, isNew) => {
+      cluster?.useLimits(current?.clusterLimits ?? []);
+      upstreams.settle(current?.upstreams ?? [], isNew);
+    },
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
+  cluster = ClusterLimits.start({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
+  cluster?.useLimits(published.value.summary.clusterLimits);
   const reloader = new Reloader(publisher, first.gateway, log);
   const spans = new SpanForwarder({
     export: (task) => tasks.exportSpans(task),
@@ -228,12 +237,26 @@ async function wire(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, lo
     reloader,
     spans,
     upstreams,
+    cluster,
   };
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, takeOver, clock, shm, limits, plan, acceptors, fleet, publisher, reloader, spans, upstreams } =
-    parts;
+  const {
+    gateway,
+    takeOver,
+    clock,
+    shm,
+    limits,
+    plan,
+    acceptors,
+    fleet,
+    publisher,
+    reloader,
+    spans,
+    upstreams,
+    cluster,
+  } = parts;
   const admin = new AdminServer(adminView(parts, tasks));
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
@@ -248,6 +271,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     await fleet.drain(0);
     acceptors.close();
     upstreams.stop();
+    await cluster?.close();
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const sweeper = new LimitSweeper(shm.limits, limits, clock, {
@@ -287,6 +311,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       memory.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       acceptors.close();
+      await cluster?.close();
       admin.close();
       takeOver.close();
       await spans.flush(SPANS_FLUSH_MS);
@@ -310,7 +335,8 @@ async function listen({ gateway, takeOver, plan, acceptors, fleet }: Parts): Pro
   return gateway.listen.map((each) => uwsPorts[plan.uws.indexOf(each)] ?? plan.nodePort(plan.node.indexOf(each)));
 }
 
-function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }: Parts, tasks: TaskPool): AdminView {
+function adminView(parts: Parts, tasks: TaskPool): AdminView {
+  const { shm, clock, publisher, fleet, reloader, spans, upstreams, cluster } = parts;
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -340,8 +366,9 @@ function adminView({ shm, clock, publisher, fleet, reloader, spans, upstreams }:
     reloadsRefused: () => reloader.refused,
     arenaBytes: () => publisher.arenaBytes,
     limitOverflows: () => totalOverflows(shm),
+    clusterLimits: () => cluster?.status(),
     spans: () => spans.counts,
-    notReady: () => notReady(fleet, shm),
+    notReady: () => [...notReady(fleet, shm), ...(cluster?.notReady() ?? [])],
   };
 }
 

@@ -72,6 +72,7 @@ class GatewayWorker {
       worker: data.worker,
       onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
+      onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
     });
   }
 
@@ -102,6 +103,8 @@ class GatewayWorker {
         return this.#send({ type: 'asks-limits', isOn: message.isOn });
       case 'limit-answers':
         return this.#plane.askedLimits.receive(message.answers);
+      case 'lease-answer':
+        return this.#plane.askedLeases.receive(message.answer);
       case 'drain':
         this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;

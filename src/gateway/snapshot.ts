@@ -5,6 +5,7 @@
 // routes takes no longer than one of ten. Plans hold data only; functions are chosen by policy name in the worker.
 
 import type { Condition } from './conditions/condition.ts';
+import type { ClusterPlan } from './limiter/cluster-limit.ts';
 
 /** Settings that belong to no service. */
 export interface GatewayPlan {
@@ -361,6 +362,8 @@ export interface RateLimitPlan {
   /** As configured: so many per period. */
   readonly quota: number;
   readonly periodSeconds: number;
+  /** All instances share it; then `limit` means nothing. */
+  readonly cluster?: ClusterPlan;
 }
 
 export interface ConcurrencyPlan {

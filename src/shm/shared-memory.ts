@@ -9,6 +9,7 @@
 //   upstreams    upstream-table.ts      1.3 MiB                    workers
 //   loads        load-table.ts          320 KiB, and 128 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
+//   leases       lease-table.ts         8 MiB, of which what is used is resident  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
 //
@@ -17,6 +18,7 @@
 import { ConcurrencyTable } from './concurrency-table.ts';
 import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
+import { LeaseTable } from './lease-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
 import { SeriesTable } from './series-table.ts';
@@ -32,6 +34,7 @@ export interface SharedBuffers {
   readonly upstreams: SharedArrayBuffer;
   readonly loads: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
+  readonly leases: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
 }
@@ -44,6 +47,7 @@ export class SharedMemory {
   readonly upstreams: UpstreamTable;
   readonly loads: LoadTable;
   readonly limits: LimitTable;
+  readonly leases: LeaseTable;
   readonly concurrency: ConcurrencyTable;
   readonly shadow: ShadowTable;
 
@@ -55,6 +59,7 @@ export class SharedMemory {
     this.upstreams = new UpstreamTable(buffers.upstreams);
     this.loads = new LoadTable(buffers.loads);
     this.limits = new LimitTable(buffers.limits);
+    this.leases = new LeaseTable(buffers.leases);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
     this.shadow = new ShadowTable(buffers.shadow);
   }
@@ -69,6 +74,7 @@ export class SharedMemory {
       upstreams: UpstreamTable.create().buffer,
       loads: LoadTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
+      leases: LeaseTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       shadow: ShadowTable.create(workerCount).buffer,
     });
@@ -83,6 +89,7 @@ export class SharedMemory {
       upstreams: this.upstreams.buffer,
       loads: this.loads.buffer,
       limits: this.limits.buffer,
+      leases: this.leases.buffer,
       concurrency: this.concurrency.buffer,
       shadow: this.shadow.buffer,
     };

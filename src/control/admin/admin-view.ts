@@ -4,6 +4,7 @@ import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
+import type { ClusterLimitsStatus } from '../quota/leases/cluster-limits.ts';
 import type { PublishedUpstream } from '../releases/publisher.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 
@@ -31,6 +32,8 @@ export interface AdminView {
   reloadsRefused(): number;
   arenaBytes(): number;
   limitOverflows(): number;
+  /** undefined: there is no store. */
+  clusterLimits(): ClusterLimitsStatus | undefined;
   /** What became of the spans that the workers handed over. */
   spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */

@@ -18,6 +18,8 @@ export interface GatewayConfig {
   readonly workers: number;
   /** The folder of what the gateway keeps; as written, until resolvePaths. */
   readonly data: string;
+  /** The address of the store that instances share, with its password: never to be shown or logged. '' for none. */
+  readonly redis: string;
   /** CIDR blocks or addresses. */
   readonly trustedProxies: readonly string[];
   readonly limits: {

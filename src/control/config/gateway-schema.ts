@@ -8,6 +8,7 @@ import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
+import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 
 const LISTENERS_MAX = 16;
@@ -97,6 +98,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     data: dataFolder()
       .prefault('./data')
       .describe('The folder of what the gateway keeps, and of the socket of --take-over.'),
+    redis: redisAddress()
+      .optional()
+      .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
     trustedProxies: z
       .array(addressBlock())
       .max(TRUSTED_PROXIES_MAX)
@@ -113,8 +117,8 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .describe('Who may ask how a request was decided (X-Sluice-Explain); absent: nobody.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
-  ['redis', 'tls', 'publicAddress'],
-).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
+  ['tls', 'publicAddress'],
+).transform(({ drainTimeout, redis = '', ...gateway }) => ({ ...gateway, redis, drainTimeoutMs: drainTimeout }));
 
 function readAddress(value: string): AddressConfig | undefined {
   const match = ADDRESS.exec(value);

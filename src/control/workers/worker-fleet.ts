@@ -7,6 +7,8 @@ import type { WorkerIndex } from '../../base/ids.ts';
 import type { SpanBatch } from '../../gateway/telemetry/span-data.ts';
 import type {
   FromWorker,
+  LeaseAnswer,
+  LeaseQuestion,
   LimitAnswer,
   LimitQuestion,
   ListenerSettings,
@@ -43,6 +45,8 @@ export interface WorkerFleetOptions {
   onSpans(batch: SpanBatch): void;
   /** A worker asks whether a request may pass a rate limit; only after askLimits(true). */
   onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
+  /** A request found nothing in its share of a limit over instances. */
+  onLeaseQuestion(worker: WorkerIndex, question: LeaseQuestion): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */
   onHopeless(worker: WorkerIndex, lateMs: number): void;
@@ -204,6 +208,10 @@ export class WorkerFleet {
     if (asker !== undefined) this.#send(asker, { type: 'limit-answers', answers });
   }
 
+  answerLease(worker: WorkerIndex, answer: LeaseAnswer): void {
+    this.#send(this.#workers[worker] as Worker, { type: 'lease-answer', answer });
+  }
+
   /** Let every worker finish what is under way, then end. @param quietMs  without a request, until idle connections are closed */
   async drain(timeoutMs: number, quietMs = QUIET_MS): Promise<void> {
     this.#stopping = true;
@@ -281,6 +289,8 @@ export class WorkerFleet {
         return message.isOn === this.#asksLimits ? worker.onAsksLimits?.() : undefined;
       case 'limit-question':
         return this.#options.onLimitQuestion(worker.index, message.question);
+      case 'lease-question':
+        return this.#options.onLeaseQuestion(worker.index, message.question);
       case 'spans':
         return this.#options.onSpans(message.batch);
       case 'log-trouble':

@@ -129,6 +129,13 @@ export const errors = {
     title: 'The upstream has as much to do as it can',
   },
   OVERLOADED: { id: 32, status: 503, source: 'gateway', retryable: true, title: 'The gateway has too much to do' },
+  STORE_UNAVAILABLE: {
+    id: 33,
+    status: 503,
+    source: 'gateway',
+    retryable: true,
+    title: 'A limit cannot be counted for now',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

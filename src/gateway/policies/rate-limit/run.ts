@@ -11,10 +11,12 @@ import type { Exchange } from '../../pipeline/exchange.ts';
 import type { RateLimitPlan } from '../../snapshot.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
+import { ClusterStep } from './cluster-step.ts';
 
 export const rateLimitRun = definePolicyRun<RateLimitPlan>({
   name: 'rate-limit',
-  prepare: (plan, snapshot, shm) => new RateLimitStep(plan, snapshot, shm),
+  prepare: (plan, snapshot, shm) =>
+    plan.cluster === undefined ? new RateLimitStep(plan, snapshot, shm) : new ClusterStep(plan, plan.cluster, shm),
 });
 
 // Reused: a decision is read before the next one is taken.
