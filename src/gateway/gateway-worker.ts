@@ -94,8 +94,7 @@ class GatewayWorker {
       case 'open':
         return void this.#open(message.listeners).catch(this.#onUncaught);
       case 'stop-listening':
-        for (const node of this.#nodes) node.stopListening();
-        return this.#send({ type: 'stopped-listening' });
+        return this.#stopListening();
       case 'reopen-log':
         return this.#plane.accessLog.reopen();
       case 'ask-limits':
@@ -114,6 +113,17 @@ class GatewayWorker {
       case 'removed':
         return void this.#end();
     }
+  }
+
+  // A connection that stands but was not accepted is reset when its listening socket is closed. Those that wait are accepted in
+  // the turn of the loop that comes next.
+  #stopListening(): void {
+    setImmediate(() => {
+      setImmediate(() => {
+        for (const node of this.#nodes) node.stopListening();
+        this.#send({ type: 'stopped-listening' });
+      });
+    });
   }
 
   async #open(listeners: ListenerSettings): Promise<void> {

@@ -57,7 +57,7 @@ export interface SnapshotSummary {
   /** Upstreams that have a limit, in the order of the arena's table. */
   readonly loadNames: readonly string[];
   /** Of each key, in the order of the arena's table. */
-  readonly callerNames: readonly (readonly [consumer: string, key: string])[];
+  readonly callerNames: readonly (readonly [consumer: string, key: string, plan: string])[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -126,7 +126,9 @@ export function compileSnapshot(
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
-      callerNames: config.consumers.flatMap(({ name, keys }) => keys.map(({ id }) => [name, id] as const)),
+      callerNames: config.consumers.flatMap(({ name, keys, plan = '' }) =>
+        keys.map(({ id }) => [name, id, plan] as const),
+      ),
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },

@@ -135,7 +135,7 @@ export class Publisher {
     return this.#seriesNames;
   }
 
-  /** 'consumer\nkey'; undefined: nobody's, or that of callers who found no index of their own. */
+  /** 'consumer\nkey\nplan'; undefined: nobody's, or that of callers who found no index of their own. */
   callerName(index: number): string | undefined {
     return this.#callers.nameOf(index);
   }

@@ -24,7 +24,7 @@ export interface UsageLedgerOptions {
   wallMs(): number;
   /** undefined: nothing is kept. */
   retention(): UsageRetention | undefined;
-  /** 'consumer\nkey' */
+  /** 'consumer\nkey\nplan' */
   callerName(index: number): string | undefined;
   /** 'service\nroute' */
   routeName(index: number): string | undefined;
@@ -200,10 +200,10 @@ export class UsageLedger {
     return { minute: minute === 0 ? Math.floor(this.#options.wallMs() / MINUTE_MS) : minute, rows, names };
   }
 
-  /** Six lines: without a plan and an environment, until there are any. */
+  /** Six lines: without an environment, until there are any. */
   #namesOf(rows: Uint32Array, at: number): string {
     const caller = rows[at + usageRow.caller] as number;
-    const callerName = this.#options.callerName(caller) ?? (caller === ANONYMOUS_CALLER ? NOBODY : OTHER);
-    return `${callerName}\n\n${this.#options.routeName(rows[at + usageRow.series] as number) ?? NOBODY}\n\n`;
+    const callerName = this.#options.callerName(caller) ?? `${caller === ANONYMOUS_CALLER ? NOBODY : OTHER}\n`;
+    return `${callerName}\n${this.#options.routeName(rows[at + usageRow.series] as number) ?? NOBODY}\n\n`;
   }
 }

@@ -20,7 +20,7 @@ function rig(write: (delta: UsageDelta) => Promise<void> = () => Promise.resolve
     log: (_level, message) => void logged.push(message),
     wallMs: () => 60_000,
     retention: () => (isKept ? retention : undefined),
-    callerName: (index) => (index === 2 ? 'alice\nalice-1' : undefined),
+    callerName: (index) => (index === 2 ? 'alice\nalice-1\ngold' : undefined),
     routeName: (index) => (index === 1 ? 'shop\norders' : undefined),
     write: (delta) => {
       written.push(delta);
@@ -65,7 +65,7 @@ t.test('what workers handed over is written, with its names', async (t) => {
     },
   ]);
   t.same(written.flatMap(({ banks }) => banks).flatMap(namesOf), [
-    ['alice', 'alice-1', '', 'shop', 'orders', ''],
+    ['alice', 'alice-1', 'gold', 'shop', 'orders', ''],
     ['', '', '', '', '', ''],
     ['*', '*', '', 'shop', 'orders', ''],
   ]);
