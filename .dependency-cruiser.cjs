@@ -116,7 +116,7 @@ module.exports = {
       name: 'control-stands-below-cli-and-main',
       severity: 'error',
       from: { path: '^src/control/' },
-      to: { path: ['^src/cli/', '^src/(main|start-gateway)\\.ts$', '^workers/'] },
+      to: { path: ['^src/(cli|wiring)/', '^src/(main|start-gateway)\\.ts$', '^workers/'] },
     },
     {
       name: 'gateway-worker-imports-the-data-plane',
@@ -164,6 +164,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(src|workers)/', pathNot: '^src/control/redis/' },
       to: { path: '(^|/)node_modules/ioredis/|^ioredis$' },
+    },
+    {
+      name: 'owners-of-lmdb',
+      comment: 'The ledger, in the task pool, and durable quotas; no request thread opens it.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable)/' },
+      to: { path: '(^|/)node_modules/lmdb/' },
     },
     {
       name: 'owners-of-piscina',

@@ -10,6 +10,7 @@ import { histogramTableLayout } from '../src/shm/histogram-table.ts';
 import { LEASE_SLOT_COUNT, leaseTableLayout } from '../src/shm/lease-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
 import { loadTableLayout } from '../src/shm/load-table.ts';
+import { CALENDAR_COUNT, QUOTA_SLOT_COUNT, quotaTableLayout } from '../src/shm/quota-table.ts';
 import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { SHADOW_ENTRY_COUNT, shadowTableLayout } from '../src/shm/shadow-table.ts';
 import { slotIndexLayout } from '../src/shm/slot-index.ts';
@@ -17,6 +18,7 @@ import { targetTableLayout } from '../src/shm/target-table.ts';
 import * as trie from '../src/shm/trie-layout.ts';
 import { TRY_WINDOW_BYTES, tryWindowLayout } from '../src/shm/try-window.ts';
 import { upstreamTableLayout } from '../src/shm/upstream-table.ts';
+import { CALLER_COUNT, usageTableLayout } from '../src/shm/usage-table.ts';
 
 /** A fixed piece of memory: its size, and where its fields lie. Without fields, only the size is given. */
 interface Struct {
@@ -49,6 +51,7 @@ const layout: Layout = {
     },
     LeaseSlot: { bytes: leaseTableLayout.slotBytes, fields: leaseTableLayout.slot },
     LeaseTableHeader: { bytes: leaseTableLayout.headerBytes, fields: leaseTableLayout.header },
+    LimitCells: { bytes: limitTableLayout.cellsBytes, fields: { cells: 0 } },
     LimitEntry: {
       bytes: limitTableLayout.entryBytes,
       fields: { ...limitTableLayout.entry, records: limitTableLayout.recordsByte },
@@ -67,6 +70,12 @@ const layout: Layout = {
       },
     },
     SeriesTableHeader: { bytes: seriesTableLayout.banksByte, fields: { bases: seriesTableLayout.headerBytes } },
+    QuotaCalendar: { bytes: quotaTableLayout.calendarBytes, fields: quotaTableLayout.calendar },
+    QuotaSlot: { bytes: quotaTableLayout.slotBytes, fields: quotaTableLayout.slot },
+    QuotaTableHeader: {
+      bytes: quotaTableLayout.slotsByte,
+      fields: { ...quotaTableLayout.header, calendars: quotaTableLayout.calendarsByte },
+    },
     ShadowBank: { bytes: shadowTableLayout.bankBytes, fields: shadowTableLayout.bank },
     ShadowEntry: { bytes: shadowTableLayout.entryBytes, fields: shadowTableLayout.entry },
     ShadowTableHeader: { bytes: shadowTableLayout.headerBytes, fields: shadowTableLayout.header },
@@ -82,6 +91,10 @@ const layout: Layout = {
     Upstream: { bytes: upstreamTableLayout.upstreamBytes, fields: upstreamTableLayout.upstream },
     UpstreamTableHeader: { bytes: upstreamTableLayout.headerBytes, fields: {} },
     UpstreamLoad: { bytes: loadTableLayout.upstreamBytes, fields: loadTableLayout.upstream },
+    UsageBank: { bytes: usageTableLayout.bankBytes, fields: usageTableLayout.bank },
+    UsageRegion: { bytes: usageTableLayout.regionBytes, fields: usageTableLayout.region },
+    UsageRow: { bytes: usageTableLayout.rowBytes, fields: wordsToBytes(usageTableLayout.row) },
+    UsageTableHeader: { bytes: usageTableLayout.headerBytes, fields: usageTableLayout.header },
   },
   constants: {
     ARENA_COUNT,
@@ -97,12 +110,17 @@ const layout: Layout = {
     LIMIT_SLOT_COUNT,
     LOAD_COUNT: loadTableLayout.loadCount,
     LOAD_LEVEL_COUNT: loadTableLayout.levelCount,
+    QUOTA_CALENDAR_COUNT: CALENDAR_COUNT,
+    QUOTA_SLOT_COUNT,
     SERIES_COUNT: seriesTableLayout.seriesCount,
     SHADOW_ENTRY_COUNT,
     SLOTS_PER_BUCKET: slotIndexLayout.slotsPerBucket,
     TARGET_COUNT: targetTableLayout.targetCount,
     TRIE_MAGIC: trie.TRIE_MAGIC,
     UPSTREAM_COUNT: upstreamTableLayout.upstreamCount,
+    USAGE_CALLER_COUNT: CALLER_COUNT,
+    USAGE_ROW_COUNT: usageTableLayout.rowCount,
+    USAGE_SLOT_COUNT: usageTableLayout.slotCount,
     WORKER_COUNT_MAX,
   },
 };

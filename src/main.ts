@@ -6,7 +6,8 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { WORKER_COUNT_MAX } from './shm/control-block.ts';
-import { StartError, startGateway } from './start-gateway.ts';
+import { startGateway } from './start-gateway.ts';
+import { StartError } from './wiring/start-error.ts';
 
 export interface MainOptions {
   readonly config: string;
@@ -60,7 +61,9 @@ function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false;
     const stop = (): void => {
-      if (stopping) process.exit(1);
+      // Not process.exit(): it stops threads in the midst of a request, where uWebSockets.js takes the process down with a message
+      // of its own.
+      if (stopping) process.kill(process.pid, 'SIGKILL');
       stopping = true;
       resolve();
     };

@@ -127,12 +127,14 @@ const offenders: Readonly<Record<string, readonly [source: string, ...rules: str
     "import '../../gateway/policies/x/config.ts'; import '../../gateway/snapshot.ts'; export interface A {}",
   ],
   'src/control/admin/a.ts': [
-    "import '../../gateway/policies/x/run.ts'; import '../../main.ts'; import 'piscina'; import 'ioredis';",
+    "import '../../gateway/policies/x/run.ts'; import '../../main.ts'; import 'piscina'; import 'ioredis'; import 'lmdb';",
     'control-knows-the-gateway-as-data',
     'control-stands-below-cli-and-main',
     'owners-of-piscina',
     'one-owner-of-ioredis',
+    'one-owner-of-lmdb',
   ],
+  'src/control/metering/ledger/a.ts': ["import 'lmdb';"],
   'src/control/workers/a.ts': ["import 'piscina';"],
   'src/main.ts': [
     "import './cli/a.ts'; import '../test/a.ts'; import '../loadtest/run-command.ts'; import 'typescript';",

@@ -5,9 +5,13 @@
 
 import { setPriority } from 'node:os';
 import type { Result } from '../src/base/result.ts';
-import type { TargetConfig } from '../src/control/config/config.ts';
+import type { TargetConfig, UsageRetention } from '../src/control/config/config.ts';
 import type { TargetsFileTask } from '../src/control/config/read-targets-file.ts';
 import type { RouteLatency } from '../src/control/metering/latency-summary.ts';
+import type { UsageDelta } from '../src/control/metering/ledger/usage-delta.ts';
+import type { UsageAnswer } from '../src/control/metering/ledger/usage-query.ts';
+import type { Statement } from '../src/control/metering/ledger/usage-statement.ts';
+import type { LedgerRead, LedgerTask } from '../src/control/metering/ledger/usage-tasks.ts';
 import type { SeriesTask } from '../src/control/metering/series-metrics.ts';
 import type { CompileTask } from '../src/control/releases/compile-file.ts';
 import type { CompileAnswer } from '../src/control/releases/publisher.ts';
@@ -43,6 +47,29 @@ export async function latencies(task: SeriesTask): Promise<readonly RouteLatency
 export async function exportSpans(task: ExportTask): Promise<ExportAnswer> {
   const { exportSpans: send } = await import('../src/control/telemetry/export-spans.ts');
   return send(task);
+}
+
+export async function writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<void> {
+  const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');
+  ledger.writeUsage(task);
+}
+
+export async function maintainUsage(task: LedgerTask & { readonly retention: UsageRetention }): Promise<boolean> {
+  const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');
+  return ledger.maintainUsage(task);
+}
+
+export async function readUsage(task: {
+  readonly folder: string;
+  readonly read: LedgerRead;
+}): Promise<UsageAnswer | Statement> {
+  const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');
+  return ledger.readUsage(task);
+}
+
+export async function closeUsage(): Promise<void> {
+  const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');
+  await ledger.closeUsage();
 }
 
 /** Elsewhere than on Linux this would slow down the whole process: there, process 0 is the process, not the calling thread. */

@@ -13,6 +13,8 @@ export type SeriesIndex = Branded<'SeriesIndex'>;
 export type TargetIndex = Branded<'TargetIndex'>;
 /** Index of an upstream in the shared upstream table; stays the same over reloads. */
 export type UpstreamIndex = Branded<'UpstreamIndex'>;
+/** Index of a consumer's key in the shared usage table; stays the same over reloads. */
+export type CallerIndex = Branded<'CallerIndex'>;
 /** Index of an upstream with a limit in the shared load table; stays the same over reloads. */
 export type LoadIndex = Branded<'LoadIndex'>;
 /** Index of a gateway worker, 0 to workerCount - 1; a replacement takes over its predecessor's. */

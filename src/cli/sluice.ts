@@ -9,6 +9,7 @@ import { addLoadtestCommand } from './loadtest.ts';
 
 const EXIT_USAGE = 2;
 const WORKER_COUNT_MAX = 64;
+const USAGE_ROWS_DEFAULT = 1_000;
 
 interface CheckOptions {
   readonly json?: true;
@@ -62,6 +63,7 @@ function buildProgram(): Command {
       process.exitCode = await check(file, { json: options.json === true }, terminal());
     });
   addExplainCommand(program);
+  addUsageCommand(program);
   addLoadtestCommand(program);
   return program;
 }
@@ -87,6 +89,53 @@ function addExplainCommand(program: Command): void {
       const options = { method: request, headers: header, secretEnv, json: json === true };
       process.exitCode = await explain(url, { ...options, nowSeconds: Date.now() / 1_000 }, terminal());
     });
+}
+
+interface UsageCommandOptions extends Readonly<Record<UsageParameter, string | undefined>> {
+  readonly admin: string;
+  readonly statement?: string;
+  readonly month?: string;
+  readonly limit: number;
+  readonly json?: true;
+  readonly csv?: true;
+}
+
+const usageParameters = ['from', 'to', 'by', 'resolution', 'consumer', 'key', 'plan', 'service', 'route'] as const;
+type UsageParameter = (typeof usageParameters)[number];
+
+function addUsageCommand(program: Command): void {
+  program
+    .command('usage')
+    .description(
+      'say who called what, how often, how fast and for how much, as a gateway with gateway.usage counted it',
+    )
+    .option('--admin <url>', 'the admin port of the gateway', 'http://127.0.0.1:9080')
+    .option('--from <time>', 'such as 2026-11-26 or 2026-11-26T10:00:00Z; a day before its end if not said')
+    .option('--to <time>', 'not included; now if not said')
+    .option('--by <list>', 'what rows are told apart by: time,consumer,key,plan,service,route', 'consumer')
+    .option('--resolution <step>', 'minute, hour, day or month', 'hour')
+    .option('--consumer <name>', 'this one only; so with the next ones')
+    .option('--key <id>')
+    .option('--plan <name>')
+    .option('--service <name>')
+    .option('--route <name>')
+    .option('--limit <rows>', 'rows at most', rowCount, USAGE_ROWS_DEFAULT)
+    .option('--statement <consumer>', 'what a consumer owes for a month')
+    .option('--month <month>', 'of a statement, such as 2026-11')
+    .option('--json', 'print JSON')
+    .option('--csv', 'print CSV, all rows')
+    .action(async (options: UsageCommandOptions) => {
+      const { usage } = await import('./usage.ts');
+      const query = Object.fromEntries(usageParameters.map((name) => [name, options[name]]));
+      const output = options.json === true ? 'json' : options.csv === true ? 'csv' : 'table';
+      process.exitCode = await usage({ ...options, query, output }, terminal());
+    });
+}
+
+function rowCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('expected a number of rows');
+  return count;
 }
 
 function collected(value: string, before: readonly string[]): readonly string[] {

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { unpack } from 'msgpackr';
+import type { CallerIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
 import type { ConsumerPlan } from './snapshot.ts';
 
@@ -12,10 +13,16 @@ const KEY_CHARS_MAX = 512;
 // cannot push them out.
 const VERIFIED_MAX = 10_000;
 
+/** A consumer who calls with one of its keys. */
+export interface Caller extends ConsumerPlan {
+  /** Of the key. */
+  readonly caller: CallerIndex;
+}
+
 export class Consumers {
   readonly #arena: Arena;
   readonly #consumers: (ConsumerPlan | undefined)[];
-  readonly #verified = new Map<string, ConsumerPlan>();
+  readonly #verified = new Map<string, Caller>();
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -23,13 +30,14 @@ export class Consumers {
   }
 
   /** @hot */
-  byApiKey(key: string): ConsumerPlan | undefined {
+  byApiKey(key: string): Caller | undefined {
     const known = this.#verified.get(key);
     if (known !== undefined) return known;
     if (key.length > KEY_CHARS_MAX) return undefined;
-    const index = this.#arena.findKey(createHash('sha256').update(key, 'latin1').digest());
+    const digest = createHash('sha256').update(key, 'latin1').digest();
+    const index = this.#arena.findKey(digest);
     if (index < 0) return undefined;
-    const consumer = this.#consumer(index);
+    const consumer = { ...this.#consumer(index), caller: this.#arena.findCaller(digest) as CallerIndex };
     if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
     this.#verified.set(key, consumer);
     return consumer;

@@ -24,11 +24,12 @@ import { AccessLog } from './telemetry/access-log.ts';
 import { type LogIo, nodeLogIo } from './telemetry/log-io.ts';
 import { traceOf } from './telemetry/trace-context.ts';
 import { Tracer } from './telemetry/tracer.ts';
+import { UsageMeter } from './telemetry/usage-meter.ts';
 import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
-import type { LeaseQuestion, LimitQuestion } from './worker-messages.ts';
+import type { LeaseQuestion, LimitQuestion, QuotaNeed } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -46,6 +47,8 @@ export interface DataPlaneOptions {
   readonly onLimitQuestion?: (question: LimitQuestion) => void;
   /** A request found nothing in its share of a limit over instances. */
   readonly onLeaseQuestion?: (question: LeaseQuestion) => void;
+  /** The main thread is to take a block from a durable counter. */
+  readonly onQuotaNeed?: (need: QuotaNeed) => void;
 }
 
 export class DataPlane {
@@ -59,8 +62,10 @@ export class DataPlane {
   readonly parking: Parking;
   readonly askedLimits: AskedLimits;
   readonly askedLeases: AskedLeases;
+  readonly needQuota: (need: QuotaNeed) => void;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
+  readonly usage: UsageMeter;
   readonly mirrors: Mirrors;
   /** Reused by every match. */
   readonly match = new RouteMatch();
@@ -88,6 +93,7 @@ export class DataPlane {
     this.overload = new Overload(this.shm.control, this.worker);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
+    this.usage = new UsageMeter(this.shm.usage, this.worker, this.#wallMs);
     this.mirrors = new Mirrors(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
     this.accessLog = new AccessLog({
@@ -99,6 +105,7 @@ export class DataPlane {
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
+    this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
     this.askedLeases = new AskedLeases(this.parking, this.deadlines, options.onLeaseQuestion ?? (() => {}));
   }
@@ -194,6 +201,7 @@ export class DataPlane {
     if (this.#current !== undefined) this.overload.tick(this.#current.plan.overload, nowMs);
     this.shm.control.write(this.worker, 'parked', this.parking.count);
     this.shm.control.write(this.worker, 'retriesWaiting', this.retriesWaiting);
+    this.usage.tick(nowMs);
     this.accessLog.tick();
   }
 

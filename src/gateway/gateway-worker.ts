@@ -71,6 +71,7 @@ class GatewayWorker {
       shm: this.#shm,
       worker: data.worker,
       onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
+      onQuotaNeed: (need) => this.#send({ type: 'quota-need', need }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
       onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
     });
@@ -94,13 +95,14 @@ class GatewayWorker {
       case 'open':
         return void this.#open(message.listeners).catch(this.#onUncaught);
       case 'stop-listening':
-        for (const node of this.#nodes) node.stopListening();
-        return this.#send({ type: 'stopped-listening' });
+        return this.#stopListening();
       case 'reopen-log':
         return this.#plane.accessLog.reopen();
       case 'ask-limits':
         this.#plane.askedLimits.set(message.isOn);
         return this.#send({ type: 'asks-limits', isOn: message.isOn });
+      case 'quota-granted':
+        return void this.#plane.parking.wake(message.key);
       case 'limit-answers':
         return this.#plane.askedLimits.receive(message.answers);
       case 'lease-answer':
@@ -114,6 +116,17 @@ class GatewayWorker {
       case 'removed':
         return void this.#end();
     }
+  }
+
+  // A connection that stands but was not accepted is reset when its listening socket is closed. Those that wait are accepted in
+  // the turn of the loop that comes next.
+  #stopListening(): void {
+    setImmediate(() => {
+      setImmediate(() => {
+        for (const node of this.#nodes) node.stopListening();
+        this.#send({ type: 'stopped-listening' });
+      });
+    });
   }
 
   async #open(listeners: ListenerSettings): Promise<void> {

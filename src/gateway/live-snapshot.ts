@@ -7,6 +7,7 @@ import { type RouteBackends, routeBackends } from './backends/route-backends.ts'
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import { ExplainPermit } from './explain/explain-permit.ts';
+import { PlanLimits } from './plans/plan-limits.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
 import { prepareStep } from './policies/prepare-step.ts';
 import { RouteMatcher } from './router/match-route.ts';
@@ -38,6 +39,8 @@ export class LiveSnapshot {
   readonly tracing: TracingPlan | undefined;
   /** undefined: nothing is explained. */
   readonly explain: ExplainPermit | undefined;
+  /** What consumers may do wherever plans apply. */
+  readonly planLimits: PlanLimits;
   /** Exchanges that use it. */
   inFlight = 0;
   readonly #plane: DataPlane;
@@ -54,6 +57,7 @@ export class LiveSnapshot {
     this.plan = unpack(arena.gatewayPlan()) as GatewayPlan;
     this.matcher = new RouteMatcher(arena.trieWords());
     this.consumers = new Consumers(arena);
+    this.planLimits = new PlanLimits(this.plan.plans, true, this, plane.shm);
     this.tracing = this.plan.tracing;
     this.explain = this.plan.explain === undefined ? undefined : new ExplainPermit(this.plan.explain);
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);

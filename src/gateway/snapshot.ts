@@ -5,7 +5,7 @@
 // routes takes no longer than one of ten. Plans hold data only; functions are chosen by policy name in the worker.
 
 import type { Condition } from './conditions/condition.ts';
-import type { ClusterPlan } from './limiter/cluster-limit.ts';
+import type { AllowancePlan } from './limiter/limit-plans.ts';
 
 /** Settings that belong to no service. */
 export interface GatewayPlan {
@@ -18,6 +18,14 @@ export interface GatewayPlan {
   readonly overload: OverloadPlan;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainPlan;
+  /** Absent: the usage table is left alone. */
+  readonly isMetered?: boolean;
+  /** By the index that consumers have. */
+  readonly plans: readonly NamedAllowance[];
+}
+
+export interface NamedAllowance extends AllowancePlan {
+  readonly name: string;
 }
 
 /** Whose requests are explained: those from one of the addresses, and those that are signed. */
@@ -336,7 +344,10 @@ export type LimitBy =
   | { readonly kind: 'route' }
   | { readonly kind: 'ip' }
   | { readonly kind: 'consumer' }
-  | { readonly kind: 'header'; readonly name: string };
+  /** A header's name is in lower case. */
+  | { readonly kind: 'header' | 'query'; readonly name: string }
+  /** A parameter of the route's path: its segment, from 0, or from there on. */
+  | { readonly kind: 'path'; readonly name: string; readonly segment?: number; readonly isRest?: boolean };
 
 export interface AuthPlan {
   readonly methods: readonly AuthMethodPlan[];
@@ -350,22 +361,6 @@ export interface AuthMethodPlan {
   readonly header: string;
 }
 
-export interface RateLimitPlan {
-  /** Index in the snapshot's list of limits; the arena says which entry of the shared limit table that is. */
-  readonly limit: number;
-  /** 64-bit identity of the limit, which survives reloads. */
-  readonly idLow: number;
-  readonly idHigh: number;
-  readonly by: LimitBy;
-  /** As it stands in RateLimit and RateLimit-Policy. */
-  readonly label: string;
-  /** As configured: so many per period. */
-  readonly quota: number;
-  readonly periodSeconds: number;
-  /** All instances share it; then `limit` means nothing. */
-  readonly cluster?: ClusterPlan;
-}
-
 export interface ConcurrencyPlan {
   /** 64-bit identity of the limit, which survives reloads. */
   readonly idLow: number;
@@ -376,8 +371,12 @@ export interface ConcurrencyPlan {
 
 export interface ConsumerPlan {
   readonly name: string;
-  /** 0 to 15; undefined: the route's. */
+  /** 0 to 15, its own or its plan's; undefined: the route's. */
   readonly priority?: number;
+  /** Index in GatewayPlan.plans; absent: it has none. */
+  readonly plan?: number;
+  /** What it may do instead of what its plan allows. */
+  readonly own?: AllowancePlan;
 }
 
 /** One rate limit as the limit table needs it. */
@@ -388,5 +387,13 @@ export interface LimitDefinition {
   /** Where it stands in the configuration, for messages and metrics: shop.get-order.rate-limit. */
   readonly name: string;
   readonly tokensPerSecond: number;
+  /** Of a window: what it admits. */
   readonly burst: number;
+  /** Absent: GCRA. Another window is another limit, with another identity. */
+  readonly window?: WindowDefinition;
+}
+
+export interface WindowDefinition {
+  readonly algorithm: 'fixed-window' | 'sliding-window';
+  readonly seconds: number;
 }

@@ -58,6 +58,21 @@ export type LeaseVerdict = (typeof LeaseVerdict)[keyof typeof LeaseVerdict];
 /** For all that wait for a key. */
 export type LeaseAnswer = readonly [low: number, high: number, verdict: LeaseVerdict];
 
+/** A block of a consumer's quota is needed, now or soon. */
+export interface QuotaNeed {
+  /** What exchanges wait for. */
+  readonly key: string;
+  /** Hash of the quota and the consumer. */
+  readonly low: number;
+  readonly high: number;
+  readonly quota: string;
+  readonly consumer: string;
+  /** Requests in the window. */
+  readonly max: number;
+  /** Index in the quota table. */
+  readonly calendar: number;
+}
+
 export type ToWorker =
   /** Hold a snapshot ready. */
   | { readonly type: 'attach'; readonly epoch: number; readonly arena: number; readonly buffer: SharedArrayBuffer }
@@ -71,6 +86,8 @@ export type ToWorker =
   | { readonly type: 'reopen-log' }
   /** Rate limits are another process's to decide from now on, or this one's again. */
   | { readonly type: 'ask-limits'; readonly isOn: boolean }
+  /** There is a block of this quota, or nothing is left of it. */
+  | { readonly type: 'quota-granted'; readonly key: string }
   | { readonly type: 'limit-answers'; readonly answers: readonly LimitAnswer[] }
   | { readonly type: 'lease-answer'; readonly answer: LeaseAnswer }
   /**
@@ -92,6 +109,7 @@ export type FromWorker =
   | { readonly type: 'stopped-listening' }
   /** No rate limit is charged in this worker's name any more, or again. */
   | { readonly type: 'asks-limits'; readonly isOn: boolean }
+  | { readonly type: 'quota-need'; readonly need: QuotaNeed }
   | { readonly type: 'limit-question'; readonly question: LimitQuestion }
   | { readonly type: 'lease-question'; readonly question: LeaseQuestion }
   /** Spans that have ended; the bytes are transferred. */

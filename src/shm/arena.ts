@@ -25,6 +25,8 @@
 //   76      u32   upstreamsAt     bytes    offset of upstreamCount × u32: UpstreamIndex, in order               (main thread)
 //   80      u32   loadCount       -
 //   84      u32   loadsAt         bytes    offset of loadCount × u32: LoadIndex of each upstream that has a limit (main thread)
+//   88      u32   keyCount        -
+//   92      u32   callersAt       bytes    offset of keyCount × u32: CallerIndex, by the keys' ordinals         (main thread)
 //
 // Invariants: offsets are multiples of 4; everything lies below usedBytes. Keys are found by linear probing from digest
 // word 0 (SHA-256, big-endian words) modulo keyCapacity; consumer + 1 = 0 marks a free slot. Rules that steer have their series
@@ -61,6 +63,8 @@ export const arenaFields = {
   upstreamsAt: 76,
   loadCount: 80,
   loadsAt: 84,
+  keyCount: 88,
+  callersAt: 92,
 } as const;
 export type ArenaField = keyof typeof arenaFields;
 
@@ -78,7 +82,7 @@ export interface ArenaParts {
   /** Upstreams that have a limit. */
   readonly loadCount: number;
   readonly consumers: readonly Uint8Array[];
-  /** SHA-256 of each key with the index of its consumer. */
+  /** SHA-256 of each key with the index of its consumer; their ordinals are 0 to keys.length - 1, each once. */
   readonly keys: readonly { readonly digest: Uint8Array; readonly consumer: number; readonly ordinal: number }[];
 }
 
@@ -141,7 +145,7 @@ export class Arena {
 
   /** For the main thread, before the arena is posted. */
   writeIndexes(
-    table: 'seriesAt' | 'limitsAt' | 'targetsAt' | 'upstreamsAt' | 'loadsAt',
+    table: 'seriesAt' | 'limitsAt' | 'targetsAt' | 'upstreamsAt' | 'loadsAt' | 'callersAt',
     indexes: ArrayLike<number>,
   ): void {
     this.#words.set(indexes, this.get(table) >> 2);
@@ -149,6 +153,18 @@ export class Arena {
 
   /** @returns the index of the consumer whose key has this SHA-256, or -1 */
   findKey(digest: Uint8Array): number {
+    const slot = this.#findKeySlot(digest);
+    return slot < 0 ? -1 : (this.#words[slot + 8] ?? 0) - 1;
+  }
+
+  /** @returns the CallerIndex of the key that has this SHA-256, or -1 */
+  findCaller(digest: Uint8Array): number {
+    const slot = this.#findKeySlot(digest);
+    return slot < 0 ? -1 : (this.#words[(this.get('callersAt') >> 2) + (this.#words[slot + 9] ?? 0)] ?? 0);
+  }
+
+  /** @returns the first word of its slot, or -1 */
+  #findKeySlot(digest: Uint8Array): number {
     const capacity = this.get('keyCapacity');
     if (capacity === 0) return -1;
     const view = new DataView(digest.buffer, digest.byteOffset, 32);
@@ -159,7 +175,7 @@ export class Arena {
       if (consumerPlusOne === 0) return -1;
       let differs = 0;
       for (let word = 0; word < 8; word++) differs |= (this.#words[at + word] ?? 0) ^ view.getUint32(word * 4);
-      if (differs === 0) return consumerPlusOne - 1;
+      if (differs === 0) return at;
     }
   }
 
@@ -208,7 +224,8 @@ function layOut(parts: ArenaParts) {
   const targetsAt = limitsAt + parts.limitCount * 4;
   const upstreamsAt = targetsAt + parts.targetCount * 4;
   const loadsAt = upstreamsAt + parts.upstreamCount * 4;
-  const consumersAt = loadsAt + parts.loadCount * 4;
+  const callersAt = loadsAt + parts.loadCount * 4;
+  const consumersAt = callersAt + parts.keys.length * 4;
   const keysAt = consumersAt + parts.consumers.length * 8;
   const packedAt = keysAt + keyCapacity * KEY_SLOT_WORDS * 4;
   return {
@@ -234,6 +251,8 @@ function layOut(parts: ArenaParts) {
     upstreamsAt,
     loadCount: parts.loadCount,
     loadsAt,
+    keyCount: parts.keys.length,
+    callersAt,
     packedAt,
   };
 }

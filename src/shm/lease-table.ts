@@ -2,7 +2,7 @@
 //
 //   offset             type   field          unit       written by     meaning
 //   ------------------------------------------------------------------------------------------------------------------
-//   0                  u32    magic          -          main, once     0x51C1CE11
+//   0                  u32    magic          -          main, once     0x51C1CE12
 //   4                  u32    slotCount      -          main, once     slots that follow
 //   8                  u32    busyCount      count      workers        refusals because other threads were in the way
 //   64 + 128·s + 0     i32    sequence       count      main           of slot s; odd: its terms are being written
@@ -42,7 +42,7 @@ import type { Clock } from '../base/clock.ts';
 /** Four times the keys that are leased at once (KEPT_KEY_COUNT_MAX): then 1 in 4,000 finds its bucket full. */
 export const LEASE_SLOT_COUNT = 65_536;
 
-const MAGIC = 0x51c1ce11;
+const MAGIC = 0x51c1ce12;
 const HEADER_BYTES = 64;
 const SLOT_BYTES = 128;
 const SLOTS_PER_BUCKET = 8;

@@ -24,9 +24,14 @@
 //     + 36            u32      startDebtUnits   2⁻ᵏ tokens  main            debt at t0 of a key without a slot
 //     + 40            u32      debtUnitsMax     2⁻ᵏ tokens  main            largest debt that a slot may have at t0
 //     + 44            u32      follows          0 | 1       main            1: before t0 the record before is in force
+//     + 48            u32      algorithm        0, 1, 2     main            GCRA, fixed window, sliding window
+//     + 52            u32      windowMs         ms          main            of the windows; 0 for GCRA
+//     + 56, + 60      u32, i32 alignLow, High   µs          main            when some window begins, monotonic; may be negative
 //   64 + 384·L        -        slots            -           workers, main   slot-index.ts
+//   C + 64·s          i32[16]  cells            count       workers         of slot s, where its limit's window slides
 //
-// with L limits. INVARIANTS. The main thread alone writes entries, but for overflow words and counts. Record n of a limit
+// with L limits; C is the next multiple of 64 behind the slots. Of windows, an arrival time is no time: a window's number and a
+// count, see src/gateway/limiter/window-state.ts. INVARIANTS. The main thread alone writes entries, but for overflow words and counts. Record n of a limit
 // stands in ring place n & 3 and is immutable until record n + 4. Record n + 1 is written only when record n is in force
 // (t0 has passed), so that record n + 1 and its predecessor tell the virtual time of every reading.
 //
@@ -57,6 +62,13 @@ const RECORD_COUNT = 4;
 const TWO_32 = 2 ** 32;
 const COPY_ATTEMPTS_MAX = 1_000;
 
+/** How finely a sliding window slides: fifteen of them are a window. */
+export const CELLS_PER_SLOT = 16;
+
+/** How a limit counts. */
+export const Algorithm = { GCRA: 0, FIXED: 1, SLIDING: 2 } as const;
+export type Algorithm = (typeof Algorithm)[keyof typeof Algorithm];
+
 export const limitTableLayout = {
   headerBytes: HEADER_BYTES,
   entryBytes: ENTRY_BYTES,
@@ -78,7 +90,12 @@ export const limitTableLayout = {
     startDebtUnits: 36,
     debtUnitsMax: 40,
     follows: 44,
+    algorithm: 48,
+    windowMs: 52,
+    alignLow: 56,
+    alignHigh: 60,
   },
+  cellsBytes: 4 * CELLS_PER_SLOT,
 } as const;
 
 const entry = limitTableLayout.entry;
@@ -98,6 +115,11 @@ export interface LimitRecord {
   readonly startDebtUnits: number;
   readonly debtUnitsMax: number;
   readonly follows: boolean;
+  readonly algorithm: Algorithm;
+  /** 0 for GCRA. */
+  readonly windowMs: number;
+  /** When some window begins, µs of the monotonic clock; whole, and perhaps negative. */
+  readonly alignUs: number;
 }
 
 export type MutableLimitRecord = { -readonly [Field in keyof LimitRecord]: LimitRecord[Field] };
@@ -107,6 +129,8 @@ export class LimitTable {
   readonly limitCount: number;
   readonly slots: SlotIndex;
   readonly #words: Int32Array;
+  /** Word of slot 0's cells. */
+  readonly #cellsAt: number;
 
   constructor(buffer: SharedArrayBuffer) {
     assert(buffer.byteLength >= HEADER_BYTES, 'a limit table has a header');
@@ -115,12 +139,12 @@ export class LimitTable {
     assert(this.#words[0] === (MAGIC | 0), 'the buffer is a limit table');
     this.limitCount = this.#words[1] as number;
     this.slots = new SlotIndex(buffer, HEADER_BYTES + ENTRY_BYTES * this.limitCount, this.#words[2] as number);
+    this.#cellsAt = cellsByte(this.limitCount, this.slots.slotCount) / 4;
   }
 
   static create(limitCount = LIMIT_COUNT, slotCount = LIMIT_SLOT_COUNT): LimitTable {
     assert(limitCount >= 1 && limitCount <= SLOT_LIMIT_COUNT_MAX, 'a slot has 14 bits for its limit');
-    const bytes = HEADER_BYTES + ENTRY_BYTES * limitCount + SlotIndex.byteLength(slotCount);
-    const buffer = new SharedArrayBuffer(bytes);
+    const buffer = new SharedArrayBuffer(cellsByte(limitCount, slotCount) + 4 * CELLS_PER_SLOT * slotCount);
     new Int32Array(buffer).set([MAGIC | 0, limitCount, slotCount]);
     return new LimitTable(buffer);
   }
@@ -175,8 +199,31 @@ export class LimitTable {
     return Atomics.load(this.#words, this.#wordOf(limit, entry.overflowCount)) >>> 0;
   }
 
+  /** Decisions in overflow words, of all limits that were ever here. */
+  overflowTotal(): number {
+    let total = 0;
+    for (let limit = 0 as LimitIndex; limit < this.limitCount; limit++) total += this.overflowCount(limit);
+    return total;
+  }
+
   busyCount(limit: LimitIndex): number {
     return Atomics.load(this.#words, this.#wordOf(limit, entry.busyCount)) >>> 0;
+  }
+
+  /** @param cell  0 to 15 */
+  cellOf(slot: number, cell: number): number {
+    return Atomics.load(this.#words, this.#cellsAt + slot * CELLS_PER_SLOT + cell);
+  }
+
+  exchangeCell(slot: number, cell: number, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#words, this.#cellsAt + slot * CELLS_PER_SLOT + cell, from, to) === from;
+  }
+
+  /** Of a slot between open() and publish(), which nobody else sees. */
+  startCells(slot: number, cell: number, value: number): void {
+    const first = this.#cellsAt + slot * CELLS_PER_SLOT;
+    for (let other = 0; other < CELLS_PER_SLOT; other++)
+      Atomics.store(this.#words, first + other, other === cell ? value : 0);
   }
 
   // What follows is the main thread's.
@@ -220,6 +267,10 @@ export class LimitTable {
     words[at + (record.startDebtUnits >> 2)] = next.startDebtUnits;
     words[at + (record.debtUnitsMax >> 2)] = next.debtUnitsMax;
     words[at + (record.follows >> 2)] = next.follows ? 1 : 0;
+    words[at + (record.algorithm >> 2)] = next.algorithm;
+    words[at + (record.windowMs >> 2)] = next.windowMs;
+    words[at + (record.alignLow >> 2)] = next.alignUs - Math.floor(next.alignUs / TWO_32) * TWO_32;
+    words[at + (record.alignHigh >> 2)] = Math.floor(next.alignUs / TWO_32);
     Atomics.store(words, this.#wordOf(limit, entry.sequence), sequence);
   }
 
@@ -242,6 +293,10 @@ export class LimitTable {
     into.startDebtUnits = words[at + (record.startDebtUnits >> 2)] as number;
     into.debtUnitsMax = words[at + (record.debtUnitsMax >> 2)] as number;
     into.follows = words[at + (record.follows >> 2)] === 1;
+    into.algorithm = words[at + (record.algorithm >> 2)] as Algorithm;
+    into.windowMs = words[at + (record.windowMs >> 2)] as number;
+    const alignLow = (words[at + (record.alignLow >> 2)] as number) >>> 0;
+    into.alignUs = (words[at + (record.alignHigh >> 2)] as number) * TWO_32 + alignLow;
   }
 
   #startUsAt(recordWord: number): number {
@@ -256,4 +311,8 @@ export class LimitTable {
   #recordWordOf(limit: LimitIndex, sequence: number): number {
     return this.#wordOf(limit, RECORDS_BYTE + RECORD_BYTES * (sequence & (RECORD_COUNT - 1)));
   }
+}
+
+function cellsByte(limitCount: number, slotCount: number): number {
+  return Math.ceil((HEADER_BYTES + ENTRY_BYTES * limitCount + SlotIndex.byteLength(slotCount)) / 64) * 64;
 }

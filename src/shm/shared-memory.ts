@@ -11,7 +11,9 @@
 //   limits       limit-table.ts         see there                  workers and main thread
 //   leases       lease-table.ts         8 MiB, of which what is used is resident  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
+//   quotas       quota-table.ts         2 MiB                      workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
+//   usage        usage-table.ts         2.1 MiB per worker, of which what is written is resident  workers and main thread
 //
 // Arenas (arena.ts) come and go beside these: each is posted with its snapshot.
 
@@ -21,10 +23,12 @@ import { HistogramTable } from './histogram-table.ts';
 import { LeaseTable } from './lease-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
+import { QuotaTable } from './quota-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
 import { TargetTable } from './target-table.ts';
 import { UpstreamTable } from './upstream-table.ts';
+import { UsageTable } from './usage-table.ts';
 
 export interface SharedBuffers {
   readonly control: SharedArrayBuffer;
@@ -36,7 +40,9 @@ export interface SharedBuffers {
   readonly limits: SharedArrayBuffer;
   readonly leases: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
+  readonly quotas: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
+  readonly usage: SharedArrayBuffer;
 }
 
 export class SharedMemory {
@@ -49,7 +55,9 @@ export class SharedMemory {
   readonly limits: LimitTable;
   readonly leases: LeaseTable;
   readonly concurrency: ConcurrencyTable;
+  readonly quotas: QuotaTable;
   readonly shadow: ShadowTable;
+  readonly usage: UsageTable;
 
   constructor(buffers: SharedBuffers) {
     this.control = new ControlBlock(buffers.control);
@@ -61,7 +69,9 @@ export class SharedMemory {
     this.limits = new LimitTable(buffers.limits);
     this.leases = new LeaseTable(buffers.leases);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
+    this.quotas = new QuotaTable(buffers.quotas);
     this.shadow = new ShadowTable(buffers.shadow);
+    this.usage = new UsageTable(buffers.usage);
   }
 
   /** @param seedLow, seedHigh  random, so that nobody outside can aim keys at one slot */
@@ -76,7 +86,9 @@ export class SharedMemory {
       limits: LimitTable.create().buffer,
       leases: LeaseTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
+      quotas: QuotaTable.create().buffer,
       shadow: ShadowTable.create(workerCount).buffer,
+      usage: UsageTable.create(workerCount).buffer,
     });
   }
 
@@ -91,7 +103,9 @@ export class SharedMemory {
       limits: this.limits.buffer,
       leases: this.leases.buffer,
       concurrency: this.concurrency.buffer,
+      quotas: this.quotas.buffer,
       shadow: this.shadow.buffer,
+      usage: this.usage.buffer,
     };
   }
 }

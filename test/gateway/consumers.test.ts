@@ -44,9 +44,24 @@ t.test('a key longer than any that can be configured is not worth a digest', asy
   t.equal(consumers.byApiKey('k'.repeat(513)), undefined);
 });
 
-t.test('a consumer is one value, whichever of its keys was presented', async (t) => {
-  const consumers = consumersOf(buildConsumer('alice', 'old', 'new'));
-  t.equal(consumers.byApiKey('old'), consumers.byApiKey('new'));
+t.test('a consumer is who it is whichever of its keys was presented, and the keys are told apart', async (t) => {
+  const config = buildConfig({ consumers: [buildConsumer('bob', 'other'), buildConsumer('alice', 'old', 'new')] });
+  const { arena, summary } = compile(config, 1);
+  t.same(summary.callerNames, [
+    ['bob', 'bob-0'],
+    ['alice', 'alice-0'],
+    ['alice', 'alice-1'],
+  ]);
+  arena.writeIndexes('callersAt', [7, 2, 5]);
+  const consumers = new Consumers(arena);
+  t.same(
+    ['old', 'new', 'other'].map((key) => consumers.byApiKey(key)),
+    [
+      { name: 'alice', caller: 2 },
+      { name: 'alice', caller: 5 },
+      { name: 'bob', caller: 7 },
+    ],
+  );
 });
 
 t.test('without consumers no key is known', async (t) => {

@@ -17,6 +17,9 @@ function record(changes: Partial<LimitRecord> = {}): LimitRecord {
     startDebtUnits: 11,
     debtUnitsMax: 2 ** 30,
     follows: false,
+    algorithm: 2,
+    windowMs: 86_400_000,
+    alignUs: -(2 ** 40) - 3,
     ...changes,
   };
 }
@@ -40,7 +43,7 @@ t.test('the layout is the one in the table', async (t) => {
   t.equal(view.getUint32(at + limitTableLayout.record.t0Low, true), 7);
   t.equal(view.getUint32(at + limitTableLayout.record.t0High, true), 256);
   t.equal(limitTableLayout.entryBytes, limitTableLayout.recordsByte + 4 * limitTableLayout.recordBytes);
-  t.equal(table.buffer.byteLength, 64 + 4 * 384 + 64 * 16 + 8 * 8);
+  t.equal(table.buffer.byteLength, 64 + 4 * 384 + 64 * 16 + 8 * 8 + 64 * 64);
 });
 
 t.test('a record comes back as it was written, in another thread’s view of the buffer too', async (t) => {

@@ -22,6 +22,13 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     nowMs: () => 5_000,
     seriesMetrics: () => Promise.resolve(renderSeriesMetrics(task)),
     latencies: () => Promise.resolve(latencySummary(task)),
+    usage: {
+      config: () => undefined,
+      nowMinute: () => 0,
+      query: () => Promise.reject(new Error('there is no ledger')),
+      statement: () => Promise.reject(new Error('there is no ledger')),
+    },
+    ledger: () => undefined,
     mainLoopDelayMs: () => 2,
     targets: () => [['main\nhttp://a:1', 0]],
     upstreams: () => [],

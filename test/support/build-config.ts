@@ -19,6 +19,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     workers: 2,
     data: './data',
     redis: '',
+    timeZone: 'UTC',
     trustedProxies: [],
     limits: {
       headerBytes: 16_384,
@@ -104,6 +105,7 @@ export function buildConfig(parts: Partial<Config> = {}): Config {
   return {
     gateway: buildGateway(),
     upstreams: [buildUpstream('main', '127.0.0.1:9001')],
+    plans: [],
     consumers: [],
     services: [buildService('shop', { routes: [buildRoute('orders', 'GET /orders')] })],
     ...parts,

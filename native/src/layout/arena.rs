@@ -30,7 +30,9 @@ mirror! {
         76 => upstreams_at: u32,
         80 => load_count: u32,
         84 => loads_at: u32,
-        88 => _reserved: [u32; 10],
+        88 => key_count: u32,
+        92 => callers_at: u32,
+        96 => _reserved: [u32; 8],
     }
 }
 

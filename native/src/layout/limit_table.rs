@@ -35,7 +35,10 @@ mirror! {
         36 => start_debt_units: AtomicU32,
         40 => debt_units_max: AtomicU32,
         44 => follows: AtomicU32,
-        48 => _reserved: [u32; 4],
+        48 => algorithm: AtomicU32,
+        52 => window_ms: AtomicU32,
+        56 => align_low: AtomicU32,
+        60 => align_high: AtomicI32,
     }
 }
 
@@ -52,5 +55,12 @@ mirror! {
         76 => busy_count: AtomicU32,
         80 => _reserved_by_workers: [u32; 12],
         128 => records: [LimitRecord; LIMIT_RECORD_COUNT],
+    }
+}
+
+mirror! {
+    /// What a slot's limit admitted, span by span, where its window slides; behind all slots.
+    struct LimitCells: 64 bytes {
+        0 => cells: [AtomicI32; 16],
     }
 }

@@ -11,6 +11,7 @@ pub mod histogram_table;
 pub mod lease_table;
 pub mod limit_table;
 pub mod load_table;
+pub mod quota_table;
 pub mod series_table;
 pub mod shadow_table;
 pub mod slot_index;
@@ -18,6 +19,7 @@ pub mod target_table;
 pub mod trie;
 pub mod try_window;
 pub mod upstream_table;
+pub mod usage_table;
 
 /// A struct whose layout is described in `layout.json`.
 pub struct Layout {
@@ -76,6 +78,10 @@ pub const LAYOUTS: &[Layout] = &[
     histogram_table::HistogramTableHeader::LAYOUT,
     lease_table::LeaseSlot::LAYOUT,
     lease_table::LeaseTableHeader::LAYOUT,
+    limit_table::LimitCells::LAYOUT,
+    quota_table::QuotaCalendar::LAYOUT,
+    quota_table::QuotaSlot::LAYOUT,
+    quota_table::QuotaTableHeader::LAYOUT,
     limit_table::LimitEntry::LAYOUT,
     limit_table::LimitRecord::LAYOUT,
     limit_table::LimitTableHeader::LAYOUT,
@@ -99,6 +105,10 @@ pub const LAYOUTS: &[Layout] = &[
     upstream_table::Upstream::LAYOUT,
     upstream_table::UpstreamTableHeader::LAYOUT,
     load_table::UpstreamLoad::LAYOUT,
+    usage_table::UsageBank::LAYOUT,
+    usage_table::UsageRegion::LAYOUT,
+    usage_table::UsageRow::LAYOUT,
+    usage_table::UsageTableHeader::LAYOUT,
 ];
 
 /// Every constant that both languages need, by its name in `layout.json`.
@@ -116,11 +126,16 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),
     ("LOAD_COUNT", load_table::LOAD_COUNT),
     ("LOAD_LEVEL_COUNT", load_table::LOAD_LEVEL_COUNT),
+    ("QUOTA_CALENDAR_COUNT", quota_table::CALENDAR_COUNT),
+    ("QUOTA_SLOT_COUNT", quota_table::SLOT_COUNT),
     ("SERIES_COUNT", series_table::SERIES_COUNT),
     ("SHADOW_ENTRY_COUNT", shadow_table::ENTRY_COUNT),
     ("SLOTS_PER_BUCKET", slot_index::SLOTS_PER_BUCKET),
     ("TARGET_COUNT", target_table::TARGET_COUNT),
     ("TRIE_MAGIC", trie::TRIE_MAGIC as usize),
     ("UPSTREAM_COUNT", upstream_table::UPSTREAM_COUNT),
+    ("USAGE_CALLER_COUNT", usage_table::CALLER_COUNT),
+    ("USAGE_ROW_COUNT", usage_table::ROW_COUNT),
+    ("USAGE_SLOT_COUNT", usage_table::SLOT_COUNT),
     ("WORKER_COUNT_MAX", control_block::WORKER_COUNT_MAX),
 ];

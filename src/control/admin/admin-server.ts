@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { AdminView } from './admin-view.ts';
 import { renderMetrics } from './metrics.ts';
+import { answerUsage } from './usage-pages.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -13,6 +14,8 @@ const INDEX = `Sluice. This version serves here:
   /metrics   Prometheus metrics
   /api/v1/latencies   percentiles per route, as JSON
   /api/v1/upstreams   upstreams, their targets and how these are, as JSON
+  /api/v1/usage       who called what, how often, how fast and for how much, as JSON or CSV
+  /api/v1/usage/statement   what a consumer owes for a month, as JSON
 `;
 
 export class AdminServer {
@@ -67,9 +70,17 @@ export class AdminServer {
         return void this.#view.latencies().then((routes) => sendJson(res, 200, { routes }), sendFailure(res));
       case '/api/v1/upstreams':
         return sendJson(res, 200, { upstreams: this.#view.upstreams() });
+      case '/api/v1/usage':
+      case '/api/v1/usage/statement':
+        return void this.#answerUsage(req, res).catch(sendFailure(res));
       default:
         return send(res, 404, 'text/plain', `nothing here; ${INDEX}`);
     }
+  }
+
+  async #answerUsage(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const answer = await answerUsage(this.#view.usage, req.url ?? '', res);
+    if (answer !== undefined) sendJson(res, answer.status, answer.body);
   }
 
   // What grows with the routes is made in the task pool: a page of 1,000 busy routes would hold up new connections here.
@@ -96,5 +107,8 @@ function sendJson(res: ServerResponse, status: number, body: unknown): void {
 }
 
 function sendFailure(res: ServerResponse): (error: unknown) => void {
-  return (error) => send(res, 500, 'text/plain', `the task pool failed: ${String(error)}\n`);
+  return (error) => {
+    if (res.headersSent) res.destroy();
+    else send(res, 500, 'text/plain', `the task pool failed: ${String(error)}\n`);
+  };
 }

@@ -4,15 +4,20 @@ import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
+import type { LedgerCounts } from '../metering/ledger/usage-ledger.ts';
 import type { ClusterLimitsStatus } from '../quota/leases/cluster-limits.ts';
 import type { PublishedUpstream } from '../releases/publisher.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
+import type { UsageView } from './usage-pages.ts';
 
 export interface AdminView {
   readonly shm: SharedMemory;
   nowMs(): number;
   /** The lines of /metrics that grow with the routes, as UTF-8. */
   seriesMetrics(): Promise<Uint8Array>;
+  readonly usage: UsageView;
+  /** undefined: there is no usage ledger. */
+  ledger(): LedgerCounts | undefined;
   latencies(): Promise<readonly RouteLatency[]>;
   /** The longest delay of the main thread's event loop since the last call. */
   mainLoopDelayMs(): number;

@@ -3,10 +3,12 @@
 
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
+import type { AllowanceConfig, PlanBindings, PlanConfig } from './plan-config.ts';
 
 export interface Config {
   readonly gateway: GatewayConfig;
   readonly upstreams: readonly UpstreamConfig[];
+  readonly plans: readonly PlanConfig[];
   readonly consumers: readonly ConsumerConfig[];
   readonly services: readonly ServiceConfig[];
 }
@@ -20,6 +22,8 @@ export interface GatewayConfig {
   readonly data: string;
   /** The address of the store that instances share, with its password: never to be shown or logged. '' for none. */
   readonly redis: string;
+  /** Where days and months of quotas begin: a name of the IANA database. */
+  readonly timeZone: string;
   /** CIDR blocks or addresses. */
   readonly trustedProxies: readonly string[];
   readonly limits: {
@@ -39,6 +43,8 @@ export interface GatewayConfig {
   readonly tracing?: TracingConfig | undefined;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainConfig | undefined;
+  /** Absent: nobody writes down who called what. */
+  readonly usage?: UsageConfig | undefined;
 }
 
 /** When the gateway sheds requests for its own sake. */
@@ -68,6 +74,32 @@ export interface TracingConfig {
   /** Of the exporter's requests: secrets, never to be logged. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
+}
+
+/** The usage ledger. */
+export interface UsageConfig {
+  /** How long what was counted is kept, by how finely it is told apart. */
+  readonly retention: UsageRetention;
+  /** Of all prices: EUR. */
+  readonly currency: string;
+  /** By plan; `default` for what has no price of its own. */
+  readonly prices: Readonly<Record<string, UsagePrice>>;
+}
+
+/** Milliseconds. */
+export interface UsageRetention {
+  readonly minuteMs: number;
+  readonly hourMs: number;
+  readonly dayMs: number;
+  readonly monthMs: number;
+}
+
+/** Whole 10⁻⁹ of the currency's unit, so that sums are exact. */
+export interface UsagePrice {
+  readonly perCallNano: number;
+  /** Of bodies, both ways. */
+  readonly perGibNano: number;
+  readonly perMonthNano: number;
 }
 
 /** At least one of the two says something. */
@@ -270,9 +302,11 @@ export interface TargetConfig {
   readonly weight: number;
 }
 
-export interface ConsumerConfig {
+/** Its own allowance stands in the place of its plan's. */
+export interface ConsumerConfig extends AllowanceConfig {
   readonly name: string;
-  /** 0 to 15; absent: the route's. */
+  readonly plan?: string | undefined;
+  /** 0 to 15; absent: its plan's, or the route's. */
   readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
 }
@@ -303,6 +337,8 @@ export interface ServiceConfig {
   readonly serverTiming: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
+  /** Absent: plans apply as they are. */
+  readonly plans?: PlanBindings | undefined;
   readonly policies: readonly PolicyUse[];
   readonly routes: readonly RouteConfig[];
 }
@@ -322,6 +358,8 @@ export interface RouteConfig {
   readonly websocket: boolean;
   readonly allowEncodedSlashes: boolean;
   readonly allowSemicolons: boolean;
+  /** Besides the service's; absent: nothing more is said. */
+  readonly plans?: PlanBindings | undefined;
   readonly policies: readonly PolicyUse[];
 }
 

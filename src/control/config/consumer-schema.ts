@@ -2,9 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { section, text, word } from '../../gateway/units/config.ts';
+import { safeName, section, text, word } from '../../gateway/units/config.ts';
 import type { ConsumerConfig, KeyConfig } from './config.ts';
 import { priority } from './load-schema.ts';
+import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 
 const KEYS_MAX = 1_000;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
@@ -36,7 +37,17 @@ const keySchema = section({
 export const consumerSchema: z.ZodType<ConsumerSection> = section(
   {
     keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.'),
+    plan: safeName().optional().describe('What it may do, unless it is said here.'),
+    ...allowanceShape(),
+    ...quotaShape(),
     priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
   },
-  ['groups', 'plan', 'certificates', 'claims'],
-);
+  ['groups', 'certificates', 'claims'],
+)
+  .superRefine(checkAllowance)
+  .transform(({ keys, plan, priority, ...allowance }) => ({
+    keys,
+    ...(plan !== undefined && { plan }),
+    ...(priority !== undefined && { priority }),
+    ...allowanceOf(allowance),
+  }));

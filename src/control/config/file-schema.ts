@@ -5,6 +5,7 @@ import { configRegistry } from '../../gateway/policies/config-registry.ts';
 import { safeName, scalar, section } from '../../gateway/units/config.ts';
 import { consumerSchema, identity } from './consumer-schema.ts';
 import { gatewaySchema } from './gateway-schema.ts';
+import { planSchema } from './plan-schema.ts';
 import { addModeTo, modeSchema } from './policy-mode.ts';
 import { routeSchema, serviceSchema } from './service-schema.ts';
 import { upstreamSchema } from './upstream-schema.ts';
@@ -18,6 +19,7 @@ const versionSchema = scalar({
 interface Parts {
   readonly gateway: z.ZodType;
   readonly upstreams: z.ZodType;
+  readonly plans: z.ZodType;
   readonly consumers: z.ZodType;
   readonly services: z.ZodType;
 }
@@ -28,10 +30,11 @@ export function fileSchema(parts: Parts) {
       version: versionSchema,
       gateway: parts.gateway.describe('What holds for every service.'),
       upstreams: parts.upstreams.describe('Where requests go, by name.'),
+      plans: parts.plans.describe('What consumers may do, by name.'),
       consumers: parts.consumers.describe('Who may call, by name.'),
       services: parts.services.describe('What is served, by name.'),
     },
-    ['environments', 'functions', 'groups', 'plans', 'portal'],
+    ['environments', 'functions', 'groups', 'portal'],
   );
 }
 
@@ -42,6 +45,7 @@ export function jsonSchema(): Record<string, unknown> {
   const schema = fileSchema({
     gateway: gatewaySchema.optional(),
     upstreams: z.record(safeName(), upstreamSchema).optional(),
+    plans: z.record(safeName(), planSchema).optional(),
     consumers: z.record(identity(), consumerSchema).optional(),
     services: z.record(safeName(), serviceSchema(routes, policies)).optional(),
   });

@@ -8,8 +8,10 @@ import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
+import { timeZone } from './quota-schema.ts';
 import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
+import { usageSchema } from './usage-schema.ts';
 
 const LISTENERS_MAX = 16;
 const WORKERS_MAX = 64;
@@ -101,6 +103,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     redis: redisAddress()
       .optional()
       .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
+    timeZone: timeZone().prefault('UTC').describe('Where the days and months of quotas begin: UTC, Europe/Berlin.'),
     trustedProxies: z
       .array(addressBlock())
       .max(TRUSTED_PROXIES_MAX)
@@ -115,6 +118,11 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     explain: explainSchema
       .optional()
       .describe('Who may ask how a request was decided (X-Sluice-Explain); absent: nobody.'),
+    usage: usageSchema
+      .optional()
+      .describe(
+        'Who called what, how often and how fast, kept on disk by minute, hour, day and month; absent: not kept.',
+      ),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
   ['tls', 'publicAddress'],

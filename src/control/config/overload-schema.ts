@@ -11,7 +11,8 @@ const MEMORY_BYTES_MIN = 64 * 1024 ** 2;
 
 export const overloadSchema: z.ZodType<OverloadConfig> = section({
   loopDelay: durationOrNone(10, MINUTE_MS)
-    .prefault('100ms')
+    // A machine with neighbours makes a thread wait for some 100 ms now and then: that is no reason to refuse anybody.
+    .prefault('500ms')
     .describe("The delay of a worker's event loop from which on it sheds requests; none for never."),
   memory: memory()
     .prefault('90%')

@@ -13,6 +13,7 @@ import type { Environment } from './interpolate.ts';
 import type { Issue } from './issue.ts';
 import { parseYaml, type SyntaxIssues } from './parse-yaml.ts';
 import { readConsumers } from './read-consumers.ts';
+import { readPlans } from './read-plans.ts';
 import { readServices } from './read-services.ts';
 import { readUpstreams } from './read-upstreams.ts';
 import { readValue } from './read-value.ts';
@@ -34,7 +35,7 @@ export interface ReadConfig {
 }
 
 const later = z.unknown().optional();
-const ownFile = fileSchema({ gateway: later, upstreams: later, consumers: later, services: later });
+const ownFile = fileSchema({ gateway: later, upstreams: later, plans: later, consumers: later, services: later });
 
 /**
  * @returns the configuration with its warnings; else all issues, warnings included, in the order of the file
@@ -61,11 +62,17 @@ function readSections(raw: unknown, files: ConfigFiles, report: Report): Config 
   if (gateway.success) checkGateway(gateway.data, rawGateway, report);
   else report.addZod(['gateway'], gateway.error, rawGateway);
   const upstreams = readUpstreams(sections['upstreams'], files, report);
-  const consumers = readConsumers(sections['consumers'], report);
-  const services = readServices(sections['services'], namesOf(sections['upstreams']), report);
+  const plans = readPlans(sections['plans'], report);
+  const planNames = namesOf(sections['plans']);
+  const consumers = readConsumers(sections['consumers'], planNames, report);
+  const services = readServices(
+    sections['services'],
+    { upstreams: namesOf(sections['upstreams']), plans: planNames },
+    report,
+  );
   checkRoutes(services, report);
   if (gateway.success) checkStore({ gateway: gateway.data, services }, report);
-  return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, consumers, services };
+  return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, plans, consumers, services };
 }
 
 /** Of the broken ones too: a service that names one has no problem of its own. */

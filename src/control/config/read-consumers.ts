@@ -3,15 +3,18 @@
 import type { ConsumerConfig } from './config.ts';
 import { consumerSchema, identity } from './consumer-schema.ts';
 import { readNamed } from './read-named.ts';
+import { checkPlanName } from './read-plans.ts';
 import { printPath, type Report } from './report.ts';
 
 /** @returns the consumers that are valid */
-export function readConsumers(raw: unknown, report: Report): ConsumerConfig[] {
+export function readConsumers(raw: unknown, plans: ReadonlySet<string>, report: Report): ConsumerConfig[] {
   const consumers: ConsumerConfig[] = [];
   const readEntry = (name: string, value: unknown, path: readonly (string | number)[]): void => {
     const parsed = consumerSchema.safeParse(value);
-    if (parsed.success) consumers.push({ name, ...parsed.data });
-    else report.addZod(path, parsed.error, value);
+    if (parsed.success) {
+      consumers.push({ name, ...parsed.data });
+      if (parsed.data.plan !== undefined) checkPlanName(parsed.data.plan, [...path, 'plan'], plans, report);
+    } else report.addZod(path, parsed.error, value);
   };
   readNamed(raw, ['consumers'], report, readEntry, identity());
   refuseTwins(consumers, report);

@@ -1,10 +1,13 @@
 // The section `services`. Each service and each route is checked by itself, so that a broken one hides no other.
 
 import * as z from 'zod';
+import { checkLimitKeys } from './check-limit-keys.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkSteering, checkStickyConsumers } from './check-steering.ts';
 import type { RouteConfig, ServiceConfig, SteerConfig } from './config.ts';
+import type { PlanBindings } from './plan-config.ts';
 import { readNamed } from './read-named.ts';
+import { checkPlanBindings } from './read-plans.ts';
 import { type ReadUse, readPolicies } from './read-policies.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
@@ -14,6 +17,12 @@ const later = z.unknown().optional();
 const ownService = serviceSchema(later, later);
 const ownRoute = routeSchema(later);
 
+/** What services may refer to. */
+export interface KnownNames {
+  readonly upstreams: ReadonlySet<string>;
+  readonly plans: ReadonlySet<string>;
+}
+
 interface ReadRoute {
   readonly name: string;
   readonly uses: readonly ReadUse[];
@@ -22,10 +31,10 @@ interface ReadRoute {
 }
 
 /** @returns the services that are valid but for some of their routes and policies */
-export function readServices(raw: unknown, upstreams: ReadonlySet<string>, report: Report): ServiceConfig[] {
+export function readServices(raw: unknown, names: KnownNames, report: Report): ServiceConfig[] {
   const services: ServiceConfig[] = [];
   readNamed(raw, ['services'], report, (name, value, path) => {
-    const service = readService(name, value, path, upstreams, report);
+    const service = readService(name, value, path, names, report);
     if (service !== undefined) services.push(service);
   });
   return services;
@@ -35,33 +44,69 @@ function readService(
   name: string,
   raw: unknown,
   path: Path,
-  upstreams: ReadonlySet<string>,
+  names: KnownNames,
   report: Report,
 ): ServiceConfig | undefined {
   const parsed = ownService.safeParse(raw);
   if (!parsed.success) report.addZod(path, parsed.error, raw);
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
   const written = raw as Record<string, unknown>;
-  checkSteering(written, path, upstreams, report);
+  checkSteering(written, path, names.upstreams, report);
   const uses = readPolicies(written['policies'], [...path, 'policies'], report);
   const routes: ReadRoute[] = [];
   readNamed(written['routes'], [...path, 'routes'], report, (routeName, value, routePath) => {
-    routes.push(readRoute(routeName, value, routePath, upstreams, report));
+    routes.push(readRoute(routeName, value, routePath, names, report));
   });
   checkPolicies(path, uses, routes, report);
+  checkKeys(parsed.data?.path ?? '', uses, routes, report);
+  checkBindings(parsed.data?.plans, path, uses, routes, names.plans, report);
   checkLots(parsed.data?.steer, path, uses, routes, report);
   if (!parsed.success) return undefined;
   const { policies: _policies, routes: _routes, ...own } = parsed.data;
   return { ...own, name, policies: validUses(uses), routes: routes.flatMap((route) => finishRoute(route, own)) };
 }
 
-function readRoute(name: string, raw: unknown, path: Path, upstreams: ReadonlySet<string>, report: Report): ReadRoute {
+function readRoute(name: string, raw: unknown, path: Path, names: KnownNames, report: Report): ReadRoute {
   const parsed = ownRoute.safeParse(raw);
   if (!parsed.success) report.addZod(path, parsed.error, raw);
   else checkWebSocket(parsed.data, path, report);
   const written = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
-  checkSteering(written, path, upstreams, report);
+  checkSteering(written, path, names.upstreams, report);
   return { name, uses: readPolicies(written['policies'], [...path, 'policies'], report), own: parsed.data };
+}
+
+function checkKeys(prefix: string, uses: readonly ReadUse[], routes: readonly ReadRoute[], report: Report): void {
+  const keyed = routes.flatMap(({ name, uses: own, own: route }) =>
+    route === undefined ? [] : [{ name, path: prefix + route.match.path, uses: own }],
+  );
+  checkLimitKeys(uses, keyed, report);
+}
+
+/** Plans are consumers': where nobody is asked who it is, they say nothing. */
+function checkBindings(
+  bindings: PlanBindings | undefined,
+  path: Path,
+  uses: readonly ReadUse[],
+  routes: readonly ReadRoute[],
+  plans: ReadonlySet<string>,
+  report: Report,
+): void {
+  const isKnown = uses.some(isAuth);
+  checkPlanBindings(
+    bindings,
+    [...path, 'plans'],
+    isKnown || routes.some((route) => route.uses.some(isAuth)),
+    plans,
+    report,
+  );
+  for (const route of routes) {
+    const routePath = [...path, 'routes', route.name, 'plans'];
+    checkPlanBindings(route.own?.plans, routePath, isKnown || route.uses.some(isAuth), plans, report);
+  }
+}
+
+function isAuth({ policy }: ReadUse): boolean {
+  return policy === 'auth';
 }
 
 function checkLots(
@@ -71,7 +116,7 @@ function checkLots(
   routes: readonly ReadRoute[],
   report: Report,
 ): void {
-  const hasAuth = (list: readonly ReadUse[]): boolean => list.some(({ policy }) => policy === 'auth');
+  const hasAuth = (list: readonly ReadUse[]): boolean => list.some(isAuth);
   checkStickyConsumers(rules, path, hasAuth(uses) || routes.some((route) => hasAuth(route.uses)), report);
   for (const route of routes) {
     const routePath = [...path, 'routes', route.name];
@@ -105,6 +150,7 @@ function finishRoute(
       websocket: own.websocket ?? service.websocket,
       allowEncodedSlashes: own.allowEncodedSlashes ?? service.allowEncodedSlashes,
       allowSemicolons: own.allowSemicolons ?? service.allowSemicolons,
+      plans: own.plans,
       policies: validUses(uses),
     },
   ];

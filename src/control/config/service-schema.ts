@@ -7,6 +7,7 @@ import { isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { flag, pathPrefix, routeMatch, safeName, section, text } from '../../gateway/units/config.ts';
 import { priority } from './load-schema.ts';
+import { bindingsSchema } from './plan-schema.ts';
 import { mirrorSchema, steerSchema } from './steer-schema.ts';
 
 // RFC 1123, and the _ that internal names often have.
@@ -58,6 +59,11 @@ export function serviceSchema<Routes extends z.ZodType, Policies extends z.ZodTy
       serverTiming: flag()
         .prefault(false)
         .describe('Tell callers in Server-Timing how long the gateway and the upstream took.'),
+      plans: bindingsSchema
+        .optional()
+        .describe(
+          'What consumers of each plan may do here, besides what the plan says; none: plans do not count here.',
+        ),
       policies: policies.describe('Policies of all routes, before those of the route.'),
       routes: routes.describe('What is served, by name.'),
     },
@@ -80,6 +86,7 @@ export function routeSchema<Policies extends z.ZodType>(policies: Policies) {
       websocket: websocket().optional(),
       allowEncodedSlashes: pathFlags.allowEncodedSlashes.optional(),
       allowSemicolons: pathFlags.allowSemicolons.optional(),
+      plans: bindingsSchema.optional().describe("Besides the service's; none: plans do not count on this route."),
       policies: policies.describe("Policies of this route, after the service's."),
     },
     ['backend', 'params', 'response', 'timeouts', 'when'],

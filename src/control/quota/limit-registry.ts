@@ -10,8 +10,10 @@ import type { LimitIndex } from '../../base/ids.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import { firstRecord, nextRecord } from '../../gateway/limiter/plan-record.ts';
 import { limitRangeIssue } from '../../gateway/limiter/resolution.ts';
+import { firstWindowRecord, nextWindowRecord, windowRangeIssue } from '../../gateway/limiter/window-record.ts';
+import { startState } from '../../gateway/limiter/window-state.ts';
 import type { LimitDefinition } from '../../gateway/snapshot.ts';
-import type { LimitRecord, LimitTable } from '../../shm/limit-table.ts';
+import { Algorithm, type LimitRecord, type LimitTable } from '../../shm/limit-table.ts';
 
 /** A change comes into force so much after it is written, so that no thread can meet it late: see limit-table.ts. */
 export const SWITCH_LEAD_US = 50_000;
@@ -56,6 +58,7 @@ interface Entry {
 export class LimitRegistry {
   readonly #table: LimitTable;
   readonly #clock: Clock;
+  readonly #wallMs: () => number;
   readonly #entries: (Entry | undefined)[];
   readonly #byId = new Map<number, Entry>();
   readonly #freeIndexes: number[] = [];
@@ -68,9 +71,11 @@ export class LimitRegistry {
   #lateChangeCount = 0;
   #isFrozen = false;
 
-  constructor(table: LimitTable, clock: Clock) {
+  /** @param wallMs  milliseconds since 1970: fixed windows begin where the calendar's do */
+  constructor(table: LimitTable, clock: Clock, wallMs: () => number = Date.now) {
     this.#table = table;
     this.#clock = clock;
+    this.#wallMs = wallMs;
     this.#entries = new Array<Entry | undefined>(table.limitCount).fill(undefined);
   }
 
@@ -124,7 +129,7 @@ export class LimitRegistry {
       const key = idKey(definition);
       const entry = this.#byId.get(key);
       const issue =
-        limitRangeIssue(definition.tokensPerSecond, definition.burst) ??
+        rangeIssue(definition) ??
         (entry === undefined ? checkFresh(definition, key, fresh) : checkKnown(definition, entry, number));
       if (issue !== undefined) return err(`limit ${definition.name}: ${issue}`);
       entries.push(entry);
@@ -276,9 +281,9 @@ export class LimitRegistry {
   forgetLevels(): number {
     const t0Us = Math.ceil(this.#clock.nowUs()) + SWITCH_LEAD_US;
     for (const entry of this.#byId.values()) {
-      const record = nextRecord(entry.record, entry.tokensPerSecond, entry.burst, t0Us, true);
+      const record = recordAfter(entry.record, entry.tokensPerSecond, entry.burst, t0Us, true);
       entry.generationStartUs = t0Us;
-      this.#table.startOverflow(entry.index, record.generation, (record.v0 + record.startDebtUnits) | 0);
+      this.#table.startOverflow(entry.index, record.generation, startTat(record));
       this.#table.writeRecord(entry.index, record);
       entry.record = record;
     }
@@ -289,15 +294,19 @@ export class LimitRegistry {
     const index = (this.#freeIndexes.pop() ?? this.#unusedFrom++) as LimitIndex;
     // Another generation than any slot that this entry's last owner may have had.
     const generation = (this.#table.generationOf(index) + 1) & 0xffff;
-    const record = firstRecord(definition.tokensPerSecond, definition.burst, t0Us, generation);
+    const { window, tokensPerSecond, burst } = definition;
+    const record =
+      window === undefined
+        ? firstRecord(tokensPerSecond, burst, t0Us, generation)
+        : firstWindowRecord(window, burst, t0Us, this.#wallMs() * 1_000, generation);
     const entry: Entry = {
       index,
       idLow: definition.idLow | 0,
       idHigh: definition.idHigh | 0,
       name: definition.name,
       record,
-      tokensPerSecond: definition.tokensPerSecond,
-      burst: definition.burst,
+      tokensPerSecond,
+      burst,
       references: 0,
       resolveNumber: 0,
       resolved: definition,
@@ -306,7 +315,7 @@ export class LimitRegistry {
       generationStartUs: Number.NEGATIVE_INFINITY,
     };
     this.#table.claim(index, entry.idLow, entry.idHigh);
-    this.#table.startOverflow(index, generation, record.v0);
+    this.#table.startOverflow(index, generation, startTat(record));
     this.#table.writeRecord(index, record);
     this.#entries[index] = entry;
     this.#byId.set(idKey(definition), entry);
@@ -324,11 +333,11 @@ export class LimitRegistry {
 
   #write(entry: Entry, tokensPerSecond: number, burst: number): boolean {
     const t0Us = Math.ceil(this.#clock.nowUs()) + SWITCH_LEAD_US;
-    const record = nextRecord(entry.record, tokensPerSecond, burst, t0Us);
+    const record = recordAfter(entry.record, tokensPerSecond, burst, t0Us, false);
     if (record.generation !== entry.record.generation) {
       if (t0Us < entry.generationStartUs + GENERATION_US_MIN) return false;
       entry.generationStartUs = t0Us;
-      this.#table.startOverflow(entry.index, record.generation, (record.v0 + record.startDebtUnits) | 0);
+      this.#table.startOverflow(entry.index, record.generation, startTat(record));
     }
     this.#table.writeRecord(entry.index, record);
     if (this.#clock.nowUs() >= t0Us) this.#lateChangeCount++;
@@ -337,6 +346,27 @@ export class LimitRegistry {
     entry.burst = burst;
     return true;
   }
+}
+
+function rangeIssue({ tokensPerSecond, burst, window }: LimitDefinition): string | undefined {
+  return window === undefined ? limitRangeIssue(tokensPerSecond, burst) : windowRangeIssue(window, burst);
+}
+
+function recordAfter(
+  record: LimitRecord,
+  tokensPerSecond: number,
+  burst: number,
+  t0Us: number,
+  forgets: boolean,
+): LimitRecord {
+  return record.algorithm === Algorithm.GCRA
+    ? nextRecord(record, tokensPerSecond, burst, t0Us, forgets)
+    : nextWindowRecord(record, burst, t0Us, forgets);
+}
+
+/** What a key owes at first, as its slot would say it. */
+function startTat(record: LimitRecord): number {
+  return record.algorithm === Algorithm.GCRA ? (record.v0 + record.startDebtUnits) | 0 : startState(record);
 }
 
 function checkFresh(definition: LimitDefinition, key: number, fresh: Map<number, LimitDefinition>): string | undefined {

@@ -9,7 +9,8 @@ import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { LimitIndex } from '../../base/ids.ts';
 import { Limit } from '../../gateway/limiter/limit.ts';
-import type { LimitTable } from '../../shm/limit-table.ts';
+import { isSpent, stateOf } from '../../gateway/limiter/window-state.ts';
+import { Algorithm, type LimitTable } from '../../shm/limit-table.ts';
 import { slotTag } from '../../shm/slot-index.ts';
 import type { LimitRegistry } from './limit-registry.ts';
 
@@ -180,6 +181,12 @@ export class LimitSweeper {
   #sweepOverflow(limit: Limit, nowUs: number): boolean {
     const tat = this.#table.overflowTat(limit.index, limit.generation);
     if (!isIdle(limit, tat, nowUs)) return false;
+    if (limit.algorithm !== Algorithm.GCRA) {
+      // Kept this side of the wrap: a spent state of now says as little.
+      const spent = stateOf(limit.spanNumber(nowUs), 0);
+      if (spent !== tat) this.#table.exchangeOverflowTat(limit.index, limit.generation, tat, spent);
+      return true;
+    }
     const now = limit.virtualTime(nowUs);
     const ahead = (tat - now) | 0;
     if (ahead > 0 || ahead < -LAG_UNITS_MAX) {
@@ -221,6 +228,9 @@ export class LimitSweeper {
 }
 
 function isIdle(limit: Limit, tat: number, nowUs: number): boolean {
+  if (limit.algorithm !== Algorithm.GCRA) {
+    return isSpent(limit.algorithm, tat, limit.spanNumber(nowUs - IDLE_MARGIN_US));
+  }
   const ahead = (tat - limit.virtualTime(nowUs)) | 0;
   return ahead < -idleMarginUnits(limit) || ahead > limit.staleUnits;
 }

@@ -10,7 +10,6 @@ import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
 import type {
   AccessLogPlan,
-  ConsumerPlan,
   FallbackPlan,
   GatewayPlan,
   LimitDefinition,
@@ -23,7 +22,6 @@ import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
 import type {
   Config,
-  ConsumerConfig,
   PolicyUse,
   RouteConfig,
   ServiceConfig,
@@ -32,8 +30,10 @@ import type {
   UpstreamConfig,
 } from '../config/config.ts';
 import { balancingPlan } from './balancing-plan.ts';
+import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
+import { LimitCollector } from './limit-collector.ts';
 
 /** An upstream as the main thread needs it: to check its targets, and to tell of them and of their guards. */
 export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
@@ -59,6 +59,8 @@ export interface SnapshotSummary {
   readonly upstreams: readonly UpstreamSummary[];
   /** Upstreams that have a limit, in the order of the arena's table. */
   readonly loadNames: readonly string[];
+  /** Of each key, in the order of the arena's table. */
+  readonly callerNames: readonly (readonly [consumer: string, key: string, plan: string])[];
   readonly serviceCount: number;
   readonly consumerCount: number;
 }
@@ -83,13 +85,14 @@ export function compileSnapshot(
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
   const limits = new LimitCollector();
+  const plans = new PlanCompiler(config, limits);
   const names: SteeringNames = {
     upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
     rules: new SteerRules(),
   };
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
-      packr.pack(routePlan(config, service, route, compileSteering(service, route, names), limits)),
+      packr.pack(routePlan(config, service, route, compileSteering(service, route, names), limits, plans)),
     ),
   );
   const targetNames = config.upstreams.flatMap((upstream) =>
@@ -99,7 +102,7 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config)),
+      gateway: packr.pack(gatewayPlan(config, plans.plans)),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -107,10 +110,10 @@ export function compileSnapshot(
       targetCount: targetNames.length,
       upstreamCount: config.upstreams.length,
       loadCount: loadNames.length,
-      consumers: config.consumers.map((consumer) => packr.pack(consumerPlan(consumer))),
-      keys: config.consumers.flatMap((consumer, index) =>
-        consumer.keys.map((key, ordinal) => ({ digest: Buffer.from(key.sha256, 'hex'), consumer: index, ordinal })),
-      ),
+      consumers: config.consumers.map((consumer) => packr.pack(plans.consumer(consumer))),
+      keys: config.consumers
+        .flatMap((consumer, index) => consumer.keys.map(({ sha256 }) => ({ sha256, consumer: index })))
+        .map(({ sha256, consumer }, ordinal) => ({ digest: Buffer.from(sha256, 'hex'), consumer, ordinal })),
     },
     take,
   );
@@ -127,6 +130,9 @@ export function compileSnapshot(
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
+      callerNames: config.consumers.flatMap(({ name, keys, plan = '' }) =>
+        keys.map(({ id }) => [name, id, plan] as const),
+      ),
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
@@ -168,7 +174,7 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
   );
 }
 
-function gatewayPlan(config: Config): GatewayPlan {
+function gatewayPlan(config: Config, plans: GatewayPlan['plans']): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
@@ -177,6 +183,8 @@ function gatewayPlan(config: Config): GatewayPlan {
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
     overload: { loopDelayMs: config.gateway.overload.loopDelayMs },
     ...(explain !== undefined && { explain }),
+    ...(config.gateway.usage !== undefined && { isMetered: true }),
+    plans,
   };
 }
 
@@ -209,22 +217,20 @@ function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]):
   };
 }
 
-function consumerPlan({ name, priority }: ConsumerConfig): ConsumerPlan {
-  return { name, ...(priority !== undefined && { priority }) };
-}
-
 function routePlan(
   config: Config,
   service: ServiceConfig,
   route: RouteConfig,
   steering: ReturnType<typeof compileSteering>,
   limits: LimitCollector,
+  plans: PlanCompiler,
 ): RoutePlan {
   const credentialHeaders = new Set<string>();
   const rateLimitPolicy: string[] = [];
   const contextOf = (place: string, isServiceLevel: boolean, isShadow: boolean): CompileContext => ({
     service: service.name,
     route: route.name,
+    path: service.path + route.path,
     place,
     isServiceLevel,
     hasStore: config.gateway.redis !== '',
@@ -240,6 +246,7 @@ function routePlan(
       contextOf(place, false, isShadow),
     ),
   ];
+  if (policies.some(({ stage }) => stage === 'authenticate')) policies.push(...planSteps(plans, service, route));
   // Sorting is stable: within a stage the written order decides, the service's before the route's.
   policies.sort((a, b) => stageRank(a.stage) - stageRank(b.stage));
   return {
@@ -259,6 +266,12 @@ function routePlan(
     credentialHeaders: [...credentialHeaders],
     rateLimitPolicy: rateLimitPolicy.join(', '),
   };
+}
+
+function planSteps(plans: PlanCompiler, service: ServiceConfig, route: RouteConfig): CompiledPolicy[] {
+  return plans
+    .steps(service, route)
+    .map(({ policy, plan, place }) => ({ policy, stage: policy, plan, place, isShadow: false }));
 }
 
 interface CompiledPolicy {
@@ -300,21 +313,4 @@ function compilePolicies(
       isShadow,
     };
   });
-}
-
-/** Limits of a snapshot, each once: one that stands at a service is shared by its routes. */
-class LimitCollector {
-  readonly definitions: LimitDefinition[] = [];
-  /** By id. */
-  readonly cluster = new Map<string, ClusterLimitDefinition>();
-  readonly #byId = new Map<string, number>();
-
-  add(definition: LimitDefinition): number {
-    const id = `${definition.idLow} ${definition.idHigh}`;
-    const known = this.#byId.get(id);
-    if (known !== undefined) return known;
-    const index = this.definitions.push(definition) - 1;
-    this.#byId.set(id, index);
-    return index;
-  }
 }

@@ -40,6 +40,18 @@ export class NameTable {
     });
   }
 
+  /** Whether resolve() may have to give away the index of a name that is no longer used. */
+  isFullFor(names: readonly string[]): boolean {
+    let missing = 0;
+    for (const name of names) if (!this.#indexes.has(name)) missing++;
+    return missing > this.#names.length - this.#used;
+  }
+
+  /** undefined: nobody's. */
+  nameOf(index: number): string | undefined {
+    return this.#names[index];
+  }
+
   /** Every name that has an index of its own, with it. */
   entries(): IterableIterator<[string, number]> {
     return this.#indexes.entries();

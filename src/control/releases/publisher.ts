@@ -13,6 +13,7 @@ import { SERIES_COUNT } from '../../shm/series-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { TARGET_COUNT } from '../../shm/target-table.ts';
 import { UPSTREAM_COUNT } from '../../shm/upstream-table.ts';
+import { CALLER_COUNT, OTHER_CALLER } from '../../shm/usage-table.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { LimitRegistry } from '../quota/limit-registry.ts';
 import { type ArenaSlot, Arenas } from './arenas.ts';
@@ -49,6 +50,8 @@ export interface PublisherOptions {
   /** Have every worker hold the snapshot ready; resolves to those that did not. */
   attach(snapshot: PublishedSnapshot): Promise<readonly number[]>;
   discard(epoch: number): void;
+  /** Indexes of series and callers may be about to go to other names: resolves when what was counted under them is read. */
+  settleUsage?(): Promise<void>;
   /**
    * A publication has ended.
    * @param current  what is published now
@@ -88,6 +91,7 @@ export class Publisher {
   readonly #targets: NameTable;
   readonly #upstreams: NameTable;
   readonly #loads: NameTable;
+  readonly #callers = new NameTable(CALLER_COUNT, OTHER_CALLER + 1, OTHER_CALLER);
   #current: HeldSnapshot | undefined;
   /** Replaced ones that exchanges under way may still use. */
   #replaced: HeldSnapshot[] = [];
@@ -129,6 +133,16 @@ export class Publisher {
   seriesNames(): Uint8Array {
     this.#seriesNames ??= pack([...this.#series.entries()]);
     return this.#seriesNames;
+  }
+
+  /** 'consumer\nkey\nplan'; undefined: nobody's, or that of callers who found no index of their own. */
+  callerName(index: number): string | undefined {
+    return this.#callers.nameOf(index);
+  }
+
+  /** 'service\nroute'; undefined: `other`. */
+  routeName(index: number): string | undefined {
+    return this.#series.nameOf(index);
   }
 
   /** 'upstream\norigin' of every target that requests may meet, with its index. */
@@ -193,13 +207,18 @@ export class Publisher {
     const limits = this.#options.limits.resolve(answer.summary.limits);
     if (!limits.ok) return err([limits.error]);
     arena.writeIndexes('limitsAt', limits.value);
-    const { routeNames, steerNames, targetNames } = answer.summary;
+    const { routeNames, steerNames, targetNames, callerNames } = answer.summary;
+    const seriesNames = [...routeNames, ...steerNames].map(joinName);
+    const callers = callerNames.map(joinName);
+    if (this.#series.isFullFor(seriesNames) || this.#callers.isFullFor(callers)) await this.#options.settleUsage?.();
     this.#seriesNames = undefined;
     arena.writeIndexes(
       'seriesAt',
-      this.#series.resolve([...routeNames, ...steerNames].map(joinName), () =>
-        this.#namesInUse('routeNames', 'steerNames'),
-      ),
+      this.#series.resolve(seriesNames, () => this.#namesInUse('routeNames', 'steerNames')),
+    );
+    arena.writeIndexes(
+      'callersAt',
+      this.#callers.resolve(callers, () => this.#namesInUse('callerNames')),
     );
     const targets = this.#targets.resolve(targetNames.map(joinName), () => this.#namesInUse('targetNames'));
     arena.writeIndexes('targetsAt', targets);
@@ -238,7 +257,7 @@ export class Publisher {
   }
 
   /** Of the snapshot that goes on if this publication fails, and of those that exchanges still use. */
-  #namesInUse(...kinds: readonly ('routeNames' | 'steerNames' | 'targetNames')[]): readonly string[] {
+  #namesInUse(...kinds: readonly ('routeNames' | 'steerNames' | 'targetNames' | 'callerNames')[]): readonly string[] {
     return this.#held().flatMap(({ summary }) => kinds.flatMap((kind) => summary[kind].map(joinName)));
   }
 

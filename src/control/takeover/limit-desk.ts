@@ -3,7 +3,8 @@
 
 import type { Clock } from '../../base/clock.ts';
 import type { LimitIndex } from '../../base/ids.ts';
-import { chargeLimit, LimitReading } from '../../gateway/limiter/charge-limit.ts';
+import { charge } from '../../gateway/limiter/charge.ts';
+import { LimitReading } from '../../gateway/limiter/charge-limit.ts';
 import { Limit } from '../../gateway/limiter/limit.ts';
 import type { LimitAnswer, LimitQuestion } from '../../gateway/worker-messages.ts';
 import type { LimitTable } from '../../shm/limit-table.ts';
@@ -29,7 +30,7 @@ export class LimitDesk {
     // A limit that only the other one's configuration has.
     if (index === undefined) return [number, UNKNOWN, 0, 0, 0];
     const reading = this.#reading;
-    const shortfall = chargeLimit(this.#limitAt(index), this.#table, low, high, this.#clock, reading);
+    const shortfall = charge(this.#limitAt(index), this.#table, low, high, this.#clock, reading);
     return [number, shortfall, reading.remaining, reading.resetSeconds, reading.retryAfterSeconds];
   }
 

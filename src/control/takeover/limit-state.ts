@@ -4,7 +4,8 @@
 
 import type { Clock } from '../../base/clock.ts';
 import type { LimitIndex } from '../../base/ids.ts';
-import type { LimitTable } from '../../shm/limit-table.ts';
+import { countOf, numberOf } from '../../gateway/limiter/window-state.ts';
+import { Algorithm, CELLS_PER_SLOT, type LimitTable } from '../../shm/limit-table.ts';
 import { FULL, slotTag } from '../../shm/slot-index.ts';
 import type { LimitRegistry, RunningLimit } from '../quota/limit-registry.ts';
 
@@ -86,8 +87,7 @@ export function importLimits(
     const index = indexes[place];
     const limit = state.limits[place];
     if (index === undefined || limit === undefined) continue;
-    const { generation } = limit.record;
-    putSlot(table, index, generation, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
+    putSlot(table, index, limit.record, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
     slotCount++;
   }
   // Which keys were charged in overflow words is not known: no key that is made shall be better off than they are.
@@ -97,10 +97,21 @@ export function importLimits(
   return { slotCount };
 }
 
-function putSlot(table: LimitTable, index: LimitIndex, generation: number, low: number, high: number, tat: number) {
+function putSlot(
+  table: LimitTable,
+  index: LimitIndex,
+  { generation, algorithm }: RunningLimit['record'],
+  low: number,
+  high: number,
+  tat: number,
+) {
   const tag = slotTag(index, generation);
   const slot = table.slots.open(low, high, tag);
-  if (slot >= 0) return table.slots.publish(slot, low, high, tag, tat);
+  if (slot >= 0) {
+    // Of a sliding window the sum has come, not what it is made of: as if all of it were of the latest span.
+    if (algorithm === Algorithm.SLIDING) table.startCells(slot, numberOf(tat) % CELLS_PER_SLOT, tat);
+    return table.slots.publish(slot, low, high, tag, tat);
+  }
   if (slot !== FULL) return;
   // A smaller table than the other's: the key shares the overflow word, which owes no less than it does.
   const overflowTat = table.overflowTat(index, generation);
@@ -110,6 +121,7 @@ function putSlot(table: LimitTable, index: LimitIndex, generation: number, low: 
 
 /** Whether an arrival time lies ahead of virtual time. */
 function owes(record: RunningLimit['record'], tat: number, nowUs: number): boolean {
+  if (record.algorithm !== Algorithm.GCRA) return countOf(tat) > 0;
   const elapsed = Math.floor((nowUs - record.t0Us) * record.mantissa * 2 ** -record.shift);
   const ahead = (tat - ((record.v0 + elapsed) | 0)) | 0;
   return ahead > 0 && ahead <= record.staleUnits;

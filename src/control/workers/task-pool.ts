@@ -2,11 +2,16 @@
 // ends soon, and with it go zod, yaml and the compiler (some 30 MB); that of the telemetry outlives the gap between two scrapes.
 
 import { stat } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Result } from '../../base/result.ts';
-import type { TargetConfig } from '../config/config.ts';
+import type { TargetConfig, UsageRetention } from '../config/config.ts';
 import type { TargetsFileTask } from '../config/read-targets-file.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
+import type { UsageDelta } from '../metering/ledger/usage-delta.ts';
+import type { UsageAnswer, UsageQuery } from '../metering/ledger/usage-query.ts';
+import type { Statement, StatementQuery } from '../metering/ledger/usage-statement.ts';
+import type { LedgerRead, LedgerTask } from '../metering/ledger/usage-tasks.ts';
 import type { SeriesTask } from '../metering/series-metrics.ts';
 import type { CompileTask } from '../releases/compile-file.ts';
 import type { CompileAnswer } from '../releases/publisher.ts';
@@ -14,12 +19,20 @@ import type { ExportAnswer, ExportTask } from '../telemetry/export-spans.ts';
 
 const COMPILER_IDLE_MS = 5_000;
 const TELEMETRY_IDLE_MS = 90_000;
+// It holds the store open.
+const LEDGER_IDLE_MS = Number.POSITIVE_INFINITY;
+const LEDGER_CLOSE_MS = 1_000;
 // One page and one export of spans, which is waiting for the most part: each has its own queue.
 const TELEMETRY_TASKS_AT_ONCE = 2;
 
 export class TaskPool {
   readonly #compiler: Piscina;
   readonly #telemetry: Piscina;
+  /** What is counted must not wait for a page or a query. */
+  readonly #ledger: Piscina;
+  /** Queries of usage, for as long as they may take. */
+  readonly #usage: Piscina;
+  readonly #usedForUsage = new Set<Piscina>();
 
   /** @param filename  of the piscina tasks */
   constructor(filename: string) {
@@ -33,6 +46,8 @@ export class TaskPool {
       idleTimeout: TELEMETRY_IDLE_MS,
       concurrentTasksPerWorker: TELEMETRY_TASKS_AT_ONCE,
     });
+    this.#ledger = new Piscina({ ...options, idleTimeout: LEDGER_IDLE_MS });
+    this.#usage = new Piscina({ ...options, idleTimeout: LEDGER_IDLE_MS });
   }
 
   compile(task: CompileTask): Promise<CompileAnswer> {
@@ -57,7 +72,34 @@ export class TaskPool {
     return this.#telemetry.run(task, { name: 'exportSpans', transferList });
   }
 
+  writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<void> {
+    this.#usedForUsage.add(this.#ledger);
+    return this.#ledger.run(task, { name: 'writeUsage' });
+  }
+
+  maintainUsage(task: LedgerTask & { readonly retention: UsageRetention }): Promise<boolean> {
+    this.#usedForUsage.add(this.#ledger);
+    return this.#ledger.run(task, { name: 'maintainUsage' });
+  }
+
+  queryUsage(folder: string, query: UsageQuery): Promise<UsageAnswer> {
+    return this.#readUsage(folder, { kind: 'query', query }) as Promise<UsageAnswer>;
+  }
+
+  usageStatement(folder: string, query: StatementQuery): Promise<Statement> {
+    return this.#readUsage(folder, { kind: 'statement', query }) as Promise<Statement>;
+  }
+
   async close(): Promise<void> {
-    await Promise.all([this.#compiler.destroy(), this.#telemetry.destroy()]);
+    // A store is closed by the thread that opened it, before that ends.
+    const closing = [...this.#usedForUsage].map((pool) => pool.run(undefined, { name: 'closeUsage' }).catch(() => {}));
+    await Promise.race([Promise.all(closing), wait(LEDGER_CLOSE_MS, undefined, { ref: false })]);
+    const pools = [this.#compiler, this.#telemetry, this.#ledger, this.#usage];
+    await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  #readUsage(folder: string, read: LedgerRead): Promise<unknown> {
+    this.#usedForUsage.add(this.#usage);
+    return this.#usage.run({ folder, read }, { name: 'readUsage' });
   }
 }

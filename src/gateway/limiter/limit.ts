@@ -1,9 +1,10 @@
 // One thread's view of a limit: the record in force, as the numbers that a decision needs.
 
 import type { LimitIndex } from '../../base/ids.ts';
-import type { LimitTable, MutableLimitRecord } from '../../shm/limit-table.ts';
+import { Algorithm, type LimitTable, type MutableLimitRecord } from '../../shm/limit-table.ts';
 import { slotTag } from '../../shm/slot-index.ts';
 import { costOf } from './resolution.ts';
+import { spanNumber, spansAfter, spanUsOf, startState } from './window-state.ts';
 
 // Records are copied through this one object: a thread refreshes one limit at a time.
 const scratch: MutableLimitRecord = {
@@ -18,6 +19,9 @@ const scratch: MutableLimitRecord = {
   startDebtUnits: 0,
   debtUnitsMax: 0,
   follows: false,
+  algorithm: Algorithm.GCRA,
+  windowMs: 0,
+  alignUs: 0.5,
 };
 
 const US_PER_SECOND = 1_000_000;
@@ -27,6 +31,11 @@ export class Limit {
   /** What the meta word of this limit's slots holds beside the state. */
   tag = 0;
   generation = 0;
+  algorithm: Algorithm = Algorithm.GCRA;
+  /** Of a window: what it admits. */
+  burst = 0;
+  /** Of windows: what a key without a slot has used, as a state (window-state.ts). */
+  startState = 0;
   /** Units of one request. */
   cost = 0;
   /** Units of the whole burst. */
@@ -43,6 +52,8 @@ export class Limit {
   #untilUs = 0.5;
   #v0 = 0;
   #startDebtUnits = 0;
+  #alignUs = 0.5;
+  #spanUs = 0.5;
 
   /** @param index  of an entry that the registry has resolved */
   constructor(table: LimitTable, index: LimitIndex) {
@@ -74,7 +85,29 @@ export class Limit {
     this.secondsPerUnit = 1 / (this.unitsPerUs * US_PER_SECOND);
     this.#v0 = scratch.v0;
     this.#startDebtUnits = scratch.startDebtUnits;
+    this.algorithm = scratch.algorithm;
+    this.burst = scratch.burst;
+    if (scratch.algorithm === Algorithm.GCRA) return;
+    this.#alignUs = scratch.alignUs;
+    this.#spanUs = spanUsOf(scratch.algorithm, scratch.windowMs);
+    this.startState = scratch.startDebtUnits === 0 ? 0 : startState(scratch);
   }
+
+  // What follows is of windows.
+
+  /** Of the span that a reading lies in: see window-state.ts. */
+  spanNumber(nowUs: number): number {
+    return spanNumber(this.#alignUs, this.#spanUs, nowUs);
+  }
+
+  /** When the span with this number ends that is nearest to now. @param number  of a span; whole wraps do not matter */
+  spanEndUs(number: number, nowUs: number): number {
+    const spans = Math.floor((nowUs - this.#alignUs) / this.#spanUs);
+    const end = spans + spansAfter(number, this.spanNumber(nowUs)) + 1;
+    return this.#alignUs + end * this.#spanUs;
+  }
+
+  // What follows is of GCRA.
 
   /** Virtual time, modulo 2³², signed. @hot */
   virtualTime(nowUs: number): number {

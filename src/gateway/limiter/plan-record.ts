@@ -1,7 +1,7 @@
 // The records of a limit: its first, and each that follows from a change of rate or burst, or from the passing of time.
 // Pure; on the main thread, so it may use BigInt for sums that must be exact.
 
-import type { LimitRecord } from '../../shm/limit-table.ts';
+import { Algorithm, type LimitRecord } from '../../shm/limit-table.ts';
 import {
   CAPACITY_UNITS_MAX,
   costOf,
@@ -18,6 +18,7 @@ const STALE_MARGIN_SECONDS = 2;
 const STALE_UNITS_MAX = CAPACITY_UNITS_MAX + UNITS_PER_SECOND_MAX / 2;
 const US_PER_SECOND = 1_000_000;
 const GENERATION_MASK = 0xffff;
+const NO_WINDOW = { algorithm: Algorithm.GCRA, windowMs: 0, alignUs: 0 } as const;
 
 /** The record of a limit that no request has met. @param t0Us  whole µs, from which on it is in force */
 export function firstRecord(tokensPerSecond: number, burst: number, t0Us: number, generation: number): LimitRecord {
@@ -36,6 +37,7 @@ export function firstRecord(tokensPerSecond: number, burst: number, t0Us: number
     startDebtUnits: 0,
     debtUnitsMax,
     follows: false,
+    ...NO_WINDOW,
   };
 }
 
@@ -77,6 +79,7 @@ export function nextRecord(
       startDebtUnits: Math.max(0, previous.startDebtUnits - Number(advance)),
       debtUnitsMax,
       follows: true,
+      ...NO_WINDOW,
     };
   }
   // With the whole old burst owed, but no more than the new one, a window across the change has at most the larger burst.
@@ -93,6 +96,7 @@ export function nextRecord(
     startDebtUnits: startDebtTokens * costOf(resolution),
     debtUnitsMax: capacity,
     follows: true,
+    ...NO_WINDOW,
   };
 }
 

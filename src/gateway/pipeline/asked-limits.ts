@@ -45,6 +45,11 @@ export class AskedLimits {
     for (const key of waiting) this.#parking.wake(key);
   }
 
+  /** Whether the exchange has just waited for an answer, which nobody has taken yet. */
+  isAnswered(x: Exchange): boolean {
+    return this.#isOn && this.#answers.has(x.parkKey);
+  }
+
   /** The answer to the question that the exchange has just waited for. */
   take(x: Exchange): AskedReading | undefined {
     const answer = this.#answers.get(x.parkKey);

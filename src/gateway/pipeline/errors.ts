@@ -129,8 +129,16 @@ export const errors = {
     title: 'The upstream has as much to do as it can',
   },
   OVERLOADED: { id: 32, status: 503, source: 'gateway', retryable: true, title: 'The gateway has too much to do' },
+  QUOTA_EXCEEDED: { id: 33, status: 429, source: 'client', retryable: true, title: 'The quota is used up' },
+  QUOTA_UNKNOWN: {
+    id: 34,
+    status: 503,
+    source: 'gateway',
+    retryable: true,
+    title: 'What is left of a quota is not known',
+  },
   STORE_UNAVAILABLE: {
-    id: 33,
+    id: 35,
     status: 503,
     source: 'gateway',
     retryable: true,

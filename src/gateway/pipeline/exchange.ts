@@ -3,11 +3,12 @@
 
 import type { SeriesIndex } from '../../base/ids.ts';
 import type { MirrorCopy } from '../backends/mirror-copy.ts';
+import type { Caller } from '../consumers.ts';
 import type { DataPlane } from '../data-plane.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
-import type { ConsumerPlan, TargetPlan } from '../snapshot.ts';
+import type { TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { UpstreamLoad } from '../upstream/load/upstream-load.ts';
 import type { SocketOffer } from '../websocket/message-socket.ts';
@@ -116,13 +117,15 @@ export class Exchange {
   // What the pipeline found out.
   path = '';
   route: LiveRoute | undefined = undefined;
-  consumer: ConsumerPlan | undefined = undefined;
+  consumer: Caller | undefined = undefined;
   /** The upstream is not told who it is: an auth in shadow mode found out. */
   isConsumerHidden = false;
   /** Of the tightest limit that was charged; undefined when none was. */
   limitLabel = '';
   limitRemaining = 0;
   limitResetSeconds = 0;
+  /** Of RateLimit-Policy, besides the route's own: what only some of its requests meet. */
+  policyItems = '';
   retryAfterSeconds = 0;
   detail = '';
   /** WWW-Authenticate of an answer 401. */
@@ -225,9 +228,10 @@ export class Exchange {
     return values;
   }
 
-  /** Remember the limit that leaves least, for the RateLimit header. @hot */
+  /** Remember the limit that leaves least, or that refuses, for the RateLimit header. @hot */
   noteLimit(label: string, reading: LimitReading): void {
-    if (this.limitLabel !== '' && reading.remaining >= this.limitRemaining) return;
+    const isTighter = reading.remaining < this.limitRemaining || reading.retryAfterSeconds > 0;
+    if (this.limitLabel !== '' && !isTighter) return;
     this.limitLabel = label;
     this.limitRemaining = reading.remaining;
     this.limitResetSeconds = reading.resetSeconds;

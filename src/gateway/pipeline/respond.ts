@@ -58,9 +58,14 @@ export function commonLines(x: Exchange): string {
 
 function ownLines(x: Exchange): string {
   if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n${x.setCookies}`;
-  const policy = x.route?.plan.rateLimitPolicy ?? '';
+  const ofRoute = x.route?.plan.rateLimitPolicy ?? '';
+  const policy = x.policyItems === '' ? ofRoute : joined(ofRoute, x.policyItems);
   const limit = `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`;
   return `x-request-id: ${x.requestId}\r\n${x.setCookies}ratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
+}
+
+function joined(one: string, other: string): string {
+  return one === '' ? other : `${one}, ${other}`;
 }
 
 /** Send the gateway's own answer, and end. */

@@ -7,13 +7,15 @@ export const stages = [
   'authenticate',
   'authorise',
   'limit-identity', // limits by consumer
+  'plan', // what the consumer's plan allows: behind the narrower limits, so that what they refuse costs it nothing
+  'quota', // what the consumer's quotas allow: the last that counts, so that no other refusal costs a quota
   'fault', // faults on purpose: the last before the backend, as if they were the upstream's
 ] as const;
 
 export type Stage = (typeof stages)[number];
 
 /** Those that ask who the caller is. */
-export const identityStages: readonly Stage[] = ['authorise', 'limit-identity'];
+export const identityStages: readonly Stage[] = ['authorise', 'limit-identity', 'plan', 'quota'];
 
 export function stageRank(stage: Stage): number {
   return stages.indexOf(stage);

@@ -27,8 +27,6 @@ export const laterPolicies: readonly string[] = [
   'jwt',
   'map',
   'method',
-  'plan',
-  'quota',
   'size',
   'validate',
 ];

@@ -1,6 +1,8 @@
 // The value that a limit counts by, as a string for hashing.
 
+import { readQuery } from '../conditions/read-parameter.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
+import { matchForm } from '../router/normalize-path.ts';
 import type { LimitBy } from '../snapshot.ts';
 
 /** @hot @returns '' for a limit with one key only, and where the request has no such header or consumer */
@@ -14,10 +16,26 @@ export function limitKey(by: LimitBy, x: Exchange): string {
       return x.consumer === undefined ? '' : x.consumer.name;
     case 'header':
       return x.header(by.name);
+    case 'query':
+      return readQuery(x.query, by.name) ?? '';
+    case 'path':
+      return pathSegment(matchForm(x.path), by.segment ?? 0, by.isRest === true);
   }
 }
 
 /** What it counts by, without the value: that may be a secret. */
 export function nameOfKey(by: LimitBy): string {
-  return by.kind === 'header' ? `header.${by.name}` : by.kind;
+  return 'name' in by ? `${by.kind}.${by.name}` : by.kind;
+}
+
+/** @param path  in the form that routes are matched by, so that every spelling of a value is one key */
+function pathSegment(path: string, segment: number, isRest: boolean): string {
+  let start = 1;
+  for (let n = 0; n < segment; n++) {
+    const slash = path.indexOf('/', start);
+    if (slash < 0) return '';
+    start = slash + 1;
+  }
+  const end = isRest ? -1 : path.indexOf('/', start);
+  return end < 0 ? path.slice(start) : path.slice(start, end);
 }

@@ -10,6 +10,8 @@ import type { LimitDefinition } from '../snapshot.ts';
 export interface CompileContext {
   readonly service: string;
   readonly route: string;
+  /** Of the route, its service's prefix included: /shop/v1/orders/{id} */
+  readonly path: string;
   /**
    * Unique and stable name of this use: service.policy.n or service.route.policy.n, where n counts the uses of the same
    * policy in that list from 1. A service's use has the same place for each of its routes.

@@ -1,9 +1,12 @@
-// Every policy that a request can meet. config-registry.ts is the control plane's list; a test proves the two equal.
+// Every policy that a request can meet. config-registry.ts is the control plane's list; a test proves that this one has
+// besides those only what no configuration names: what routes get by themselves.
 
+import { planRun } from '../plans/plan-step.ts';
+import { quotaRun } from '../plans/quota-step.ts';
 import { authRun } from './auth/run.ts';
 import { concurrencyRun } from './concurrency/run.ts';
 import { faultRun } from './fault/run.ts';
 import type { PolicyRun } from './policy-run.ts';
 import { rateLimitRun } from './rate-limit/run.ts';
 
-export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun, faultRun];
+export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun, faultRun, planRun, quotaRun];

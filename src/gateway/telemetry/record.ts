@@ -6,7 +6,7 @@ import type { Exchange } from '../pipeline/exchange.ts';
 
 /** @hot counters and histograms are this worker's own words: plain stores */
 export function record(x: Exchange): void {
-  const { shm, worker, clock, tracer, accessLog } = x.plane;
+  const { shm, worker, clock, tracer, accessLog, usage } = x.plane;
   const route = x.route;
   const series = route === undefined ? OTHER_SERIES : route.series;
   const bank = route === undefined ? OTHER_BANK : route.bank;
@@ -21,6 +21,7 @@ export function record(x: Exchange): void {
   shm.histograms.record(worker, bank, Span.REQUEST, answeredUs - x.startUs);
   if (x.sentUs !== 0) shm.histograms.record(worker, bank, Span.UPSTREAM, answeredUs - x.sentUs);
   if (x.errorId !== 0) shm.series.countRejection(worker, x.errorId);
+  if (x.snapshot.plan.isMetered === true) usage.record(x, answeredUs - x.startUs);
   accessLog.record(x);
   const { tracing } = x.snapshot;
   if (tracing !== undefined) tracer.end(x, tracing);

@@ -199,24 +199,25 @@ export function percentage(): z.ZodType<number> {
   return text(expected, '[0-9]{1,3}(?:\\.[0-9]{1,3})?%', parsePercentage);
 }
 
-/** What a limit's key is made of: ip, consumer, route or header.NAME. */
+/** What a limit's key is made of: ip, consumer, route, header.NAME, query.NAME or path.NAME. */
 export function limitBy(): z.ZodType<LimitBy> {
   return scalar({
-    expected: 'ip, consumer, route or header.NAME',
+    expected: 'ip, consumer, route, header.NAME, query.NAME or path.NAME',
     names: ['ip', 'consumer', 'route'],
     json: {
       anyOf: [
         { enum: ['ip', 'consumer', 'route'] },
-        { type: 'string', pattern: `^header\\.${TOKEN.source.slice(1)}|${REFERENCE}` },
+        { type: 'string', pattern: `^header\\.${TOKEN.source.slice(1)}|^(?:query|path)\\..{1,128}$|${REFERENCE}` },
       ],
     },
     read: (value) => {
       if (value === 'ip' || value === 'consumer' || value === 'route') return { kind: value };
-      if (typeof value !== 'string' || !value.startsWith('header.')) return undefined;
-      const name = value.slice('header.'.length);
-      return TOKEN.test(name) ? { kind: 'header', name: name.toLowerCase() } : undefined;
+      const [, kind, name = ''] =
+        typeof value === 'string' ? (/^(header|query|path)\.(.{1,128})$/.exec(value) ?? []) : [];
+      if (kind === 'query' || kind === 'path') return { kind, name };
+      return kind === 'header' && TOKEN.test(name) ? { kind, name: name.toLowerCase() } : undefined;
     },
-    later: (value) => typeof value === 'string' && /^(?:key|path|(?:claim|query|path)\..+)$/.test(value),
+    later: (value) => typeof value === 'string' && /^(?:key|claim\..+)$/.test(value),
   });
 }
 
@@ -263,6 +264,12 @@ export function routeMatch(): z.ZodType<RouteMatch> {
       return pattern === undefined || pattern.ok ? undefined : `is not valid: its path ${pattern.error.join('; ')}`;
     },
   });
+}
+
+/** Names of the parameters in a route's path; none where it is not valid. */
+export function pathParameters(path: string): readonly string[] {
+  const pattern = parsePattern(path);
+  return pattern.ok ? pattern.value.flatMap((segment) => (segment.kind === 'literal' ? [] : [segment.name])) : [];
 }
 
 /** 'a', 'a or b', 'one of a, b, c' */

@@ -9,6 +9,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       workers: 0,
       data: './data',
       redis: '',
+      timeZone: 'UTC',
       trustedProxies: [],
       limits: {
         headerBytes: 16_384,
@@ -19,9 +20,10 @@ t.test('a file with nothing but its version has every default', async (t) => {
         idleTimeoutMs: 60_000,
       },
       drainTimeoutMs: 30_000,
-      overload: { loopDelayMs: 100, memory: { share: 0.9 } },
+      overload: { loopDelayMs: 500, memory: { share: 0.9 } },
     },
     upstreams: [],
+    plans: [],
     consumers: [],
     services: [],
   });
@@ -144,7 +146,7 @@ services:
 t.test('an unknown key is told with the known ones and the nearest', async (t) => {
   t.same(issuesOf(shop('    upstrem: main')), [
     '6:5 services.shop.upstrem: unknown key; expected one of hosts, path, upstream, steer, mirror, stripPath, preserveHost, priority, ' +
-      'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, policies, routes; did you mean upstream?',
+      'websocket, allowEncodedSlashes, allowSemicolons, serverTiming, plans, policies, routes; did you mean upstream?',
   ]);
 });
 
@@ -192,16 +194,16 @@ t.test('an access log has a file, and every default besides', async (t) => {
 });
 
 const laterKeys: readonly (readonly [text: string, key: string])[] = [
-  ['version: 1\nplans: {}', 'plans'],
+  ['version: 1\nplans: { a: { price: 1 } }', 'price'],
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['plan', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
+  ...['certificates', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
-  ...['cors', 'access', 'cache', 'quota', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
+  ...['cors', 'access', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
   ...['hmac', 'jwt'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ jwt: { issuer: x } }] }]'), 'jwt'],
   [shop('    policies: [rate-limit: { limit: 1/s, by: claim.sub }]'), 'claim.sub'],

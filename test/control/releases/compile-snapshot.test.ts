@@ -2,8 +2,9 @@ import { unpack } from 'msgpackr';
 import t from 'tap';
 import type { Config, PolicyUse, UpstreamConfig } from '../../../src/control/config/config.ts';
 import { compileSnapshot, routeEntries } from '../../../src/control/releases/compile-snapshot.ts';
+import type { RateLimitPlan } from '../../../src/gateway/limiter/limit-plans.ts';
 import { stages } from '../../../src/gateway/pipeline/stages.ts';
-import type { GatewayPlan, PolicyPlan, RateLimitPlan, RoutePlan } from '../../../src/gateway/snapshot.ts';
+import type { GatewayPlan, PolicyPlan, RoutePlan } from '../../../src/gateway/snapshot.ts';
 import {
   buildConfig,
   buildConsumer,
@@ -250,7 +251,7 @@ t.test('a snapshot in a used arena is the same as in a fresh one', async (t) => 
   if (!result.ok) return;
   const { arena } = result.value;
   // The main thread writes these before anybody reads them.
-  for (const table of ['seriesAt', 'targetsAt', 'upstreamsAt'] as const) arena.writeIndexes(table, [0]);
+  for (const table of ['seriesAt', 'targetsAt', 'upstreamsAt', 'callersAt'] as const) arena.writeIndexes(table, [0]);
   const fresh = new Uint8Array(compile(config, 3).arena.buffer);
   const bytes = arena.get('usedBytes');
   const holes = new Uint8Array(used)

@@ -19,6 +19,19 @@ t.test('names get the lowest indexes in order, and keep them', async (t) => {
   );
 });
 
+t.test('it tells who has an index, and when somebody may have to give one away', async (t) => {
+  const table = new NameTable(4, 1, 0);
+  table.resolve(['a', 'b']);
+  t.same(
+    [0, 1, 2, 3, 4].map((index) => table.nameOf(index)),
+    [undefined, 'a', 'b', undefined, undefined],
+  );
+  t.same(
+    [['a', 'c'], ['c', 'd'], ['a', 'b', 'c', 'd'], []].map((names) => table.isFullFor(names)),
+    [false, true, true, false],
+  );
+});
+
 t.test('a name that stands twice has one index', async (t) => {
   t.same([...new NameTable(10, 0, 0).resolve(['a', 'a', 'b'])], [0, 0, 1]);
 });

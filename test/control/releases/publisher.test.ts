@@ -5,7 +5,7 @@ import type { Config } from '../../../src/control/config/config.ts';
 import type { PublishedSnapshot } from '../../../src/control/releases/publisher.ts';
 import { Arena } from '../../../src/shm/arena.ts';
 import { ARENA_COUNT } from '../../../src/shm/control-block.ts';
-import { buildConfig, buildRoute, buildService, buildUpstream } from '../../support/build-config.ts';
+import { buildConfig, buildConsumer, buildRoute, buildService, buildUpstream } from '../../support/build-config.ts';
 import { answer } from '../../support/plane.ts';
 import { PublisherRig } from '../../support/publisher-rig.ts';
 
@@ -187,6 +187,21 @@ t.test('a worker that starts while a snapshot is published is given both', async
     rig.publisher.snapshots().map(({ epoch }) => epoch),
     [2],
   );
+});
+
+t.test('keys keep their places over reloads, and have their names', async (t) => {
+  const [alice, bob] = [buildConsumer('alice', 'old', 'new'), buildConsumer('bob', 'other')];
+  const rig = new PublisherRig({ ...configOf(1), consumers: [alice, bob] });
+  await rig.publish();
+  const names = () => [0, 1, 2, 3, 4, 5].map((index) => rig.publisher.callerName(index)?.replace('\n', ' '));
+  t.same(names(), [undefined, undefined, 'alice alice-0', 'alice alice-1', 'bob bob-0', undefined]);
+  await rig.publish({ ...configOf(1), consumers: [buildConsumer('carol', 'hers'), bob, alice] });
+  t.same(names(), [undefined, undefined, 'alice alice-0', 'alice alice-1', 'bob bob-0', 'carol carol-0']);
+  const { plane } = rig.workers[0] as (typeof rig.workers)[number];
+  const { x } = plane.request('GET /orders/0');
+  t.equal(x.snapshot.consumers.byApiKey('other')?.caller, 4);
+  t.equal(rig.publisher.routeName(1), 'shop\norders-0');
+  t.equal(rig.publisher.routeName(0), undefined);
 });
 
 t.test('a target that was away is new when it comes back, and one that stays is not', async (t) => {

@@ -3,7 +3,7 @@ import t from 'tap';
 import { parseCondition } from '../../../src/gateway/conditions/parse-condition.ts';
 import { prepareCondition, type Random } from '../../../src/gateway/conditions/prepare-condition.ts';
 import type { Exchange } from '../../../src/gateway/pipeline/exchange.ts';
-import { bareExchange } from '../../support/bare-exchange.ts';
+import { bareExchange, callerNamed } from '../../support/bare-exchange.ts';
 
 function holds(text: string, x: Exchange, random?: Random): boolean {
   const parsed = parseCondition(text);
@@ -31,7 +31,7 @@ const x = bareExchange({
     'cookie',
     'late=3',
   ],
-  consumer: { name: 'alice' },
+  consumer: callerNamed('alice'),
   clientAddress: '192.0.2.1',
   scheme: 'https',
 });

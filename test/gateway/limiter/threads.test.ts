@@ -8,10 +8,12 @@ import { SeededHash } from '../../../src/base/hash.ts';
 import type { LimitIndex } from '../../../src/base/ids.ts';
 import { LimitRegistry } from '../../../src/control/quota/limit-registry.ts';
 import { LimitSweeper } from '../../../src/control/quota/sweep-limits.ts';
-import { chargeLimit, LimitReading } from '../../../src/gateway/limiter/charge-limit.ts';
+import { charge } from '../../../src/gateway/limiter/charge.ts';
+import { LimitReading } from '../../../src/gateway/limiter/charge-limit.ts';
 import { Limit } from '../../../src/gateway/limiter/limit.ts';
+import type { WindowDefinition } from '../../../src/gateway/snapshot.ts';
 import { LimitTable } from '../../../src/shm/limit-table.ts';
-import { definition, type ExactRate, excess, RecordingClock } from './window.ts';
+import { definition, type ExactRate, excess, mostInAny, RecordingClock } from './window.ts';
 
 interface Job {
   readonly table: SharedArrayBuffer;
@@ -60,7 +62,7 @@ function hammer(job: Job): Hammered {
       const key = (random >>> 8) % job.keyCount;
       hash.hash(1, 2, `key ${key}`);
       tries++;
-      const shortfall = chargeLimit(limit, table, hash.low, hash.high, clock, out);
+      const shortfall = charge(limit, table, hash.low, hash.high, clock, out);
       if (shortfall !== 0) {
         // A shortfall of 1 may only mean that another thread was making the key.
         if (shortfall > 1) lastRefusalUs = clock.lastUs;
@@ -94,10 +96,12 @@ async function runTests(): Promise<void> {
     readonly slotCount: number;
     readonly ms: number;
     readonly sweepsPerRound: number;
+    readonly window?: WindowDefinition;
+    readonly wallMs?: () => number;
     readonly during?: (registry: LimitRegistry, elapsedMs: number) => void;
   }) {
     const table = LimitTable.create(2, options.slotCount);
-    const registry = new LimitRegistry(table, clock);
+    const registry = new LimitRegistry(table, clock, options.wallMs);
     const turnsBuffer = new SharedArrayBuffer(256);
     const turns = new Int32Array(turnsBuffer);
     let running = options.threads;
@@ -106,7 +110,9 @@ async function runTests(): Promise<void> {
       turnOf: (worker) => Atomics.load(turns, worker),
       isRunning: () => running > 0,
     });
-    const resolved = registry.resolve([definition(1, options.rate, options.burst)]);
+    const resolved = registry.resolve([
+      { ...definition(1, options.rate, options.burst), ...(options.window && { window: options.window }) },
+    ]);
     if (!resolved.ok) throw new Error(resolved.error);
     const limit = resolved.value[0] as LimitIndex;
     const job = {
@@ -171,6 +177,33 @@ async function runTests(): Promise<void> {
       t.ok(spent >= (tokens === 7 ? Math.floor(due - 0.001) : 0.99 * due - 1), `${spent} admitted, ${due} were due`);
     });
   }
+
+  t.test('2 threads in a sliding window: none is over, 90 % used', async (t) => {
+    const window = { algorithm: 'sliding-window', seconds: 1 } as const;
+    const options = { rate: { tokens: 2_000, seconds: 1 }, burst: 2_000, threads: 2, keyCount: 1, slotCount: 64 };
+    const done = await run({ ...options, window, ms: 1_300, sweepsPerRound: 8 });
+    const times = done.byKey.get(0) ?? [];
+    const most = mostInAny(times, 1_000_000);
+    t.ok(most <= 2_000 && most >= 1_800, `${most} in the fullest window, ${times.length} in all of ${done.tries}`);
+    t.ok(times.length > 2_000, 'more than one window was seen');
+  });
+
+  t.test('more keys than slots in fixed windows: no key is over in any', async (t) => {
+    const window = { algorithm: 'fixed-window', seconds: 1 } as const;
+    const options = { rate: { tokens: 40, seconds: 1 }, burst: 40, threads: 2, keyCount: 200, slotCount: 64 };
+    // Windows begin where this clock's seconds do.
+    const wallMs = () => clock.nowUs() / 1_000;
+    const done = await run({ ...options, window, wallMs, ms: 900, sweepsPerRound: 64 });
+    for (const times of done.byKey.values()) {
+      // The two readings of the clock, and their rounding to whole milliseconds, may be 50 µs apart or more: at the edges
+      // of a window only those are looked at that lie well within it.
+      const inner = times.filter((us) => us % 1_000_000 > 2_000 && us % 1_000_000 < 998_000);
+      const counts = new Map<number, number>();
+      for (const us of inner) counts.set(Math.floor(us / 1_000_000), (counts.get(Math.floor(us / 1_000_000)) ?? 0) + 1);
+      if (Math.max(0, ...counts.values()) > 40) t.fail(`${[...counts.values()]}`);
+    }
+    t.ok(done.table.overflowCount(done.limit) > 0, `${done.table.overflowCount(done.limit)} decisions shared a word`);
+  });
 
   t.test('a flood of more keys than slots: no key is over, and the sharing is counted', async (t) => {
     const rate = { tokens: 200, seconds: 1 };

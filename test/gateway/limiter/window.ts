@@ -92,3 +92,15 @@ export function naiveExcess(timesUs: readonly number[], rate: ExactRate, burst: 
   }
   return worst;
 }
+
+/** The most that any window of that length holds. */
+export function mostInAny(times: readonly number[], windowUs: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  let most = 0;
+  let first = 0;
+  sorted.forEach((us, index) => {
+    while (us - (sorted[first] as number) >= windowUs) first++;
+    most = Math.max(most, index - first + 1);
+  });
+  return most;
+}

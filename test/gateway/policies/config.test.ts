@@ -16,6 +16,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
   const context: CompileContext = {
     service: 'shop',
     route: 'get-order',
+    path: '/shop/orders/{id}/{rest*}',
     place: 'shop.get-order.rate-limit.1',
     isServiceLevel: false,
     hasStore: false,
@@ -129,6 +130,31 @@ t.test('where there is a store, a limit by consumer is over the cluster, and any
     t.equal(limits.length, 1);
     t.same(clusterLimits, []);
   }
+});
+
+t.test('windows and limits with values are counted by node: the cluster is refused, and not the default', async (t) => {
+  const values = { alice: '9/s' };
+  for (const [own, message] of [
+    [{ algorithm: 'fixed-window' }, 'cluster is of gcra only: fixed-window is counted by node'],
+    [{ algorithm: 'sliding-window' }, 'cluster is of gcra only: sliding-window is counted by node'],
+    [{ values }, 'cluster does not go with values: they are counted by node'],
+  ] as const) {
+    const config = { limit: '1/s', by: 'consumer', ...own };
+    const { error } = rateLimitConfig.schema.safeParse({ ...config, scope: 'cluster' });
+    t.match(error?.issues, [{ path: ['scope'], params: { message } }]);
+    t.equal(error?.issues.length, 1);
+    for (const scope of [{}, { scope: 'node' }]) {
+      const { plan, clusterLimits } = compileRateLimit({ ...config, ...scope }, { hasStore: true });
+      t.equal(plan.cluster, undefined, JSON.stringify(own));
+      t.same(clusterLimits, []);
+    }
+  }
+  const when = "header.x-tier = 'free'";
+  const { plan } = compileRateLimit({ limit: '1/s', scope: 'cluster', algorithm: 'gcra', when }, { hasStore: true });
+  t.ok(plan.cluster);
+  t.ok(plan.when);
+  const byPath = compileRateLimit({ limit: '1/s', by: 'path.id', scope: 'cluster' }, { hasStore: true });
+  t.match(byPath.plan, { by: { kind: 'path', segment: 2 }, cluster: {} });
 });
 
 t.test('limits by consumer run once the consumer is known, all others before', async (t) => {

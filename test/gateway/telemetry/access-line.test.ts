@@ -5,7 +5,7 @@ import type { Exchange } from '../../../src/gateway/pipeline/exchange.ts';
 import { AccessLine, LINE_BYTES_MAX } from '../../../src/gateway/telemetry/access-line.ts';
 import { FIRST_LINE_AT, LineBuffer } from '../../../src/gateway/telemetry/line-buffer.ts';
 import { LogNames } from '../../../src/gateway/telemetry/log-names.ts';
-import { bareExchange } from '../../support/bare-exchange.ts';
+import { bareExchange, callerNamed } from '../../support/bare-exchange.ts';
 
 const AT_MS = Date.UTC(2026, 10, 23, 17, 0, 0, 7);
 const MINUTE_US = 60_000_000;
@@ -29,7 +29,7 @@ t.test('a line has every field that applies, in one order', async (t) => {
   const line = lineOf({
     requestId: 'id-1',
     route: routeOf('shop', 'get-order', 'orders'),
-    consumer: { name: 'alice' },
+    consumer: callerNamed('alice'),
     method: 'GET',
     path: '/orders/7',
     rawPath: '/./orders/7',
@@ -95,7 +95,7 @@ t.test(
   async (t) => {
     const anything = fc.record({
       requestId: text,
-      consumer: fc.record({ name: text }),
+      consumer: text.map(callerNamed),
       method: text,
       path: text,
       rawPath: text,
@@ -146,7 +146,7 @@ t.test('the longest line that there can be fits', async (t) => {
   const line = lineOf({
     requestId: long,
     route: routeOf(name64, name64, name64),
-    consumer: { name: long },
+    consumer: callerNamed(long),
     method: long,
     path: long,
     status: 429,

@@ -1,13 +1,13 @@
 import t from 'tap';
 import type { HashKey } from '../../../src/gateway/snapshot.ts';
 import { hashKeyValue } from '../../../src/gateway/upstream/balancers/hash-key-value.ts';
-import { bareExchange } from '../../support/bare-exchange.ts';
+import { bareExchange, callerNamed } from '../../support/bare-exchange.ts';
 
 const x = bareExchange({
   clientAddress: '192.0.2.7',
   path: '/orders/1',
   query: '?user=ada&xid=1&id=7&id=8&empty=&last=%20z',
-  consumer: { name: 'alice' },
+  consumer: callerNamed('alice'),
   headers: ['x-tenant', 'acme', 'cookie', 'sid=s1; b=2'],
 });
 

@@ -5,7 +5,7 @@ import { listOfLines } from '../../../src/gateway/pipeline/header-lines.ts';
 import type { RoutePlan } from '../../../src/gateway/snapshot.ts';
 import { relayRequestLines } from '../../../src/gateway/upstream/relay-headers.ts';
 import { headOfFields } from '../../../src/gateway/upstream/transports/head-of-fields.ts';
-import { bareExchange } from '../../support/bare-exchange.ts';
+import { bareExchange, callerNamed } from '../../support/bare-exchange.ts';
 import { headOf } from '../../support/header-lines.ts';
 
 // RFC 9110 §7.6.1, with what is in use besides.
@@ -187,7 +187,7 @@ t.test('only the gateway says who the consumer is, and only once it knows', asyn
     ['x-consumer-id', 'admin'],
   ];
   t.same(valuesOf(relayRequestHeaders(exchange(list), 'up:80'), 'x-consumer-id'), []);
-  const x = exchange(list, { consumer: { name: 'alice' } });
+  const x = exchange(list, { consumer: callerNamed('alice') });
   t.same(valuesOf(relayRequestHeaders(x, 'up:80'), 'x-consumer-id'), ['alice']);
 });
 

@@ -4,7 +4,7 @@ import type * as z from 'zod';
 import { hashName } from '../../../base/hash.ts';
 import type { ConcurrencyPlan, LimitBy } from '../../snapshot.ts';
 import { limitBy, section, whole } from '../../units/config.ts';
-import { limitPlace } from '../limit-place.ts';
+import { limitPlace, placedBy } from '../limit-place.ts';
 import { definePolicyConfig } from '../policy-config.ts';
 
 const IN_FLIGHT_MAX = 1_000_000;
@@ -17,7 +17,9 @@ export interface ConcurrencyConfig {
 const schema: z.ZodType<ConcurrencyConfig> = section(
   {
     max: whole(1, IN_FLIGHT_MAX).describe('How many requests may be under way at once.'),
-    by: limitBy().prefault('route').describe('What is counted apart: route, ip, consumer or header.NAME.'),
+    by: limitBy()
+      .prefault('route')
+      .describe('What is counted apart: route, ip, consumer, header.NAME, query.NAME or path.NAME.'),
   },
   ['queue', 'scope', 'when'],
 );
@@ -28,6 +30,6 @@ export const concurrencyConfig = definePolicyConfig<ConcurrencyConfig, Concurren
   stage: (config) => (config.by.kind === 'consumer' ? 'limit-identity' : 'limit-origin'),
   compile(config, context) {
     const id = hashName(limitPlace(config.by, context));
-    return { idLow: id.low, idHigh: id.high, max: config.max, by: config.by };
+    return { idLow: id.low, idHigh: id.high, max: config.max, by: placedBy(config.by, context) };
   },
 });

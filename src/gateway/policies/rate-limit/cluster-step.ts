@@ -6,9 +6,9 @@ import { LEASE_CHARGED, LEASE_EMPTY, LeaseLoss, LeaseReading, NO_LEASE } from '.
 import type { SharedMemory } from '../../../shm/shared-memory.ts';
 import { LimitReading } from '../../limiter/charge-limit.ts';
 import type { ClusterPlan } from '../../limiter/cluster-limit.ts';
+import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
-import type { RateLimitPlan } from '../../snapshot.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
 import type { PolicyStep, StepFacts } from '../policy-run.ts';
 
@@ -55,6 +55,13 @@ export class ClusterStep implements PolicyStep {
     isDecided = false;
     const verdict = asked.ask(x, [idLow, idHigh, low, high, limitKey(by, x)], this.#wayOut);
     return verdict === ADMIT ? this.#refuse(x, slot) : verdict;
+  }
+
+  /** The exchange has waited for this step's decision. @hot */
+  hasWaited(x: Exchange): boolean {
+    if (x.parkKey === '') return false;
+    const { low, high } = this.#hashOf(x);
+    return x.plane.askedLeases.hasWaited(x, low, high);
   }
 
   /** The store was silent, or there is no room for the key. */

@@ -1,38 +1,77 @@
-// rate-limit: a steady rate with a burst, counted per key by GCRA in shared memory.
+// rate-limit: so many requests per key, by GCRA or in windows, counted in shared memory.
 
-import type * as z from 'zod';
+import * as z from 'zod';
 import { hashName } from '../../../base/hash.ts';
 import type { Rate } from '../../../base/units.ts';
+import { type Condition, condition, namesConsumer } from '../../conditions/config.ts';
 import type { OnStoreLoss } from '../../limiter/cluster-limit.ts';
-import type { LimitBy, RateLimitPlan } from '../../snapshot.ts';
+import type { KeyLimitPlan, RateLimitPlan } from '../../limiter/limit-plans.ts';
+import { COUNT_MAX } from '../../limiter/window-state.ts';
+import type { LimitBy, WindowDefinition } from '../../snapshot.ts';
 import { limitBy, rate, section, whole, word } from '../../units/config.ts';
-import { limitPlace } from '../limit-place.ts';
+import { limitPlace, placedBy } from '../limit-place.ts';
 import { type CompileContext, definePolicyConfig } from '../policy-config.ts';
 
 const BURST_MAX = 1_000_000;
 const SECONDS_PER_MINUTE = 60;
+const VALUES_MAX = 1_000;
+const VALUE_CHARS_MAX = 256;
 
-export interface RateLimitConfig {
+/** One limit, as it is counted. */
+export interface CountedLimit {
   readonly limit: Rate;
+  /** Of a window: the limit's count. */
   readonly burst: number;
+}
+
+export interface RateLimitConfig extends CountedLimit {
   readonly by: LimitBy;
-  /** Undefined: by consumer cluster where there is a store, all others node. */
+  /** Absent: gcra. */
+  readonly algorithm?: WindowDefinition['algorithm'] | undefined;
+  readonly when?: Condition | undefined;
+  /** Limits of some keys' own. */
+  readonly values?: ReadonlyMap<string, CountedLimit> | undefined;
+  /** Absent: by consumer, of gcra without values, cluster where there is a store; all others node. */
   readonly scope?: 'node' | 'cluster' | undefined;
   readonly onStoreLoss: OnStoreLoss;
 }
 
+export function burst(): z.ZodType<number> {
+  return whole(1, BURST_MAX).describe(
+    "How many are admitted at once from rest; by default one second's worth, at least 1.",
+  );
+}
+
+interface WrittenLimit {
+  readonly limit?: Rate | undefined;
+  readonly burst?: number | undefined;
+}
+
+const valueSchema = z
+  .union([rate(), section({ limit: rate(), burst: burst().optional() })])
+  .transform((value): WrittenLimit & { readonly limit: Rate } => ('limit' in value ? value : { limit: value }));
+
 const schema: z.ZodType<RateLimitConfig> = section(
   {
-    limit: rate().describe('The steady rate: 100/s, 6000/min, 500/h, 1000/day.'),
-    burst: whole(1, BURST_MAX)
+    limit: rate().describe('The steady rate, or what a window holds: 100/s, 6000/min, 500/h, 1000/day.'),
+    burst: burst().optional(),
+    by: limitBy()
+      .prefault('ip')
+      .describe('What is counted apart: ip, consumer, route, header.NAME, query.NAME or path.NAME.'),
+    algorithm: word(['gcra', 'fixed-window', 'sliding-window'])
+      .prefault('gcra')
+      .transform((algorithm) => (algorithm === 'gcra' ? undefined : algorithm))
+      .describe('gcra: a steady rate with a burst. The others: so many in a window of the period.'),
+    when: condition().optional().describe('Which requests it is for; default: all.'),
+    values: z
+      .record(z.string().min(1).max(VALUE_CHARS_MAX), valueSchema)
       .optional()
-      .describe("How many are admitted at once from rest; by default one second's worth, at least 1."),
-    by: limitBy().prefault('ip').describe('What is counted apart: ip, consumer, route or header.NAME.'),
+      .describe('Limits of their own for some values of what is counted apart.'),
     scope: word(['node', 'cluster'])
       .optional()
       .describe(
         'Where it is counted: node, each instance by itself; cluster, over all that share gateway.redis. By default, by ' +
-          'consumer cluster where gateway.redis is set, else node.',
+          'consumer (of gcra, without values) cluster where gateway.redis is set, else node.',
       ),
     onStoreLoss: word(['local-share', 'open', 'closed'])
       .prefault('local-share')
@@ -41,42 +80,143 @@ const schema: z.ZodType<RateLimitConfig> = section(
           'beyond what it holds.',
       ),
   },
-  ['algorithm', 'quota', 'relaxed', 'when'],
+  ['quota', 'relaxed'],
 )
   .superRefine((config, context) => {
-    if (config.burst !== undefined || config.limit.periodSeconds <= SECONDS_PER_MINUTE) return;
-    // 1000/day alone would admit one call each 86 s, which nobody means.
-    const message =
-      'a period of more than one minute needs a burst, because without one the rate admits single calls far apart; ' +
-      'a count per hour or day is a quota, and quota is not in this version of Sluice';
-    context.addIssue({ code: 'custom', path: ['limit'], params: { message } });
+    checkLimit(config, config.algorithm, [], context);
+    const values = Object.entries(config.values ?? {});
+    for (const [value, limit] of values) checkLimit(limit, config.algorithm, ['values', value], context);
+    if (values.length > 0 && config.by.kind === 'route') {
+      addIssue(context, ['values'], 'there are none to tell apart by: route');
+    }
+    if (values.length > VALUES_MAX) addIssue(context, ['values'], `are more than ${VALUES_MAX}`);
+    if (config.scope === 'cluster') checkCluster(config.algorithm, values.length, context);
   })
-  .transform(({ burst, ...config }): RateLimitConfig => ({ ...config, burst: burst ?? defaultBurst(config.limit) }));
+  .transform(({ by, algorithm, when, values, scope, onStoreLoss, ...own }): RateLimitConfig => {
+    const limits = Object.entries(values ?? {}).map(([value, limit]) => [value, counted(limit, algorithm)] as const);
+    return {
+      ...counted(own, algorithm),
+      by,
+      ...(algorithm !== undefined && { algorithm }),
+      ...(when !== undefined && { when }),
+      ...(limits.length > 0 && { values: new Map(limits) }),
+      ...(scope !== undefined && { scope }),
+      onStoreLoss,
+    };
+  });
 
 export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan>({
   name: 'rate-limit',
   schema,
-  stage: (config) => (config.by.kind === 'consumer' ? 'limit-identity' : 'limit-origin'),
+  stage: ({ by, when }) =>
+    by.kind === 'consumer' || (when !== undefined && namesConsumer(when)) ? 'limit-identity' : 'limit-origin',
   compile(config, context) {
     const name = limitPlace(config.by, context);
-    const id = hashName(name);
-    const { burst, onStoreLoss } = config;
-    const tokensPerSecond = config.limit.count / config.limit.periodSeconds;
-    const isCluster = isOverCluster(config, context);
-    if (isCluster) context.addClusterLimit({ idLow: id.low, idHigh: id.high, tokensPerSecond, burst, onStoreLoss });
-    const limit = isCluster ? 0 : context.addLimit({ idLow: id.low, idHigh: id.high, name, tokensPerSecond, burst });
-    context.addRateLimitPolicy(`"${name}";q=${config.limit.count};w=${config.limit.periodSeconds}`);
-    const { count: quota, periodSeconds } = config.limit;
-    const plan = { limit, idLow: id.low, idHigh: id.high, by: config.by, label: name, quota, periodSeconds };
-    return isCluster ? { ...plan, cluster: { burst, onStoreLoss } } : plan;
+    const values = [...(config.values ?? [])].map(
+      // Its identity is its value's; its label holds nothing that a client or a file's author may write.
+      ([value, limit], index) =>
+        [value, keyLimit(limit, config.algorithm, `${name}#${index + 1}`, `${name} ${value}`, context)] as const,
+    );
+    const plan = isOverCluster(config, context)
+      ? clusterLimit(config, name, context)
+      : keyLimit(config, config.algorithm, name, name, context);
+    context.addRateLimitPolicy(`"${name}";q=${plan.quota};w=${plan.periodSeconds}`);
+    return {
+      ...plan,
+      by: placedBy(config.by, context),
+      ...(config.when !== undefined && { when: config.when }),
+      ...(values.length > 0 && { values }),
+    };
   },
 });
 
-function isOverCluster({ scope, by }: RateLimitConfig, { hasStore }: CompileContext): boolean {
-  return hasStore && (scope ?? (by.kind === 'consumer' ? 'cluster' : 'node')) === 'cluster';
+function isOverCluster({ scope, by, algorithm, values }: RateLimitConfig, { hasStore }: CompileContext): boolean {
+  const isByDefault = by.kind === 'consumer' && algorithm === undefined && values === undefined;
+  return hasStore && (scope ?? (isByDefault ? 'cluster' : 'node')) === 'cluster';
+}
+
+/** It has no place in the table of this node. */
+function clusterLimit(
+  { limit: { count: quota, periodSeconds }, burst, onStoreLoss }: RateLimitConfig,
+  name: string,
+  context: CompileContext,
+): KeyLimitPlan & Pick<RateLimitPlan, 'cluster'> {
+  const { low: idLow, high: idHigh } = hashName(name);
+  context.addClusterLimit({ idLow, idHigh, tokensPerSecond: quota / periodSeconds, burst, onStoreLoss });
+  return { limit: 0, idLow, idHigh, label: name, quota, periodSeconds, cluster: { burst, onStoreLoss } };
+}
+
+/** @param identity  what its slots belong to, over reloads */
+function keyLimit(
+  { limit, burst }: CountedLimit,
+  algorithm: WindowDefinition['algorithm'] | undefined,
+  label: string,
+  identity: string,
+  context: CompileContext,
+): KeyLimitPlan {
+  const { count: quota, periodSeconds } = limit;
+  // Windows of another length, or of another kind, are other windows.
+  const id = hashName(algorithm === undefined ? identity : `${identity} ${algorithm} ${periodSeconds}`);
+  const index = context.addLimit({
+    idLow: id.low,
+    idHigh: id.high,
+    name: label,
+    tokensPerSecond: quota / periodSeconds,
+    burst,
+    ...(algorithm !== undefined && { window: { algorithm, seconds: periodSeconds } }),
+  });
+  return { limit: index, idLow: id.low, idHigh: id.high, label, quota, periodSeconds };
+}
+
+function checkLimit(
+  written: WrittenLimit,
+  algorithm: WindowDefinition['algorithm'] | undefined,
+  path: readonly string[],
+  context: z.RefinementCtx,
+): void {
+  if (algorithm === undefined) return needBurst(written, context, path);
+  if (written.burst !== undefined) {
+    addIssue(context, [...path, 'burst'], `is of gcra only: a window admits its whole count at once`);
+  }
+  const { count = 0 } = written.limit ?? {};
+  if (count > COUNT_MAX) addIssue(context, [...path, 'limit'], `is more than the ${COUNT_MAX} that a window can hold`);
+}
+
+/** What is leased is a rate with a burst, of one limit for all keys. */
+function checkCluster(
+  algorithm: WindowDefinition['algorithm'] | undefined,
+  valueCount: number,
+  context: z.RefinementCtx,
+): void {
+  if (algorithm !== undefined) addIssue(context, ['scope'], `cluster is of gcra only: ${algorithm} is counted by node`);
+  if (valueCount > 0) addIssue(context, ['scope'], 'cluster does not go with values: they are counted by node');
+}
+
+/** 1000/day alone would admit one call each 86 s, which nobody means. */
+export function needBurst(
+  { limit, burst }: WrittenLimit,
+  context: z.RefinementCtx,
+  path: readonly string[] = [],
+): void {
+  if (burst !== undefined || limit === undefined || limit.periodSeconds <= SECONDS_PER_MINUTE) return;
+  const message =
+    'a period of more than one minute needs a burst, because without one the rate admits single calls far apart; ' +
+    'a count per hour or day is a window (algorithm: fixed-window), or the quota of a plan';
+  addIssue(context, [...path, 'limit'], message);
+}
+
+function addIssue(context: z.RefinementCtx, path: readonly string[], message: string): void {
+  context.addIssue({ code: 'custom', path: [...path], params: { message } });
+}
+
+function counted(
+  { limit, burst }: WrittenLimit & { readonly limit: Rate },
+  algorithm: WindowDefinition['algorithm'] | undefined,
+): CountedLimit {
+  return { limit, burst: algorithm === undefined ? (burst ?? defaultBurst(limit)) : limit.count };
 }
 
 /** One second's worth, at least 1, rounded down: a limit errs on the strict side. */
-function defaultBurst(limit: Rate): number {
+export function defaultBurst(limit: Rate): number {
   return Math.max(1, Math.floor(limit.count / limit.periodSeconds));
 }

@@ -1,80 +1,84 @@
-// A steady rate with a burst, exact over all workers: one charge on a slot in shared memory.
+// So many requests, exactly, over all workers, for the key that the policy counts by.
 
-import { SeededHash } from '../../../base/hash.ts';
-import type { LimitIndex } from '../../../base/ids.ts';
 import type { SharedMemory } from '../../../shm/shared-memory.ts';
-import { chargeLimit, LimitReading } from '../../limiter/charge-limit.ts';
-import { Limit } from '../../limiter/limit.ts';
+import { type LiveCondition, prepareCondition } from '../../conditions/prepare-condition.ts';
+import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../../live-snapshot.ts';
-import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
+import { ADMIT, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
-import type { RateLimitPlan } from '../../snapshot.ts';
+import { KeyLimit } from '../key-limit.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
 import { ClusterStep } from './cluster-step.ts';
 
 export const rateLimitRun = definePolicyRun<RateLimitPlan>({
   name: 'rate-limit',
-  prepare: (plan, snapshot, shm) =>
-    plan.cluster === undefined ? new RateLimitStep(plan, snapshot, shm) : new ClusterStep(plan, plan.cluster, shm),
+  prepare: (plan, snapshot, shm) => {
+    const step =
+      plan.cluster === undefined ? new RateLimitStep(plan, snapshot, shm) : new ClusterStep(plan, plan.cluster, shm);
+    return plan.when === undefined ? step : new ConditionalStep(step, prepareCondition(plan.when));
+  },
 });
-
-// Reused: a decision is read before the next one is taken.
-const reading = new LimitReading();
 
 class RateLimitStep implements PolicyStep {
   readonly #plan: RateLimitPlan;
-  readonly #limit: Limit;
-  readonly #shm: SharedMemory;
-  readonly #hash: SeededHash;
-  readonly #idLow: number;
-  readonly #idHigh: number;
+  readonly #limit: KeyLimit;
+  /** Of keys that have one of their own. */
+  readonly #values: ReadonlyMap<string, KeyLimit> | undefined;
 
   constructor(plan: RateLimitPlan, snapshot: LiveSnapshot, shm: SharedMemory) {
     this.#plan = plan;
-    this.#limit = new Limit(shm.limits, snapshot.arena.limitOf(plan.limit) as LimitIndex);
-    this.#shm = shm;
-    this.#hash = new SeededHash(shm.control.hashSeedLow, shm.control.hashSeedHigh);
-    this.#idLow = plan.idLow;
-    this.#idHigh = plan.idHigh;
+    this.#limit = new KeyLimit(plan, snapshot, shm);
+    this.#values = plan.values && new Map(plan.values.map(([key, own]) => [key, new KeyLimit(own, snapshot, shm)]));
   }
 
   /** @hot */
   run(x: Exchange): Verdict {
-    const hash = this.#hash;
-    hash.hash(this.#idLow, this.#idHigh, limitKey(this.#plan.by, x));
-    const asked = x.plane.askedLimits;
-    if (asked.isOn) {
-      const answer = asked.take(x);
-      if (answer === undefined) return asked.ask(x, this.#idLow, this.#idHigh, hash.low, hash.high);
-      if (answer.shortfall >= 0) return this.#settle(x, answer.shortfall, answer);
-    }
-    return this.#settle(
-      x,
-      chargeLimit(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading),
-      reading,
-    );
+    const key = limitKey(this.#plan.by, x);
+    const own = this.#values?.get(key);
+    if (own === undefined) return this.#limit.decide(x, key);
+    const { policyItems } = x;
+    const verdict = own.decide(x, key);
+    x.policyItems = policyItems === '' ? own.policyItem : `${policyItems}, ${own.policyItem}`;
+    return verdict;
   }
 
-  /** @param refused  the shortfall, 0 when admitted @hot */
-  #settle(x: Exchange, refused: number, reading: LimitReading): Verdict {
-    x.noteLimit(this.#plan.label, reading);
-    if (refused === ADMIT) return ADMIT;
-    x.retryAfterSeconds = reading.retryAfterSeconds;
-    x.detail = `the limit ${this.#plan.label} is used up`;
-    return errors.RATE_LIMITED.id;
+  /** The exchange has waited for this step's decision. @hot */
+  hasWaited(x: Exchange): boolean {
+    return x.plane.askedLimits.isAnswered(x);
   }
 
-  /** The decision's reading is still there. */
-  explain(): StepFacts {
-    const { by, quota, periodSeconds } = this.#plan;
-    return {
-      by: nameOfKey(by),
-      limit: `${quota}/${periodSeconds}s`,
-      burst: Math.round(this.#limit.capacity / this.#limit.cost),
-      remaining: reading.remaining,
-      resetSeconds: reading.resetSeconds,
-      ...(reading.retryAfterSeconds > 0 && { retryAfterSeconds: reading.retryAfterSeconds }),
-    };
+  explain(x: Exchange): StepFacts {
+    const limit = this.#values?.get(limitKey(this.#plan.by, x)) ?? this.#limit;
+    return limit.explain(nameOfKey(this.#plan.by));
+  }
+}
+
+const SKIPPED: StepFacts = { skipped: 'its condition does not hold' };
+
+class ConditionalStep implements PolicyStep {
+  readonly #inner: RateLimitStep | ClusterStep;
+  readonly #when: LiveCondition;
+  // Random() may say another thing when it is asked again.
+  #hasRun = false;
+
+  constructor(inner: RateLimitStep | ClusterStep, when: LiveCondition) {
+    this.#inner = inner;
+    this.#when = when;
+  }
+
+  /** @hot */
+  run(x: Exchange): Verdict {
+    // What it has waited for is its decision.
+    this.#hasRun = this.#inner.hasWaited(x) || this.#when.holds(x);
+    return this.#hasRun ? this.#inner.run(x) : ADMIT;
+  }
+
+  settle(x: Exchange, verdict: Verdict): Verdict {
+    return this.#inner instanceof ClusterStep ? this.#inner.settle(x, verdict) : verdict;
+  }
+
+  explain(x: Exchange): StepFacts {
+    return this.#hasRun ? this.#inner.explain(x) : SKIPPED;
   }
 }

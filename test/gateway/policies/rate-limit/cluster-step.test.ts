@@ -2,6 +2,7 @@ import t from 'tap';
 import type { PolicyUse } from '../../../../src/control/config/config.ts';
 import { TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { SharedBucket } from '../../../../src/control/quota/leases/shared-bucket.ts';
+import { type Condition, condition } from '../../../../src/gateway/conditions/config.ts';
 import { Phase } from '../../../../src/gateway/pipeline/exchange.ts';
 import { LeaseVerdict } from '../../../../src/gateway/worker-messages.ts';
 import { LeaseLoss } from '../../../../src/shm/lease-table.ts';
@@ -12,7 +13,7 @@ const RATE = 10;
 const BURST = 20;
 
 /** A plane with a limit by route over the cluster; `lease` is the main thread's part. */
-function clusterRig(onStoreLoss = 'closed', isShadow = false) {
+function clusterRig(onStoreLoss = 'closed', isShadow = false, when?: Condition) {
   const use: PolicyUse = {
     policy: 'rate-limit',
     config: {
@@ -21,6 +22,7 @@ function clusterRig(onStoreLoss = 'closed', isShadow = false) {
       by: { kind: 'route' },
       scope: 'cluster',
       onStoreLoss,
+      ...(when !== undefined && { when }),
     },
     isShadow,
   };
@@ -154,4 +156,32 @@ t.test('in shadow mode it waits, admits, and counts', async (t) => {
   rig.pass(70);
   t.same(third.x.shadowRejections, ['STORE_UNAVAILABLE@shop.orders.rate-limit.1']);
   t.same([third.x.detail, third.x.retryAfterSeconds, third.x.limitLabel], ['', 0, '']);
+});
+
+t.test('with a condition, others pass, and one that waits is not asked for it again', async (t) => {
+  const { rig, lease, answer } = clusterRig(
+    'closed',
+    false,
+    condition().parse("query.heavy = 'yes' and Random() < 0.5"),
+  );
+  const { random } = Math;
+  t.teardown(() => Object.assign(Math, { random }));
+  Math.random = () => 0;
+  rig.request('GET /orders');
+  t.same([rig.sent.length, rig.leaseQuestions.length], [1, 0]);
+  const first = rig.request('GET /orders?heavy=yes');
+  const second = rig.request('GET /orders?heavy=yes');
+  t.equal(rig.leaseQuestions.length, 2);
+  const { slot } = lease(1);
+  rig.shm.leases.announce(slot, rig.clock.us + 60_000, LeaseLoss.NONE);
+  Math.random = () => 0.9;
+  answer(LeaseVerdict.AGAIN);
+  t.equal(rig.sent.length, 2);
+  t.same([first.client.status, second.client.status], [0, 429]);
+  Math.random = () => 0;
+  rig.pass(60);
+  const late = rig.request('GET /orders?heavy=yes');
+  rig.pass(70);
+  t.equal(late.client.status, 503);
+  t.match(late.client.body, /cannot be counted for now/);
 });

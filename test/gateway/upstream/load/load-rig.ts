@@ -94,7 +94,7 @@ export class LoadRig {
     const tally = this.tally(level);
     tally.asked++;
     const stream = { ...rigStream, respond: () => this.#refused(x, tally) };
-    Object.assign(x, { plane: rigPlane, stream, snapshot: {}, requestId: 'r' });
+    Object.assign(x, { plane: rigPlane, stream, snapshot: { plan: {} }, requestId: 'r' });
     const load = this.loads[worker] as UpstreamLoad;
     const verdict: Verdict = load.admit(x, this.plan, { begin: () => this.#begin(x, level, worker, tally) });
     if (verdict === ADMIT) this.#begin(x, level, worker, tally);

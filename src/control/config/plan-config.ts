@@ -1,0 +1,36 @@
+// What plans and consumers may do, checked and normalised.
+
+import type { Rate } from '../../base/units.ts';
+
+/** What a consumer may do. */
+export interface AllowanceConfig {
+  /** Absent: no rate is said. */
+  readonly limit?: SteadyLimitConfig | undefined;
+  /** Absent: none is said. */
+  readonly quotas?: readonly QuotaConfig[] | undefined;
+  readonly onStoreLoss?: 'closed' | 'open' | undefined;
+}
+
+export interface QuotaConfig {
+  readonly max: number;
+  readonly period: 'h' | 'day' | 'month' | 'total';
+}
+
+export interface SteadyLimitConfig {
+  readonly rate: Rate;
+  readonly burst: number;
+}
+
+export interface PlanConfig extends AllowanceConfig {
+  readonly name: string;
+  /** 0 to 15; absent: the route's. */
+  readonly priority?: number | undefined;
+}
+
+/** What plans allow at a service or route. */
+export interface PlanBindings {
+  /** false: what the plans themselves and their consumers say does not count here. */
+  readonly apply: boolean;
+  /** Besides that, by the plan's name. */
+  readonly allowances: ReadonlyMap<string, AllowanceConfig>;
+}

@@ -1,0 +1,74 @@
+// The section `plans`, and what of it may stand at a consumer, a service or a route.
+
+import * as z from 'zod';
+import type { Rate } from '../../base/units.ts';
+import { burst, defaultBurst, needBurst } from '../../gateway/policies/rate-limit/config.ts';
+import { rate, safeName, section, word } from '../../gateway/units/config.ts';
+import { priority } from './load-schema.ts';
+import type { AllowanceConfig, PlanBindings, PlanConfig, QuotaConfig } from './plan-config.ts';
+import { quotas } from './quota-schema.ts';
+
+interface AllowanceSection {
+  readonly limit?: Rate | undefined;
+  readonly burst?: number | undefined;
+  readonly quota?: readonly QuotaConfig[] | undefined;
+  readonly onStoreLoss?: 'closed' | 'open' | undefined;
+}
+
+/** The keys that plans and consumers share. */
+export function quotaShape() {
+  return {
+    quota: quotas()
+      .optional()
+      .describe("Each consumer's requests in a window of the calendar: 1000/day, or a list; [] for none."),
+    onStoreLoss: word(['closed', 'open'], ['local-share'])
+      .optional()
+      .describe("When a quota's counter cannot be used: closed (the default) refuses, open lets in."),
+  };
+}
+
+/** The keys that plans, consumers and bindings share. */
+export function allowanceShape() {
+  return {
+    limit: rate().optional().describe('The steady rate of each consumer: 100/s, 6000/min.'),
+    burst: burst().optional(),
+  };
+}
+
+export function checkAllowance(own: AllowanceSection, context: z.RefinementCtx): void {
+  needBurst(own, context);
+  if (own.burst === undefined || own.limit !== undefined) return;
+  context.addIssue({ code: 'custom', path: ['burst'], params: { message: 'is of a limit, and there is none' } });
+}
+
+export function allowanceOf({ limit, burst, quota, onStoreLoss }: AllowanceSection): AllowanceConfig {
+  return {
+    ...(limit !== undefined && { limit: { rate: limit, burst: burst ?? defaultBurst(limit) } }),
+    ...(quota !== undefined && { quotas: quota }),
+    ...(onStoreLoss !== undefined && { onStoreLoss }),
+  };
+}
+
+export const planSchema: z.ZodType<Omit<PlanConfig, 'name'>> = section(
+  {
+    ...allowanceShape(),
+    ...quotaShape(),
+    priority: priority().optional().describe('Of consumers that say none: who goes first at an overloaded upstream.'),
+  },
+  ['price', 'relaxed', 'scope'],
+)
+  .superRefine(checkAllowance)
+  .transform(({ priority, ...allowance }) => ({
+    ...allowanceOf(allowance),
+    ...(priority !== undefined && { priority }),
+  }));
+
+const bindingSchema = section(allowanceShape(), ['quota']).superRefine(checkAllowance).transform(allowanceOf);
+
+export const bindingsSchema: z.ZodType<PlanBindings> = z
+  .union([word(['none']), z.record(safeName(), bindingSchema)])
+  .transform((bindings) =>
+    bindings === 'none'
+      ? { apply: false, allowances: new Map() }
+      : { apply: true, allowances: new Map(Object.entries(bindings)) },
+  );

@@ -1,0 +1,123 @@
+// Plans and what binds them → plain data, and the limits that they need.
+//
+// Names of their limits: plan:gold, consumer:alice, shop.plan:gold, shop.get-order.plan:gold. No other limit's name has a
+// colon there, and they do not change when the file's order does.
+
+import { hashName } from '../../base/hash.ts';
+import type { AllowancePlan, KeyLimitPlan, PlanStepPlan, QuotaPlan } from '../../gateway/limiter/limit-plans.ts';
+import type { ConsumerPlan, NamedAllowance } from '../../gateway/snapshot.ts';
+import type { Config, ConsumerConfig, RouteConfig, ServiceConfig } from '../config/config.ts';
+import type { AllowanceConfig, PlanBindings, QuotaConfig, SteadyLimitConfig } from '../config/plan-config.ts';
+import type { LimitCollector } from './limit-collector.ts';
+
+/** A step that a route gets by itself. */
+export interface PlanStepUse {
+  readonly policy: 'plan' | 'quota';
+  readonly plan: PlanStepPlan | null;
+  readonly place: string;
+}
+
+export class PlanCompiler {
+  /** By the index that consumers have. */
+  readonly plans: readonly NamedAllowance[];
+  readonly #config: Config;
+  readonly #limits: LimitCollector;
+  readonly #indexes: ReadonlyMap<string, number>;
+  readonly #isAnythingSaid: boolean;
+  readonly #hasQuotas: boolean;
+
+  constructor(config: Config, limits: LimitCollector) {
+    this.#config = config;
+    this.#limits = limits;
+    this.#indexes = new Map(config.plans.map(({ name }, index) => [name, index]));
+    this.plans = config.plans.map((plan) => ({ name: plan.name, ...this.#allowance(plan, `plan:${plan.name}`) }));
+    const all = [...config.plans, ...config.consumers];
+    this.#isAnythingSaid = all.some(({ limit }) => limit !== undefined);
+    this.#hasQuotas = all.some(({ quotas = [] }) => quotas.length > 0);
+  }
+
+  consumer(consumer: ConsumerConfig): ConsumerPlan {
+    const { name } = consumer;
+    const plan = consumer.plan === undefined ? undefined : this.#indexes.get(consumer.plan);
+    const priority = consumer.priority ?? (plan === undefined ? undefined : this.#config.plans[plan]?.priority);
+    return {
+      name,
+      ...(priority !== undefined && { priority }),
+      ...(plan !== undefined && { plan }),
+      ...(saysAnything(consumer) && { own: this.#allowance(consumer, `consumer:${name}`) }),
+    };
+  }
+
+  /** Of a route that knows its consumers. A service's allowance is one that all its routes share. */
+  steps(service: ServiceConfig, route: RouteConfig): readonly PlanStepUse[] {
+    const steps: PlanStepUse[] = [];
+    // The narrow before the wide: what a route refuses costs its consumer nothing elsewhere.
+    this.#bind(route.plans, `${service.name}.${route.name}.plan`, steps);
+    this.#bind(service.plans, `${service.name}.plan`, steps);
+    const applies = service.plans?.apply !== false && route.plans?.apply !== false;
+    if (applies && this.#isAnythingSaid) steps.push({ policy: 'plan', plan: { kind: 'everywhere' }, place: 'plan' });
+    if (applies && this.#hasQuotas) steps.push({ policy: 'quota', plan: null, place: 'quota' });
+    return steps;
+  }
+
+  #bind(bindings: PlanBindings | undefined, place: string, steps: PlanStepUse[]): void {
+    if (bindings === undefined || ![...bindings.allowances.values()].some(saysAnything)) return;
+    const allowances = this.#config.plans.map(({ name }) => {
+      const allowance = bindings.allowances.get(name);
+      return allowance === undefined ? null : this.#allowance(allowance, `${place}:${name}`);
+    });
+    steps.push({ policy: 'plan', plan: { kind: 'here', allowances }, place });
+  }
+
+  #allowance({ limit, quotas, onStoreLoss }: AllowanceConfig, label: string): AllowancePlan {
+    return {
+      ...(limit !== undefined && { limit: this.#limit(limit, label) }),
+      ...(quotas !== undefined && { quotas: quotas.map((quota) => quotaPlan(quota, label, onStoreLoss === 'open')) }),
+    };
+  }
+
+  #limit({ rate, burst }: SteadyLimitConfig, label: string): KeyLimitPlan {
+    const id = hashName(label);
+    const limit = this.#limits.add({
+      idLow: id.low,
+      idHigh: id.high,
+      name: label,
+      tokensPerSecond: rate.count / rate.periodSeconds,
+      burst,
+    });
+    return {
+      limit,
+      idLow: id.low,
+      idHigh: id.high,
+      label,
+      quota: rate.count,
+      periodSeconds: rate.periodSeconds,
+    };
+  }
+}
+
+/** Its identity is the period's, whatever the count is. */
+function quotaPlan({ max, period }: QuotaConfig, place: string, isOpen: boolean): QuotaPlan {
+  const label = `${place}/${period}`;
+  const id = hashName(`${label} quota`);
+  const seconds = SECONDS[period];
+  return {
+    idLow: id.low,
+    idHigh: id.high,
+    label,
+    max,
+    calendar: CALENDARS.indexOf(period),
+    isTotal: period === 'total',
+    isOpen,
+    policyItem: seconds === 0 ? `"${label}";q=${max}` : `"${label}";q=${max};w=${seconds}`,
+  };
+}
+
+// In the order of the quota table.
+const CALENDARS: readonly QuotaConfig['period'][] = ['h', 'day', 'month', 'total'];
+// A month's length varies: clients are told of 30 days.
+const SECONDS: Readonly<Record<QuotaConfig['period'], number>> = { h: 3_600, day: 86_400, month: 2_592_000, total: 0 };
+
+function saysAnything({ limit, quotas }: AllowanceConfig): boolean {
+  return limit !== undefined || quotas !== undefined;
+}

@@ -1,0 +1,59 @@
+// Which limit holds for which consumer: its own, or its plan's. Made when its first request comes.
+
+import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { AllowancePlan } from '../limiter/limit-plans.ts';
+import type { LiveSnapshot } from '../live-snapshot.ts';
+import { KeyLimit } from '../policies/key-limit.ts';
+import type { ConsumerPlan } from '../snapshot.ts';
+
+export class PlanLimits {
+  readonly #allowances: readonly (AllowancePlan | null)[];
+  readonly #isOwnFirst: boolean;
+  readonly #snapshot: LiveSnapshot;
+  readonly #shm: SharedMemory;
+  readonly #byPlan: (KeyLimit | undefined)[];
+  /** Of those who have a limit of their own, by name. */
+  readonly #own = new Map<string, KeyLimit>();
+
+  /**
+   * @param allowances  by the plan's index
+   * @param isOwnFirst  what the consumer says stands in their place
+   */
+  constructor(
+    allowances: readonly (AllowancePlan | null)[],
+    isOwnFirst: boolean,
+    snapshot: LiveSnapshot,
+    shm: SharedMemory,
+  ) {
+    this.#allowances = allowances;
+    this.#isOwnFirst = isOwnFirst;
+    this.#snapshot = snapshot;
+    this.#shm = shm;
+    this.#byPlan = new Array<KeyLimit | undefined>(allowances.length).fill(undefined);
+  }
+
+  /** @hot */
+  of(consumer: ConsumerPlan): KeyLimit | undefined {
+    if (this.#isOwnFirst && consumer.own?.limit !== undefined)
+      return this.#own.get(consumer.name) ?? this.#meet(consumer);
+    const { plan } = consumer;
+    if (plan === undefined) return undefined;
+    return this.#byPlan[plan] ?? this.#prepare(plan);
+  }
+
+  #prepare(plan: number): KeyLimit | undefined {
+    const limit = this.#allowances[plan]?.limit;
+    if (limit === undefined) return undefined;
+    const live = new KeyLimit(limit, this.#snapshot, this.#shm);
+    this.#byPlan[plan] = live;
+    return live;
+  }
+
+  #meet(consumer: ConsumerPlan): KeyLimit | undefined {
+    const limit = consumer.own?.limit;
+    if (limit === undefined) return undefined;
+    const live = new KeyLimit(limit, this.#snapshot, this.#shm);
+    this.#own.set(consumer.name, live);
+    return live;
+  }
+}

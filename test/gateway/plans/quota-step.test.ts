@@ -1,0 +1,119 @@
+import t from 'tap';
+import type { PlanConfig, QuotaConfig } from '../../../src/control/config/plan-config.ts';
+import type { DataPlane } from '../../../src/gateway/data-plane.ts';
+import { errors } from '../../../src/gateway/pipeline/errors.ts';
+import type { QuotaNeed } from '../../../src/gateway/worker-messages.ts';
+import { buildConfig, buildConsumer, buildRoute, buildService } from '../../support/build-config.ts';
+import { TestPlane } from '../../support/plane.ts';
+import { publishLimits } from '../../support/publish-limits.ts';
+
+const AUTH = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const DAY_US = 86_400_000_000;
+
+/** The test is the main thread: it sees what is needed, and grants it. */
+class Rig extends TestPlane {
+  readonly needs: QuotaNeed[] = [];
+
+  constructor(quotas: readonly QuotaConfig[], more: Partial<PlanConfig> = {}) {
+    super();
+    Object.assign(this.plane, { needQuota: (need: QuotaNeed) => this.needs.push(need) } satisfies Partial<DataPlane>);
+    for (let calendar = 0; calendar < 4; calendar++) this.shm.quotas.setWindow(calendar, 1, this.clock.us + DAY_US);
+    publishLimits(
+      this,
+      buildConfig({
+        plans: [{ name: 'free', quotas, ...more }],
+        consumers: [{ ...buildConsumer('alice', 'alice-secret'), plan: 'free' }],
+        services: [buildService('shop', { policies: [AUTH], routes: [buildRoute('a', 'GET /a')] })],
+      }),
+      1,
+    );
+  }
+
+  send() {
+    return this.request('GET /a', { headers: ['x-api-key', 'alice-secret'] });
+  }
+
+  grant(tokens: number, beyond = 0, at = this.needs.length - 1): void {
+    const { low, high, calendar, key } = this.needs[at] as QuotaNeed;
+    const slot = this.shm.quotas.open(low, high, calendar, () => false);
+    this.shm.quotas.grant(slot, 1, tokens, beyond, Math.floor(tokens / 2));
+    this.plane.parking.wake(key);
+  }
+}
+
+t.test('a request without a block waits for it, then goes on; half-way through, the next is asked for', async (t) => {
+  const rig = new Rig([{ max: 100, period: 'day' }]);
+  rig.send();
+  t.equal(rig.sent.length, 0);
+  t.match(rig.needs, [{ quota: 'plan:free/day', consumer: 'alice', max: 100, calendar: 1 }]);
+  rig.grant(4, 96);
+  t.equal(rig.sent.length, 1);
+  rig.send();
+  t.equal(rig.needs.length, 2, 'asked for ahead of need');
+  rig.send();
+  rig.send();
+  t.equal(rig.sent.length, 4);
+});
+
+t.test('a quota that is used up refuses with its own code until the window ends, and asks nobody', async (t) => {
+  const rig = new Rig([{ max: 1, period: 'day' }]);
+  rig.send();
+  rig.grant(1);
+  rig.send();
+  rig.grant(0);
+  const asked = rig.needs.length;
+  const { client } = rig.send();
+  t.equal(client.status, 429);
+  t.match(client.body, '"code":"QUOTA_EXCEEDED"');
+  t.equal(client.headers[client.headers.indexOf('retry-after') + 1], '86400');
+  t.match(client.headers.join(), 'ratelimit-policy,"plan:free/day";q=1;w=86400');
+  t.equal(rig.needs.length, asked);
+});
+
+t.test('of several quotas all are charged or none', async (t) => {
+  const rig = new Rig([
+    { max: 10, period: 'h' },
+    { max: 10, period: 'day' },
+  ]);
+  rig.send();
+  rig.grant(5, 0, 0);
+  // The second has no block yet: the first got its token back.
+  const { low, high } = rig.needs[0] as QuotaNeed;
+  const slot = rig.shm.quotas.find(low, high);
+  t.equal(rig.shm.quotas.take(slot, 1), 4);
+  rig.shm.quotas.giveBack(slot, 1);
+  rig.grant(0);
+  t.equal(rig.sent.length, 0);
+  t.equal(rig.shm.quotas.take(slot, 1), 4, 'refused by the day, nothing of the hour');
+});
+
+t.test('who waits for too long takes the way out: closed refuses, open lets in', async (t) => {
+  const closed = new Rig([{ max: 10, period: 'day' }]);
+  const { client } = closed.send();
+  closed.pass(80);
+  t.equal(client.status, errors.QUOTA_UNKNOWN.status);
+  t.match(client.body, 'QUOTA_UNKNOWN');
+  const open = new Rig([{ max: 10, period: 'day' }], { onStoreLoss: 'open' });
+  open.send();
+  open.pass(80);
+  t.equal(open.sent.length, 1);
+});
+
+t.test('a block is of its window: when that is over, it counts for nothing', async (t) => {
+  const rig = new Rig([{ max: 10, period: 'day' }]);
+  rig.send();
+  rig.grant(5);
+  rig.shm.quotas.setWindow(1, 2, rig.clock.us + DAY_US);
+  rig.send();
+  t.equal(rig.sent.length, 1);
+  t.equal(rig.needs.length, 2);
+});
+
+t.test('what a limit refuses costs no quota', async (t) => {
+  const rig = new Rig([{ max: 100, period: 'day' }], { limit: { rate: { count: 1, periodSeconds: 60 }, burst: 2 } });
+  rig.send();
+  rig.grant(50);
+  for (let n = 0; n < 9; n++) rig.send();
+  const { low, high } = rig.needs[0] as QuotaNeed;
+  t.equal(rig.shm.quotas.take(rig.shm.quotas.find(low, high), 1), 47);
+});
