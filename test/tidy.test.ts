@@ -132,7 +132,7 @@ const offenders: Readonly<Record<string, readonly [source: string, ...rules: str
     'control-stands-below-cli-and-main',
     'owners-of-piscina',
     'one-owner-of-ioredis',
-    'one-owner-of-lmdb',
+    'owners-of-lmdb',
   ],
   'src/control/metering/ledger/a.ts': ["import 'lmdb';"],
   'src/control/workers/a.ts': ["import 'piscina';"],

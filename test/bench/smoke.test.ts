@@ -22,22 +22,25 @@ t.test('bench:heap finds what is allocated, by whom, and what survives', async (
   t.match(output, /^ +\d+ {2}sluice +\S.* src\/gateway\/.*\.js:\d+$/m);
 });
 
-t.test('bench:overhead has the difference of every round', async (t) => {
-  const output = await run('overhead', '--smoke');
-  t.equal(output.match(/^plain [\d.]+ µs {2}job [\d.]+ µs {2}added -?[\d.]+ µs$/gm)?.length, 2);
-  t.match(output, /^added +-?[\d.]+ µs per request \(min /m);
-});
-
 t.test('bench:compare --rate gives everyone the same rate', async (t) => {
   const output = await run('compare/run', '--smoke', '--rate', '300', '--only', 'sluice plain');
   t.match(output, /^300 requests\/s at random times/m);
   t.match(output, /^\| sluice plain \| [\d.]+ \| [\d.]+ \| [\d.]+ \| (?:yes|no) \|$/m);
 });
 
-const remedy = missingCommand('nginx', 'nginx is not here') ?? missingCommand('wrk', 'wrk is not here');
+// The others are as long as a tenth of the suite: `npm run test:benches`.
+if (process.env['BENCHES'] === 'all') {
+  t.test('bench:overhead has the difference of every round', async (t) => {
+    const output = await run('overhead', '--smoke');
+    t.equal(output.match(/^plain [\d.]+ µs {2}job [\d.]+ µs {2}added -?[\d.]+ µs$/gm)?.length, 2);
+    t.match(output, /^added +-?[\d.]+ µs per request \(min /m);
+  });
 
-t.test('bench:compare --bodies moves bodies both ways', { skip: remedy ?? false }, async (t) => {
-  const output = await run('compare/run', '--smoke', '--bodies', '--only', 'nginx');
-  t.equal(output.match(/^\| nginx \| \d+ \| \d+ \| \d+ \| /gm)?.length, 2);
-  t.equal(output.match(/^\| no gateway \| /gm)?.length, 2);
-});
+  const remedy = missingCommand('nginx', 'nginx is not here') ?? missingCommand('wrk', 'wrk is not here');
+
+  t.test('bench:compare --bodies moves bodies both ways', { skip: remedy ?? false }, async (t) => {
+    const output = await run('compare/run', '--smoke', '--bodies', '--only', 'nginx');
+    t.equal(output.match(/^\| nginx \| \d+ \| \d+ \| \d+ \| /gm)?.length, 2);
+    t.equal(output.match(/^\| no gateway \| /gm)?.length, 2);
+  });
+}

@@ -6,7 +6,7 @@ import { sample, testConfig } from '../support/configs.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { echo, startUpstream } from '../support/upstream.ts';
 
-const RELOADS = Number(process.env['RELOADS'] ?? 300);
+const RELOADS = Number(process.env['RELOADS'] ?? 200);
 // The collectors' limits have found their place by then.
 const WARM_UP = RELOADS / 2;
 const TIMEOUT_MS = 180_000;

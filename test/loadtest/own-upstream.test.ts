@@ -19,8 +19,8 @@ t.test('a slot upstream serves as many at once as it has slots, and tells how lo
   const stats = await upstream.takeStats();
   t.match(stats, { answered: 6, abandoned: 0 }, 'health checks are none');
   t.ok(stats.queueLengthMax >= 1 && stats.queueLengthMax <= 4);
-  // Three rounds of two; timers may be a millisecond early.
-  t.ok(stats.p99Ms >= 3 * (SERVICE_MS - 1), `${stats.p99Ms} ms`);
+  // Two rounds at least, three where all came at once; timers may be a millisecond early.
+  t.ok(stats.p99Ms >= 2 * (SERVICE_MS - 1), `${stats.p99Ms} ms`);
   t.match(await upstream.takeStats(), { answered: 0, p99Ms: 0, queueLengthMax: 0 }, 'each is told once');
 });
 

@@ -193,7 +193,7 @@ t.test('keys keep their places over reloads, and have their names', async (t) =>
   const [alice, bob] = [buildConsumer('alice', 'old', 'new'), buildConsumer('bob', 'other')];
   const rig = new PublisherRig({ ...configOf(1), consumers: [alice, bob] });
   await rig.publish();
-  const names = () => [0, 1, 2, 3, 4, 5].map((index) => rig.publisher.callerName(index)?.replace('\n', ' '));
+  const names = () => [0, 1, 2, 3, 4, 5].map((index) => rig.publisher.callerName(index)?.replaceAll('\n', ' ').trim());
   t.same(names(), [undefined, undefined, 'alice alice-0', 'alice alice-1', 'bob bob-0', undefined]);
   await rig.publish({ ...configOf(1), consumers: [buildConsumer('carol', 'hers'), bob, alice] });
   t.same(names(), [undefined, undefined, 'alice alice-0', 'alice alice-1', 'bob bob-0', 'carol carol-0']);
