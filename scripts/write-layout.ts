@@ -7,6 +7,7 @@ import { ARENA_HEADER_BYTES, ARENA_MAGIC, arenaFields, KEY_SLOT_WORDS } from '..
 import { CONCURRENCY_SLOT_COUNT, concurrencyTableLayout } from '../src/shm/concurrency-table.ts';
 import { ARENA_COUNT, controlBlockLayout, WORKER_COUNT_MAX } from '../src/shm/control-block.ts';
 import { histogramTableLayout } from '../src/shm/histogram-table.ts';
+import { LEASE_SLOT_COUNT, leaseTableLayout } from '../src/shm/lease-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
 import { loadTableLayout } from '../src/shm/load-table.ts';
 import { CALENDAR_COUNT, QUOTA_SLOT_COUNT, quotaTableLayout } from '../src/shm/quota-table.ts';
@@ -48,6 +49,8 @@ const layout: Layout = {
       bytes: histogramTableLayout.regionsByte,
       fields: { generations: histogramTableLayout.headerBytes },
     },
+    LeaseSlot: { bytes: leaseTableLayout.slotBytes, fields: leaseTableLayout.slot },
+    LeaseTableHeader: { bytes: leaseTableLayout.headerBytes, fields: leaseTableLayout.header },
     LimitCells: { bytes: limitTableLayout.cellsBytes, fields: { cells: 0 } },
     LimitEntry: {
       bytes: limitTableLayout.entryBytes,
@@ -100,6 +103,8 @@ const layout: Layout = {
     CONCURRENCY_SLOTS_PER_BUCKET: concurrencyTableLayout.slotsPerBucket,
     HISTOGRAM_BANK_COUNT: histogramTableLayout.bankCount,
     HISTOGRAM_BUCKET_COUNT: histogramTableLayout.bucketCount,
+    LEASE_SLOT_COUNT,
+    LEASE_SLOTS_PER_BUCKET: leaseTableLayout.slotsPerBucket,
     LIMIT_COUNT,
     LIMIT_RECORD_COUNT: limitTableLayout.recordCount,
     LIMIT_SLOT_COUNT,

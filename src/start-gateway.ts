@@ -76,7 +76,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 }
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
-  const { gateway, takeOver, shm, quotas, plan, acceptors, fleet, reloader, spans, upstreams } = parts;
+  const { gateway, takeOver, shm, quotas, plan, acceptors, fleet, reloader, spans, upstreams, cluster } = parts;
   const admin = new AdminServer(adminViewOf(parts, tasks));
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
@@ -91,6 +91,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     await fleet.drain(0);
     acceptors.close();
     upstreams.stop();
+    await cluster?.close();
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const upkeep = startUpkeep(parts, log);
@@ -120,6 +121,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       upkeep.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       await quotas.close();
+      await cluster?.close();
       acceptors.close();
       admin.close();
       await parts.usage.ledger.close(LEDGER_CLOSE_MS);

@@ -3,6 +3,7 @@
 // What is looked at (readMachine) is apart from what is made of it (examine), so that tests can describe any machine.
 
 import os from 'node:os';
+import { RedisConnection } from '../control/redis/redis-connection.ts';
 import { type UwsBuild, uwsBuild } from '../gateway/listener/load-uws.ts';
 
 export interface Finding {
@@ -28,6 +29,14 @@ export interface Machine {
   readonly memoryBytes: number;
   /** What the container may use; undefined outside of one. */
   readonly memoryBytesMax: number | undefined;
+  /** Of the Redis that REDIS_URL names; undefined: it names none. */
+  readonly redis: RedisFacts | undefined;
+}
+
+/** @property error  why it cannot be used; undefined when it can */
+export interface RedisFacts {
+  readonly error: string | undefined;
+  readonly mayEvict: boolean;
 }
 
 const NODE_VERSION_MIN = [20, 19] as const;
@@ -41,6 +50,7 @@ const CONNECTION_COUNT_DEFAULT = 20_000;
 const OPEN_FILES_ADVISED = 65_536;
 
 const MIB = 1_048_576;
+const REDIS_TIMEOUT_MS = 2_000;
 
 /**
  * Prints what this machine offers.
@@ -48,7 +58,7 @@ const MIB = 1_048_576;
  */
 // Asynchronous like every subcommand.
 export async function doctor(options: { readonly json: boolean }): Promise<number> {
-  const findings = examine(readMachine());
+  const findings = examine({ ...readMachine(), redis: await askRedis(process.env['REDIS_URL'] ?? '') });
   const ok = findings.every(({ status }) => status !== 'fail');
   process.stdout.write(options.json ? `${JSON.stringify({ ok, findings }, null, 2)}\n` : asText(findings, ok));
   return ok ? 0 : 1;
@@ -59,7 +69,7 @@ export function examine(machine: Machine): readonly Finding[] {
     nodeFinding(machine),
     uwsFinding(machine),
     { name: 'native module', status: 'note', found: 'none in this version: all of Sluice is TypeScript' },
-    { name: 'redis', status: 'note', found: 'not used in this version: limits hold for one instance' },
+    redisFinding(machine),
     openFilesFinding(machine),
     { name: 'cores', status: 'note', found: `${machine.coreCount}, so many gateway workers by default` },
     memoryFinding(machine),
@@ -83,6 +93,20 @@ function uwsFinding({ uws }: Machine): Finding {
   if ('error' in uws) return { name: 'uWebSockets.js', status: 'fail', found: 'not loaded', advice: uws.error };
   const kind = uws.kind === 'as-is' ? 'loaded as it is' : 'loaded as a copy relinked for this glibc';
   return { name: 'uWebSockets.js', status: 'ok', found: `${kind}: ${uws.file} (SHA-256 ${uws.sha256})` };
+}
+
+function redisFinding({ redis }: Machine): Finding {
+  const name = 'redis';
+  if (redis === undefined) {
+    return { name, status: 'note', found: 'REDIS_URL names none: limits hold for one instance' };
+  }
+  if (redis.error !== undefined) {
+    const advice = 'Limits over the cluster do what their onStoreLoss says until it answers.';
+    return { name, status: 'warn', found: `the one of REDIS_URL does not answer: ${redis.error}`, advice };
+  }
+  if (!redis.mayEvict) return { name, status: 'ok', found: 'the one of REDIS_URL answers' };
+  const advice = 'Set maxmemory-policy to noeviction: a limit whose record is evicted is full again.';
+  return { name, status: 'warn', found: 'the one of REDIS_URL answers, and may evict keys', advice };
 }
 
 function openFilesFinding({ openFilesMax }: Machine): Finding {
@@ -127,7 +151,22 @@ function asText(findings: readonly Finding[], ok: boolean): string {
   return `${lines.join('\n')}\n\n${ok ? 'Sluice can run here.' : 'Sluice cannot run here.'}\n`;
 }
 
-function readMachine(): Machine {
+async function askRedis(url: string): Promise<RedisFacts | undefined> {
+  if (url === '') return undefined;
+  let settle: () => void = () => {};
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const timer = setTimeout(settle, REDIS_TIMEOUT_MS);
+  const connection = new RedisConnection({ url, name: 'sluice-doctor' }, settle);
+  await settled;
+  clearTimeout(timer);
+  const { state, mayEvict } = connection;
+  connection.close();
+  return { error: state.status === 'up' ? undefined : (state.error?.message ?? 'no answer'), mayEvict };
+}
+
+function readMachine(): Omit<Machine, 'redis'> {
   const report = readReport();
   return {
     nodeVersion: process.versions.node,

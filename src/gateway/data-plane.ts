@@ -8,6 +8,7 @@ import type { SharedMemory } from '../shm/shared-memory.ts';
 import { Mirrors } from './backends/mirrors.ts';
 import { Explanation } from './explain/explanation.ts';
 import { LiveSnapshot } from './live-snapshot.ts';
+import { AskedLeases } from './pipeline/asked-leases.ts';
 import { AskedLimits } from './pipeline/asked-limits.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
 import { errors } from './pipeline/errors.ts';
@@ -28,7 +29,7 @@ import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
-import type { LimitQuestion, QuotaNeed } from './worker-messages.ts';
+import type { LeaseQuestion, LimitQuestion, QuotaNeed } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -44,6 +45,8 @@ export interface DataPlaneOptions {
   readonly onLogTrouble?: (message: string) => void;
   /** A rate limit is to be decided by another process; only after askedLimits.set(true). */
   readonly onLimitQuestion?: (question: LimitQuestion) => void;
+  /** A request found nothing in its share of a limit over instances. */
+  readonly onLeaseQuestion?: (question: LeaseQuestion) => void;
   /** The main thread is to take a block from a durable counter. */
   readonly onQuotaNeed?: (need: QuotaNeed) => void;
 }
@@ -58,6 +61,7 @@ export class DataPlane {
   readonly deadlines: Deadlines;
   readonly parking: Parking;
   readonly askedLimits: AskedLimits;
+  readonly askedLeases: AskedLeases;
   readonly needQuota: (need: QuotaNeed) => void;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
@@ -103,6 +107,7 @@ export class DataPlane {
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
     this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
+    this.askedLeases = new AskedLeases(this.parking, this.deadlines, options.onLeaseQuestion ?? (() => {}));
   }
 
   get inFlight(): number {

@@ -73,6 +73,7 @@ class GatewayWorker {
       onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
       onQuotaNeed: (need) => this.#send({ type: 'quota-need', need }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
+      onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
     });
   }
 
@@ -104,6 +105,8 @@ class GatewayWorker {
         return void this.#plane.parking.wake(message.key);
       case 'limit-answers':
         return this.#plane.askedLimits.receive(message.answers);
+      case 'lease-answer':
+        return this.#plane.askedLeases.receive(message.answer);
       case 'drain':
         this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;

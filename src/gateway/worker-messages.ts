@@ -48,6 +48,16 @@ export type LimitAnswer = readonly [
   retryAfterSeconds: number,
 ];
 
+/** A request found nothing in its share: the limit's identity, the key's hash on this instance, and what it is made of. */
+export type LeaseQuestion = readonly [idLow: number, idHigh: number, low: number, high: number, key: string];
+
+/** What became of it: look again; there is no such limit any more; there is no room for another key. */
+export const LeaseVerdict = { AGAIN: 0, NO_LIMIT: 1, NO_ROOM: 2 } as const;
+export type LeaseVerdict = (typeof LeaseVerdict)[keyof typeof LeaseVerdict];
+
+/** For all that wait for a key. */
+export type LeaseAnswer = readonly [low: number, high: number, verdict: LeaseVerdict];
+
 /** A block of a consumer's quota is needed, now or soon. */
 export interface QuotaNeed {
   /** What exchanges wait for. */
@@ -79,6 +89,7 @@ export type ToWorker =
   /** There is a block of this quota, or nothing is left of it. */
   | { readonly type: 'quota-granted'; readonly key: string }
   | { readonly type: 'limit-answers'; readonly answers: readonly LimitAnswer[] }
+  | { readonly type: 'lease-answer'; readonly answer: LeaseAnswer }
   /**
    * Finish what is under way.
    * @property quietMs  no request for so long means that no connection is in use any more
@@ -100,6 +111,7 @@ export type FromWorker =
   | { readonly type: 'asks-limits'; readonly isOn: boolean }
   | { readonly type: 'quota-need'; readonly need: QuotaNeed }
   | { readonly type: 'limit-question'; readonly question: LimitQuestion }
+  | { readonly type: 'lease-question'; readonly question: LeaseQuestion }
   /** Spans that have ended; the bytes are transferred. */
   | { readonly type: 'spans'; readonly batch: SpanBatch }
   /** The access log cannot be written, or not fast enough. */

@@ -9,6 +9,7 @@
 //   upstreams    upstream-table.ts      1.3 MiB                    workers
 //   loads        load-table.ts          320 KiB, and 128 KiB per worker  workers and main thread
 //   limits       limit-table.ts         see there                  workers and main thread
+//   leases       lease-table.ts         8 MiB, of which what is used is resident  workers and main thread
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   quotas       quota-table.ts         2 MiB                      workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
@@ -19,6 +20,7 @@
 import { ConcurrencyTable } from './concurrency-table.ts';
 import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
+import { LeaseTable } from './lease-table.ts';
 import { LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
 import { QuotaTable } from './quota-table.ts';
@@ -36,6 +38,7 @@ export interface SharedBuffers {
   readonly upstreams: SharedArrayBuffer;
   readonly loads: SharedArrayBuffer;
   readonly limits: SharedArrayBuffer;
+  readonly leases: SharedArrayBuffer;
   readonly concurrency: SharedArrayBuffer;
   readonly quotas: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
@@ -50,6 +53,7 @@ export class SharedMemory {
   readonly upstreams: UpstreamTable;
   readonly loads: LoadTable;
   readonly limits: LimitTable;
+  readonly leases: LeaseTable;
   readonly concurrency: ConcurrencyTable;
   readonly quotas: QuotaTable;
   readonly shadow: ShadowTable;
@@ -63,6 +67,7 @@ export class SharedMemory {
     this.upstreams = new UpstreamTable(buffers.upstreams);
     this.loads = new LoadTable(buffers.loads);
     this.limits = new LimitTable(buffers.limits);
+    this.leases = new LeaseTable(buffers.leases);
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
     this.quotas = new QuotaTable(buffers.quotas);
     this.shadow = new ShadowTable(buffers.shadow);
@@ -79,6 +84,7 @@ export class SharedMemory {
       upstreams: UpstreamTable.create().buffer,
       loads: LoadTable.create(workerCount).buffer,
       limits: LimitTable.create().buffer,
+      leases: LeaseTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       quotas: QuotaTable.create().buffer,
       shadow: ShadowTable.create(workerCount).buffer,
@@ -95,6 +101,7 @@ export class SharedMemory {
       upstreams: this.upstreams.buffer,
       loads: this.loads.buffer,
       limits: this.limits.buffer,
+      leases: this.leases.buffer,
       concurrency: this.concurrency.buffer,
       quotas: this.quotas.buffer,
       shadow: this.shadow.buffer,

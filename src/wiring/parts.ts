@@ -5,6 +5,7 @@ import type { GatewayConfig } from '../control/config/config.ts';
 import type { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { WiredLedger } from '../control/metering/ledger/wire-ledger.ts';
 import type { QuotaKeeper } from '../control/quota/durable/quota-keeper.ts';
+import type { ClusterLimits } from '../control/quota/leases/cluster-limits.ts';
 import type { LimitRegistry } from '../control/quota/limit-registry.ts';
 import type { Publisher } from '../control/releases/publisher.ts';
 import type { Reloader } from '../control/releases/reloader.ts';
@@ -31,4 +32,6 @@ export interface Parts {
   readonly spans: SpanForwarder;
   readonly upstreams: UpstreamWatch;
   readonly usage: WiredLedger;
+  /** undefined: there is no store that instances share. */
+  readonly cluster: ClusterLimits | undefined;
 }

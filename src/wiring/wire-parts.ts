@@ -5,6 +5,7 @@ import { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { Log } from '../control/log.ts';
 import { type WiredLedger, wireLedger } from '../control/metering/ledger/wire-ledger.ts';
 import { QuotaKeeper } from '../control/quota/durable/quota-keeper.ts';
+import { ClusterLimits } from '../control/quota/leases/cluster-limits.ts';
 import { LimitRegistry } from '../control/quota/limit-registry.ts';
 import { Publisher } from '../control/releases/publisher.ts';
 import { Reloader } from '../control/releases/reloader.ts';
@@ -44,8 +45,10 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     onSpans: (batch) => spans.add(batch),
     onQuotaNeed: (need) => void quotas.need(need),
     onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
+    onLeaseQuestion: (worker, question) => cluster?.ask(worker, question),
     onHopeless: (worker, lateMs) => endHopeless(worker, lateMs, log),
   });
+  let cluster: ClusterLimits | undefined;
   const quotas = keepQuotas(first, shm, clock, log, () => ({ fleet, reloader }));
   const upstreams = new UpstreamWatch({
     table: shm.targets,
@@ -66,6 +69,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     discard: (epoch) => fleet.discard(epoch),
     settleUsage: () => usage.ledger.settle(),
     onSettled: (current, isNew) => {
+      cluster?.useLimits(current?.clusterLimits ?? []);
       upstreams.settle(current?.upstreams ?? [], isNew);
       if (isNew) void quotas.refresh();
     },
@@ -76,13 +80,10 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
+  cluster = ClusterLimits.start({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
+  cluster?.useLimits(published.value.summary.clusterLimits);
   const reloader: Reloader = new Reloader(publisher, first.gateway, log);
-  const spans = new SpanForwarder({
-    export: (task) => tasks.exportSpans(task),
-    tracing: () => reloader.gateway.tracing,
-    clock,
-    log,
-  });
+  const spans = forwardSpans(tasks, clock, log, () => reloader);
   return {
     gateway: takeOver.gateway,
     takeOver,
@@ -98,7 +99,17 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     spans,
     upstreams,
     usage,
+    cluster,
   };
+}
+
+function forwardSpans(tasks: TaskPool, clock: Clock, log: Log, reloader: () => Reloader): SpanForwarder {
+  return new SpanForwarder({
+    export: (task) => tasks.exportSpans(task),
+    tracing: () => reloader().gateway.tracing,
+    clock,
+    log,
+  });
 }
 
 function keepQuotas(

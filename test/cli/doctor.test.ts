@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { examine, type Finding, type Machine } from '../../src/cli/doctor.ts';
+import { redisBinary, startOwnServer } from '../support/redis-server.ts';
 
 const run = promisify(execFile);
 const doctorUrl = new URL('../../src/cli/doctor.js', import.meta.url).href;
@@ -17,6 +18,7 @@ const machine: Machine = {
   coreCount: 4,
   memoryBytes: 8_589_934_592,
   memoryBytesMax: undefined,
+  redis: undefined,
 };
 
 function finding(name: string, parts: Partial<Machine>): Finding | undefined {
@@ -75,8 +77,21 @@ t.test('memory is what the container may use', async (t) => {
   t.match(finding('memory', { memoryBytesMax: 2 ** 63 }), { found: '8192 MiB' });
 });
 
+t.test('the Redis of REDIS_URL answers, or the reason is told', async (t) => {
+  t.match(finding('redis', {}), { status: 'note', found: /limits hold for one instance/ });
+  t.match(finding('redis', { redis: { error: undefined, mayEvict: false } }), { status: 'ok', found: /answers$/ });
+  t.match(finding('redis', { redis: { error: undefined, mayEvict: true } }), { status: 'warn', advice: /noeviction/ });
+  t.match(finding('redis', { redis: { error: 'why', mayEvict: false } }), {
+    status: 'warn',
+    found: /not answer: why$/,
+  });
+  const redis = await startOwnServer(redisBinary(), []);
+  t.teardown(() => redis.stop());
+  const { stdout } = await runDoctor('{ json: false }', { ...process.env, REDIS_URL: redis.url });
+  t.match(stdout, /^ok {4}redis .*answers$/m);
+});
+
 t.test('doctor says in plain words what this version does not have', async (t) => {
-  t.match(finding('redis', {}), { status: 'note', found: /not used in this version/ });
   t.match(finding('native module', {}), { status: 'note', found: /none in this version/ });
 });
 

@@ -41,6 +41,7 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     reloadsRefused: () => 5,
     arenaBytes: () => 65_536,
     limitOverflows: () => 6,
+    clusterLimits: () => undefined,
     spans: () => ({ exported: 7, failed: 8, dropped: 9 }),
     notReady: () => [],
     ...parts,

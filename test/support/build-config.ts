@@ -18,6 +18,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     admin: { host: '127.0.0.1', port: 0 },
     workers: 2,
     data: './data',
+    redis: '',
     timeZone: 'UTC',
     trustedProxies: [],
     limits: {

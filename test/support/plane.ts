@@ -21,6 +21,7 @@ import type {
   TransportOptions,
   UpstreamRequest,
 } from '../../src/gateway/upstream/transports/transport.ts';
+import type { LeaseQuestion } from '../../src/gateway/worker-messages.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { VirtualClock } from '../gateway/limiter/window.ts';
 import { headOf } from './header-lines.ts';
@@ -132,6 +133,8 @@ export class TestPlane {
   /** Every request that went upstream, in order. */
   readonly sent: SentRequest[] = [];
   readonly transports: ToldTransport[] = [];
+  /** What requests asked that found nothing in their share of a limit over instances. */
+  readonly leaseQuestions: LeaseQuestion[] = [];
 
   constructor(policies: readonly PolicyRun[] = [], shm = SharedMemory.create(2, 1, 2), worker = 0, logIo?: LogIo) {
     this.shm = shm;
@@ -140,6 +143,7 @@ export class TestPlane {
       worker: worker as WorkerIndex,
       clock: this.clock,
       policies: [...policyRuns, ...policies],
+      onLeaseQuestion: (question) => this.leaseQuestions.push(question),
       ...(logIo !== undefined && { logIo }),
       createTransport: (options) => {
         const transport = new ToldTransport(options, this.sent);

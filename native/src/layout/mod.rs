@@ -8,6 +8,7 @@ pub mod arena;
 pub mod concurrency_table;
 pub mod control_block;
 pub mod histogram_table;
+pub mod lease_table;
 pub mod limit_table;
 pub mod load_table;
 pub mod quota_table;
@@ -75,6 +76,8 @@ pub const LAYOUTS: &[Layout] = &[
     histogram_table::HistogramBank::LAYOUT,
     histogram_table::HistogramRegion::LAYOUT,
     histogram_table::HistogramTableHeader::LAYOUT,
+    lease_table::LeaseSlot::LAYOUT,
+    lease_table::LeaseTableHeader::LAYOUT,
     limit_table::LimitCells::LAYOUT,
     quota_table::QuotaCalendar::LAYOUT,
     quota_table::QuotaSlot::LAYOUT,
@@ -116,6 +119,8 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("CONCURRENCY_SLOTS_PER_BUCKET", concurrency_table::CONCURRENCY_SLOTS_PER_BUCKET),
     ("HISTOGRAM_BANK_COUNT", histogram_table::BANK_COUNT),
     ("HISTOGRAM_BUCKET_COUNT", histogram_table::BUCKET_COUNT),
+    ("LEASE_SLOT_COUNT", lease_table::LEASE_SLOT_COUNT),
+    ("LEASE_SLOTS_PER_BUCKET", lease_table::LEASE_SLOTS_PER_BUCKET),
     ("LIMIT_COUNT", limit_table::LIMIT_COUNT),
     ("LIMIT_RECORD_COUNT", limit_table::LIMIT_RECORD_COUNT),
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),

@@ -8,6 +8,7 @@ import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
 import { renderBalancing } from './balancing-metrics.ts';
 import { renderGuards } from './guard-metrics.ts';
+import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
 import { renderLoad } from './load-metrics.ts';
 import { renderUpstreams } from './upstream-metrics.ts';
@@ -23,6 +24,7 @@ export function renderMetrics(view: AdminView): string {
   renderSteering(page, view);
   renderLoad(page, view);
   renderLedger(page, view);
+  renderLeases(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

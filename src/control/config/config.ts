@@ -20,6 +20,8 @@ export interface GatewayConfig {
   readonly workers: number;
   /** The folder of what the gateway keeps; as written, until resolvePaths. */
   readonly data: string;
+  /** The address of the store that instances share, with its password: never to be shown or logged. '' for none. */
+  readonly redis: string;
   /** Where days and months of quotas begin: a name of the IANA database. */
   readonly timeZone: string;
   /** CIDR blocks or addresses. */

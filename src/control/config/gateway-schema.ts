@@ -9,6 +9,7 @@ import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
 import { timeZone } from './quota-schema.ts';
+import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 import { usageSchema } from './usage-schema.ts';
 
@@ -99,6 +100,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     data: dataFolder()
       .prefault('./data')
       .describe('The folder of what the gateway keeps, and of the socket of --take-over.'),
+    redis: redisAddress()
+      .optional()
+      .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
     timeZone: timeZone().prefault('UTC').describe('Where the days and months of quotas begin: UTC, Europe/Berlin.'),
     trustedProxies: z
       .array(addressBlock())
@@ -121,8 +125,8 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       ),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
-  ['redis', 'tls', 'publicAddress'],
-).transform(({ drainTimeout, ...gateway }) => ({ ...gateway, drainTimeoutMs: drainTimeout }));
+  ['tls', 'publicAddress'],
+).transform(({ drainTimeout, redis = '', ...gateway }) => ({ ...gateway, redis, drainTimeoutMs: drainTimeout }));
 
 function readAddress(value: string): AddressConfig | undefined {
   const match = ADDRESS.exec(value);

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { err, ok, type Result } from '../../base/result.ts';
 import { checkGateway } from './check-gateway.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import type { ConfigFiles } from './config-files.ts';
 import { fileSchema } from './file-schema.ts';
@@ -70,6 +71,7 @@ function readSections(raw: unknown, files: ConfigFiles, report: Report): Config 
     report,
   );
   checkRoutes(services, report);
+  if (gateway.success) checkStore({ gateway: gateway.data, services }, report);
   return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, plans, consumers, services };
 }
 

@@ -11,6 +11,7 @@ const ANY = '*';
 const SECRET_SECTIONS: readonly Path[] = [
   ['consumers'],
   ['gateway', 'explain', 'secret'],
+  ['gateway', 'redis'],
   ['gateway', 'tracing', 'headers'],
   ['upstreams', ANY, 'tls', 'key'],
 ];

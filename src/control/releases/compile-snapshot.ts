@@ -3,6 +3,7 @@
 
 import { Packr } from 'msgpackr';
 import { err, ok, type Result } from '../../base/result.ts';
+import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
 import type { CompileContext } from '../../gateway/policies/policy-config.ts';
@@ -50,6 +51,8 @@ export interface SnapshotSummary {
   /** Of each rule that steers, in the order of the arena's table, behind the routes. */
   readonly steerNames: readonly SteerName[];
   readonly limits: readonly LimitDefinition[];
+  /** Of all instances together; each once. */
+  readonly clusterLimits: readonly ClusterLimitDefinition[];
   /** 'upstream origin' of each target, in the order of the arena's tables. */
   readonly targetNames: readonly (readonly [upstream: string, origin: string])[];
   /** In the order of the arena's tables. */
@@ -123,6 +126,7 @@ export function compileSnapshot(
       ),
       steerNames: names.rules.names,
       limits: limits.definitions,
+      clusterLimits: [...limits.cluster.values()],
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
@@ -229,7 +233,9 @@ function routePlan(
     path: service.path + route.path,
     place,
     isServiceLevel,
+    hasStore: config.gateway.redis !== '',
     addLimit: (definition) => limits.add(definition),
+    addClusterLimit: (definition) => void limits.cluster.set(`${definition.idLow} ${definition.idHigh}`, definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
     addCredentialHeader: (name) => void (isShadow || credentialHeaders.add(name)),
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),

@@ -93,6 +93,7 @@ function restartProblems(running: GatewayConfig, next: GatewayConfig): readonly 
     ['gateway.admin', running.admin, next.admin],
     ['gateway.workers', running.workers, next.workers],
     ['gateway.data', running.data, next.data],
+    ['gateway.redis', running.redis, next.redis],
     ['gateway.limits (all but bodyBytes)', runningLimits, nextLimits],
   ];
   return fixed

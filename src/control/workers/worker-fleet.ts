@@ -1,12 +1,14 @@
 // The gateway workers, as the main thread sees them: started in a piscina pool, registered with the acceptor, watched by
 // their hearts, replaced when they fail.
 
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import type { WorkerIndex } from '../../base/ids.ts';
 import type { SpanBatch } from '../../gateway/telemetry/span-data.ts';
 import type {
   FromWorker,
+  LeaseAnswer,
+  LeaseQuestion,
   LimitAnswer,
   LimitQuestion,
   ListenerSettings,
@@ -16,6 +18,7 @@ import type {
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { Log } from '../log.ts';
+import { absentWorker, type FleetWorker } from './fleet-worker.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 /** Hands connections to workers; gateway/listener/uws has the real one, main.ts injects it. */
@@ -44,27 +47,12 @@ export interface WorkerFleetOptions {
   onSpans(batch: SpanBatch): void;
   /** A worker asks whether a request may pass a rate limit; only after askLimits(true). */
   onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
+  /** A request found nothing in its share of a limit over instances. */
+  onLeaseQuestion(worker: WorkerIndex, question: LeaseQuestion): void;
   onQuotaNeed(need: QuotaNeed): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */
   onHopeless(worker: WorkerIndex, lateMs: number): void;
-}
-
-interface Worker {
-  readonly index: WorkerIndex;
-  port: MessagePort | undefined;
-  descriptors: readonly number[];
-  registered: boolean;
-  /** Moments of its failures within the last minute. */
-  failuresMs: number[];
-  onAttached: Map<number, () => void>;
-  onReady: ((ports: readonly number[]) => void) | undefined;
-  /** Set until it serves. */
-  onStartFailed: ((error: Error) => void) | undefined;
-  onStoppedListening: (() => void) | undefined;
-  onAsksLimits: (() => void) | undefined;
-  onDrained: (() => void) | undefined;
-  ended: Promise<void>;
 }
 
 // architecture.md §2: 1 s without a heart beat, out of distribution; 10 s, the process starts anew.
@@ -82,7 +70,7 @@ const LOG_TROUBLE_MS = 60_000;
 
 export class WorkerFleet {
   readonly #options: WorkerFleetOptions;
-  readonly #workers: Worker[];
+  readonly #workers: FleetWorker[];
   #watcher: NodeJS.Timeout | undefined;
   #watchedMs = 0;
   #stopping = false;
@@ -94,20 +82,7 @@ export class WorkerFleet {
   constructor(options: WorkerFleetOptions) {
     this.#options = options;
     const { workerCount } = options.shm.control;
-    this.#workers = Array.from({ length: workerCount }, (_, index) => ({
-      index: index as WorkerIndex,
-      port: undefined,
-      descriptors: [],
-      registered: false,
-      failuresMs: [],
-      onAttached: new Map(),
-      onReady: undefined,
-      onStartFailed: undefined,
-      onStoppedListening: undefined,
-      onAsksLimits: undefined,
-      onDrained: undefined,
-      ended: Promise.resolve(),
-    }));
+    this.#workers = Array.from({ length: workerCount }, (_, index) => absentWorker(index as WorkerIndex));
   }
 
   /**
@@ -206,6 +181,10 @@ export class WorkerFleet {
     if (asker !== undefined) this.#send(asker, { type: 'limit-answers', answers });
   }
 
+  answerLease(worker: WorkerIndex, answer: LeaseAnswer): void {
+    this.#send(this.#workers[worker] as FleetWorker, { type: 'lease-answer', answer });
+  }
+
   wakeQuota(key: string): void {
     for (const worker of this.#workers) if (worker !== undefined) this.#send(worker, { type: 'quota-granted', key });
   }
@@ -233,7 +212,7 @@ export class WorkerFleet {
     ]);
   }
 
-  async #startWorker(worker: Worker): Promise<readonly number[]> {
+  async #startWorker(worker: FleetWorker): Promise<readonly number[]> {
     const { control } = this.#options.shm;
     const { port1, port2 } = new MessageChannel();
     control.setStatus(worker.index, WorkerStatus.STARTING);
@@ -259,7 +238,7 @@ export class WorkerFleet {
 
   // Snapshots may be published while the worker attaches: it opens only with all that the epoch may name ready. From here
   // on attach() includes it.
-  async #attachAll(worker: Worker): Promise<void> {
+  async #attachAll(worker: FleetWorker): Promise<void> {
     const attached = new Set<number>();
     for (;;) {
       const next = this.#options.snapshots().find(({ epoch }) => !attached.has(epoch));
@@ -272,7 +251,7 @@ export class WorkerFleet {
     }
   }
 
-  #receive(worker: Worker, message: FromWorker): void {
+  #receive(worker: FleetWorker, message: FromWorker): void {
     switch (message.type) {
       case 'attached':
         return worker.onAttached.get(message.epoch)?.();
@@ -289,6 +268,8 @@ export class WorkerFleet {
         return this.#options.onQuotaNeed(message.need);
       case 'limit-question':
         return this.#options.onLimitQuestion(worker.index, message.question);
+      case 'lease-question':
+        return this.#options.onLeaseQuestion(worker.index, message.question);
       case 'spans':
         return this.#options.onSpans(message.batch);
       case 'log-trouble':
@@ -314,27 +295,27 @@ export class WorkerFleet {
     this.#options.log('warn', message);
   }
 
-  #register(worker: Worker): void {
+  #register(worker: FleetWorker): void {
     if (worker.registered) return;
     this.#options.distributor.add(worker.descriptors);
     worker.registered = true;
     this.#options.shm.control.setStatus(worker.index, WorkerStatus.RUNNING);
   }
 
-  #unregister(worker: Worker): void {
+  #unregister(worker: FleetWorker): void {
     if (!worker.registered) return;
     this.#options.distributor.remove(worker.descriptors);
     worker.registered = false;
   }
 
   /** Out of distribution for good: the worker closes its app and ends. */
-  #remove(worker: Worker): void {
+  #remove(worker: FleetWorker): void {
     this.#unregister(worker);
     this.#options.shm.control.setStatus(worker.index, WorkerStatus.ENDING);
     this.#send(worker, { type: 'removed' });
   }
 
-  #onEnded(worker: Worker): void {
+  #onEnded(worker: FleetWorker): void {
     const { shm } = this.#options;
     this.#unregister(worker);
     worker.port?.close();
@@ -388,7 +369,7 @@ export class WorkerFleet {
     }
   }
 
-  #send(worker: Worker, message: ToWorker): void {
+  #send(worker: FleetWorker, message: ToWorker): void {
     worker.port?.postMessage(message);
   }
 

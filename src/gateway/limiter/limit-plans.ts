@@ -2,6 +2,7 @@
 
 import type { Condition } from '../conditions/condition.ts';
 import type { LimitBy } from '../snapshot.ts';
+import type { ClusterPlan } from './cluster-limit.ts';
 
 /** One rate limit, whatever its keys are. */
 export interface KeyLimitPlan {
@@ -23,6 +24,8 @@ export interface RateLimitPlan extends KeyLimitPlan {
   readonly when?: Condition;
   /** Limits that some keys have instead. */
   readonly values?: readonly (readonly [key: string, limit: KeyLimitPlan])[];
+  /** All instances share it; then `limit` means nothing. */
+  readonly cluster?: ClusterPlan;
 }
 
 /** What one consumer may do. Each consumer counts apart. */

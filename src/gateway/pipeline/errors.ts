@@ -137,6 +137,13 @@ export const errors = {
     retryable: true,
     title: 'What is left of a quota is not known',
   },
+  STORE_UNAVAILABLE: {
+    id: 35,
+    status: 503,
+    source: 'gateway',
+    retryable: true,
+    title: 'A limit cannot be counted for now',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -2,6 +2,7 @@
 // a request needs of it lies in the policy's run.ts, which never imports this.
 
 import type * as z from 'zod';
+import type { ClusterLimitDefinition } from '../limiter/cluster-limit.ts';
 import type { Stage } from '../pipeline/stages.ts';
 import type { LimitDefinition } from '../snapshot.ts';
 
@@ -18,6 +19,10 @@ export interface CompileContext {
   readonly place: string;
   /** The use stands on the service, and compiles once for each of its routes. */
   readonly isServiceLevel: boolean;
+  /** There is a store that instances share. */
+  readonly hasStore: boolean;
+  /** The same id may be added several times. */
+  addClusterLimit(definition: ClusterLimitDefinition): void;
   /** @returns the index in the snapshot's list of limits; the same id always gives the same index */
   addLimit(definition: LimitDefinition): number;
   /** @param name  lower case; this header is not forwarded */

@@ -46,7 +46,9 @@ export class ShadowStep implements PolicyStep {
   }
 
   settle(x: Exchange, verdict: Verdict): Verdict {
+    const { detail, retryAfterSeconds, limitLabel, limitRemaining, limitResetSeconds } = x;
     const settled = this.#inner.settle?.(x, verdict) ?? verdict;
+    Object.assign(x, { detail, retryAfterSeconds, limitLabel, limitRemaining, limitResetSeconds });
     return settled === ADMIT ? ADMIT : this.#admit(x, settled);
   }
 

@@ -38,6 +38,7 @@ const causes = {
   CIRCUIT_OPEN: 'upstream',
   UPSTREAM_OVERLOADED: 'overload',
   OVERLOADED: 'overload',
+  STORE_UNAVAILABLE: 'gateway',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */

@@ -8,6 +8,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       admin: { host: '127.0.0.1', port: 9080 },
       workers: 0,
       data: './data',
+      redis: '',
       timeZone: 'UTC',
       trustedProxies: [],
       limits: {
@@ -196,7 +197,6 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nplans: { a: { price: 1 } }', 'price'],
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
-  ['version: 1\ngateway: { redis: x }', 'redis'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
   ...['certificates', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
@@ -207,8 +207,6 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ...['hmac', 'jwt'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ jwt: { issuer: x } }] }]'), 'jwt'],
   [shop('    policies: [rate-limit: { limit: 1/s, by: claim.sub }]'), 'claim.sub'],
-  [shop('    policies: [rate-limit: { limit: 1/s, scope: cluster }]'), 'cluster'],
-  [shop('    policies: [rate-limit: { limit: 1/s, onStoreLoss: open }]'), 'onStoreLoss'],
 ];
 
 t.test('what later versions will know is refused as such', async (t) => {
@@ -217,6 +215,17 @@ t.test('what later versions will know is refused as such', async (t) => {
     t.equal(issues.length, 1, text);
     t.match(issues[0], new RegExp(`: ${name} is not in this version of Sluice$`));
   }
+});
+
+t.test('gateway.redis is an address or nothing, and a limit over the cluster without it is warned of', async (t) => {
+  const redis = (address: string) => issuesOf(`version: 1\ngateway: { redis: "${address}" }`);
+  for (const good of ['', '${NONE:-}', 'redis://a', 'rediss://u:p@a.example:6380/1']) t.same(redis(good), [], good);
+  for (const bad of ['a:6379', 'http://a', 'redis://', 'redis://a:0', 'redis://a/x', 'redis://a b']) {
+    t.match(redis(bad), [/gateway\.redis: .*redis:/], bad);
+  }
+  const limits = '    policies: [concurrency: { max: 1 }, rate-limit: { limit: 1/s, scope: cluster }]';
+  t.match(issuesOf(shop(limits)), [/policies\[1\].*scope: warning: has no effect without gateway.redis/]);
+  t.same(issuesOf(shop(limits).replace('version: 1', 'version: 1\ngateway: { redis: "redis://a" }')), []);
 });
 
 t.test('a limit by consumer needs an auth policy', async (t) => {

@@ -55,6 +55,8 @@ t.test('no issue tells a secret, a password in a URL, or a value of the environm
     'version: 1\nconsumers: { a: { keys: [{ id: c, secret: { x: hush-hush } }] } }',
     'version: 1\nconsumers: { a: { keys: [{ id: c, secret: "hush-hush" hush-hush }] } }',
     'version: 1\nconsumers:\n  a: { keys: [{ id: c, secret: &hush hush-hush\u00fc }] }\ngateway: { admin: *hush }',
+    'version: 1\ngateway: { redis: "http://:hush-hush@host" }',
+    'version: 1\ngateway: { redis: "redis://:hush-hush@" }',
     shop('    upstream2: "${V}"\n    policies: ["${V}"]'),
     shop('    hosts: ["${V}", "${V}"]\n    routes: { a: { match: GET /x }, b: { match: GET /x } }'),
     shop('    path: "${P}"\n    routes: { a: { match: GET /x }, b: { match: GET /x } }'),

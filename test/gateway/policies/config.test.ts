@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { ClusterLimitDefinition } from '../../../src/gateway/limiter/cluster-limit.ts';
 import { authConfig } from '../../../src/gateway/policies/auth/config.ts';
 import { concurrencyConfig } from '../../../src/gateway/policies/concurrency/config.ts';
 import { configRegistry, findPolicyConfig, laterPolicies } from '../../../src/gateway/policies/config-registry.ts';
@@ -9,6 +10,7 @@ import type { LimitDefinition } from '../../../src/gateway/snapshot.ts';
 /** What a compilation adds to its route. */
 function recordingContext(parts: Partial<CompileContext> = {}) {
   const limits: LimitDefinition[] = [];
+  const clusterLimits: ClusterLimitDefinition[] = [];
   const credentialHeaders: string[] = [];
   const rateLimitPolicies: string[] = [];
   const context: CompileContext = {
@@ -17,12 +19,14 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     path: '/shop/orders/{id}/{rest*}',
     place: 'shop.get-order.rate-limit.1',
     isServiceLevel: false,
+    hasStore: false,
+    addClusterLimit: (definition) => void clusterLimits.push(definition),
     addLimit: (definition) => limits.push(definition) - 1,
     addCredentialHeader: (name) => credentialHeaders.push(name),
     addRateLimitPolicy: (item) => rateLimitPolicies.push(item),
     ...parts,
   };
-  return { context, limits, credentialHeaders, rateLimitPolicies };
+  return { context, limits, clusterLimits, credentialHeaders, rateLimitPolicies };
 }
 
 function compileRateLimit(config: unknown, parts: Partial<CompileContext> = {}) {
@@ -96,13 +100,61 @@ t.test('a rate over more than a minute needs a burst', async (t) => {
 t.test('rates beyond 1,000,000 a second and values of later versions are refused', async (t) => {
   const wrong = ['1000001/s', '60000001/min', '0/s'].map((limit) => ({ limit, burst: 1 }));
   const later = [
-    { limit: '1/s', scope: 'cluster' },
     { limit: '1/s', by: 'claim.sub' },
-    { limit: '1/s', onStoreLoss: 'open' },
+    { limit: '1/s', scope: 'world' },
+    { limit: '1/s', onStoreLoss: 'ignore' },
   ];
   for (const config of [...wrong, ...later, { limit: '1/s', by: 'header.' }, { limit: '1/s', burst: 0 }]) {
     t.notOk(rateLimitConfig.schema.safeParse(config).success, JSON.stringify(config));
   }
+});
+
+t.test('where there is a store, a limit by consumer is over the cluster, and any other where it says so', async (t) => {
+  const hasStore = true;
+  const byConsumer = compileRateLimit({ limit: '100/s', by: 'consumer', onStoreLoss: 'closed' }, { hasStore });
+  t.match(byConsumer.plan, { cluster: { burst: 100, onStoreLoss: 'closed' } });
+  t.match(byConsumer.clusterLimits, [{ tokensPerSecond: 100, burst: 100, onStoreLoss: 'closed' }]);
+  t.same(byConsumer.limits, [], 'it needs no place in the table of this node');
+  const { idLow, idHigh } = byConsumer.plan;
+  t.match(byConsumer.clusterLimits, [{ idLow, idHigh }]);
+  t.match(compileRateLimit({ limit: '1/s', scope: 'cluster' }, { hasStore }).plan, {
+    cluster: { onStoreLoss: 'local-share' },
+  });
+  for (const [config, parts] of [
+    [{ limit: '1/s' }, { hasStore }],
+    [{ limit: '1/s', by: 'consumer', scope: 'node' }, { hasStore }],
+    [{ limit: '1/s', by: 'consumer', scope: 'cluster' }, {}],
+  ] as const) {
+    const { plan, limits, clusterLimits } = compileRateLimit(config, parts);
+    t.equal(plan.cluster, undefined, JSON.stringify(config));
+    t.equal(limits.length, 1);
+    t.same(clusterLimits, []);
+  }
+});
+
+t.test('windows and limits with values are counted by node: the cluster is refused, and not the default', async (t) => {
+  const values = { alice: '9/s' };
+  for (const [own, message] of [
+    [{ algorithm: 'fixed-window' }, 'cluster is of gcra only: fixed-window is counted by node'],
+    [{ algorithm: 'sliding-window' }, 'cluster is of gcra only: sliding-window is counted by node'],
+    [{ values }, 'cluster does not go with values: they are counted by node'],
+  ] as const) {
+    const config = { limit: '1/s', by: 'consumer', ...own };
+    const { error } = rateLimitConfig.schema.safeParse({ ...config, scope: 'cluster' });
+    t.match(error?.issues, [{ path: ['scope'], params: { message } }]);
+    t.equal(error?.issues.length, 1);
+    for (const scope of [{}, { scope: 'node' }]) {
+      const { plan, clusterLimits } = compileRateLimit({ ...config, ...scope }, { hasStore: true });
+      t.equal(plan.cluster, undefined, JSON.stringify(own));
+      t.same(clusterLimits, []);
+    }
+  }
+  const when = "header.x-tier = 'free'";
+  const { plan } = compileRateLimit({ limit: '1/s', scope: 'cluster', algorithm: 'gcra', when }, { hasStore: true });
+  t.ok(plan.cluster);
+  t.ok(plan.when);
+  const byPath = compileRateLimit({ limit: '1/s', by: 'path.id', scope: 'cluster' }, { hasStore: true });
+  t.match(byPath.plan, { by: { kind: 'path', segment: 2 }, cluster: {} });
 });
 
 t.test('limits by consumer run once the consumer is known, all others before', async (t) => {

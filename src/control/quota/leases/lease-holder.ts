@@ -220,10 +220,12 @@ export class LeaseHolder {
    * is called every second. The store hears of it when it is back. With k of n instances cut off, the limit then holds times
    * 1 + k ÷ n.
    * @param instanceCount  that were last seen to share limits
-   * @returns whether it does: not before every lease of others has expired, and never when it has not seen the store
+   * @param storeSeenUs  when the store has answered for any key: what counts for a key that it has not answered for
+   * @returns whether it does: not before every lease of others has expired
    */
-  fallBack(nowUs: number, instanceCount: number): boolean {
-    if (this.#outcome !== 'failed' || nowUs < this.#answeredUs + LEASE_US_MAX) return false;
+  fallBack(nowUs: number, instanceCount: number, storeSeenUs = Number.POSITIVE_INFINITY): boolean {
+    const seenUs = this.#answeredUs === Number.POSITIVE_INFINITY ? storeSeenUs : this.#answeredUs;
+    if (this.#outcome !== 'failed' || nowUs < seenUs + LEASE_US_MAX) return false;
     const bucket = this.#bucket;
     if (!this.isLeased(nowUs)) {
       const burst = Math.max(TOKEN, Math.floor(this.#limitBurst / instanceCount));

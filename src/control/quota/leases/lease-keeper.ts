@@ -16,10 +16,12 @@ const ROUND_TRIP_US_FIRST = 2_000;
 const ROUND_TRIP_WEIGHT = 1 / 8;
 
 // A holder takes a kilobyte. Keys without a share are forgotten within a second of their last question, so that so many can be
-// new in a second; more are refused.
-export const KEPT_KEY_COUNT_MAX = 65_536;
+// new in a second; more are refused. The table of their shares has four times as many slots (shm/lease-table.ts).
+export const KEPT_KEY_COUNT_MAX = 16_384;
 // Of the keys without a share, a fortieth is looked at per tick of 25 ms: each once a second.
 const SWEEP_TICKS = 40;
+// The instances that were seen within the last one to two of these.
+const COUNT_WINDOW_US = 60_000_000;
 
 export interface KeeperSettings {
   /** Of everything that this deployment stores. */
@@ -28,6 +30,8 @@ export interface KeeperSettings {
   readonly holder: string;
   /** Called when a request of a key was answered or failed: who waits may try again, or is to be refused. */
   readonly onOutcome: (key: KeptKey, outcome: StoreOutcome) => void;
+  /** A key is in use no more: its bucket may be another's. */
+  readonly onForget?: (key: KeptKey) => void;
 }
 
 /** One limit and key in use. */
@@ -53,6 +57,10 @@ export class LeaseKeeper {
   #sweepCount = 0;
   #commandCount = 0;
   #failureCount = 0;
+  #answeredUs: number;
+  #countSinceUs = 0;
+  #instanceCount = 1;
+  #instanceCountBefore = 1;
 
   constructor(connection: RedisConnection, clock: Clock, settings: KeeperSettings) {
     assert(/^[A-Za-z0-9]{1,32}$/.test(settings.holder), "a holder's name is 1 to 32 letters and digits");
@@ -60,6 +68,17 @@ export class LeaseKeeper {
     this.#clock = clock;
     this.#settings = settings;
     this.#context = { holder: settings.holder, sequence: 0, roundTripUs: ROUND_TRIP_US_FIRST };
+    this.#answeredUs = clock.nowUs();
+  }
+
+  /** When the store has last answered for any key, or when this began. */
+  get answeredUs(): number {
+    return this.#answeredUs;
+  }
+
+  /** The most that were lately seen to share a key, this one included. */
+  get instanceCount(): number {
+    return Math.max(this.#instanceCount, this.#instanceCountBefore);
   }
 
   get keyCount(): number {
@@ -125,7 +144,9 @@ export class LeaseKeeper {
       const next = this.#sweep.next();
       if (next.done === true) break;
       const [name, kept] = next.value;
-      if (kept.waitingCount === 0 && kept.holder.isIdle(nowUs) && !this.#busy.has(kept)) this.#kept.delete(name);
+      if (kept.waitingCount > 0 || !kept.holder.isIdle(nowUs) || this.#busy.has(kept)) continue;
+      this.#kept.delete(name);
+      this.#settings.onForget?.(kept);
     }
     if (--this.#sweepTicks <= 0) this.#sweep = undefined;
   }
@@ -155,12 +176,23 @@ export class LeaseKeeper {
     const nowUs = this.#clock.nowUs();
     if (reply.ok) {
       this.#context.roundTripUs += (nowUs - sentUs - this.#context.roundTripUs) * ROUND_TRIP_WEIGHT;
+      this.#noteInstances(nowUs, reply.value.holderCount);
       kept.holder.answered(nowUs, request, reply.value);
     } else {
       this.#failureCount++;
       kept.holder.failed(nowUs, request);
     }
     this.#settings.onOutcome(kept, kept.holder.outcome);
+  }
+
+  #noteInstances(nowUs: number, count: number): void {
+    this.#answeredUs = nowUs;
+    if (nowUs - this.#countSinceUs > COUNT_WINDOW_US) {
+      this.#instanceCountBefore = this.#instanceCount;
+      this.#instanceCount = 1;
+      this.#countSinceUs = nowUs;
+    }
+    this.#instanceCount = Math.max(this.#instanceCount, count);
   }
 
   #ask(keys: LeaseKeys, request: LeaseRequest) {

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { hashName } from '../../../base/hash.ts';
 import type { Rate } from '../../../base/units.ts';
 import { type Condition, condition, namesConsumer } from '../../conditions/config.ts';
+import type { OnStoreLoss } from '../../limiter/cluster-limit.ts';
 import type { KeyLimitPlan, RateLimitPlan } from '../../limiter/limit-plans.ts';
 import { COUNT_MAX } from '../../limiter/window-state.ts';
 import type { LimitBy, WindowDefinition } from '../../snapshot.ts';
@@ -30,6 +31,9 @@ export interface RateLimitConfig extends CountedLimit {
   readonly when?: Condition | undefined;
   /** Limits of some keys' own. */
   readonly values?: ReadonlyMap<string, CountedLimit> | undefined;
+  /** Absent: by consumer, of gcra without values, cluster where there is a store; all others node. */
+  readonly scope?: 'node' | 'cluster' | undefined;
+  readonly onStoreLoss: OnStoreLoss;
 }
 
 export function burst(): z.ZodType<number> {
@@ -63,9 +67,20 @@ const schema: z.ZodType<RateLimitConfig> = section(
       .record(z.string().min(1).max(VALUE_CHARS_MAX), valueSchema)
       .optional()
       .describe('Limits of their own for some values of what is counted apart.'),
-    scope: word(['node'], ['cluster']).prefault('node').describe('Where it is counted: on each node by itself.'),
+    scope: word(['node', 'cluster'])
+      .optional()
+      .describe(
+        'Where it is counted: node, each instance by itself; cluster, over all that share gateway.redis. By default, by ' +
+          'consumer (of gcra, without values) cluster where gateway.redis is set, else node.',
+      ),
+    onStoreLoss: word(['local-share', 'open', 'closed'])
+      .prefault('local-share')
+      .describe(
+        'Of a limit over the cluster, while Redis does not answer: each instance its part, no limit, or nothing ' +
+          'beyond what it holds.',
+      ),
   },
-  ['onStoreLoss', 'quota', 'relaxed'],
+  ['quota', 'relaxed'],
 )
   .superRefine((config, context) => {
     checkLimit(config, config.algorithm, [], context);
@@ -75,8 +90,9 @@ const schema: z.ZodType<RateLimitConfig> = section(
       addIssue(context, ['values'], 'there are none to tell apart by: route');
     }
     if (values.length > VALUES_MAX) addIssue(context, ['values'], `are more than ${VALUES_MAX}`);
+    if (config.scope === 'cluster') checkCluster(config.algorithm, values.length, context);
   })
-  .transform(({ by, algorithm, when, values, ...own }): RateLimitConfig => {
+  .transform(({ by, algorithm, when, values, scope, onStoreLoss, ...own }): RateLimitConfig => {
     const limits = Object.entries(values ?? {}).map(([value, limit]) => [value, counted(limit, algorithm)] as const);
     return {
       ...counted(own, algorithm),
@@ -84,6 +100,8 @@ const schema: z.ZodType<RateLimitConfig> = section(
       ...(algorithm !== undefined && { algorithm }),
       ...(when !== undefined && { when }),
       ...(limits.length > 0 && { values: new Map(limits) }),
+      ...(scope !== undefined && { scope }),
+      onStoreLoss,
     };
   });
 
@@ -99,7 +117,9 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
       ([value, limit], index) =>
         [value, keyLimit(limit, config.algorithm, `${name}#${index + 1}`, `${name} ${value}`, context)] as const,
     );
-    const plan = keyLimit(config, config.algorithm, name, name, context);
+    const plan = isOverCluster(config, context)
+      ? clusterLimit(config, name, context)
+      : keyLimit(config, config.algorithm, name, name, context);
     context.addRateLimitPolicy(`"${name}";q=${plan.quota};w=${plan.periodSeconds}`);
     return {
       ...plan,
@@ -109,6 +129,22 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
     };
   },
 });
+
+function isOverCluster({ scope, by, algorithm, values }: RateLimitConfig, { hasStore }: CompileContext): boolean {
+  const isByDefault = by.kind === 'consumer' && algorithm === undefined && values === undefined;
+  return hasStore && (scope ?? (isByDefault ? 'cluster' : 'node')) === 'cluster';
+}
+
+/** It has no place in the table of this node. */
+function clusterLimit(
+  { limit: { count: quota, periodSeconds }, burst, onStoreLoss }: RateLimitConfig,
+  name: string,
+  context: CompileContext,
+): KeyLimitPlan & Pick<RateLimitPlan, 'cluster'> {
+  const { low: idLow, high: idHigh } = hashName(name);
+  context.addClusterLimit({ idLow, idHigh, tokensPerSecond: quota / periodSeconds, burst, onStoreLoss });
+  return { limit: 0, idLow, idHigh, label: name, quota, periodSeconds, cluster: { burst, onStoreLoss } };
+}
 
 /** @param identity  what its slots belong to, over reloads */
 function keyLimit(
@@ -144,6 +180,16 @@ function checkLimit(
   }
   const { count = 0 } = written.limit ?? {};
   if (count > COUNT_MAX) addIssue(context, [...path, 'limit'], `is more than the ${COUNT_MAX} that a window can hold`);
+}
+
+/** What is leased is a rate with a burst, of one limit for all keys. */
+function checkCluster(
+  algorithm: WindowDefinition['algorithm'] | undefined,
+  valueCount: number,
+  context: z.RefinementCtx,
+): void {
+  if (algorithm !== undefined) addIssue(context, ['scope'], `cluster is of gcra only: ${algorithm} is counted by node`);
+  if (valueCount > 0) addIssue(context, ['scope'], 'cluster does not go with values: they are counted by node');
 }
 
 /** 1000/day alone would admit one call each 86 s, which nobody means. */

@@ -9,11 +9,13 @@ import type { Exchange } from '../../pipeline/exchange.ts';
 import { KeyLimit } from '../key-limit.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
+import { ClusterStep } from './cluster-step.ts';
 
 export const rateLimitRun = definePolicyRun<RateLimitPlan>({
   name: 'rate-limit',
   prepare: (plan, snapshot, shm) => {
-    const step = new RateLimitStep(plan, snapshot, shm);
+    const step =
+      plan.cluster === undefined ? new RateLimitStep(plan, snapshot, shm) : new ClusterStep(plan, plan.cluster, shm);
     return plan.when === undefined ? step : new ConditionalStep(step, prepareCondition(plan.when));
   },
 });
@@ -41,6 +43,11 @@ class RateLimitStep implements PolicyStep {
     return verdict;
   }
 
+  /** The exchange has waited for this step's decision. @hot */
+  hasWaited(x: Exchange): boolean {
+    return x.plane.askedLimits.isAnswered(x);
+  }
+
   explain(x: Exchange): StepFacts {
     const limit = this.#values?.get(limitKey(this.#plan.by, x)) ?? this.#limit;
     return limit.explain(nameOfKey(this.#plan.by));
@@ -50,12 +57,12 @@ class RateLimitStep implements PolicyStep {
 const SKIPPED: StepFacts = { skipped: 'its condition does not hold' };
 
 class ConditionalStep implements PolicyStep {
-  readonly #inner: RateLimitStep;
+  readonly #inner: RateLimitStep | ClusterStep;
   readonly #when: LiveCondition;
   // Random() may say another thing when it is asked again.
   #hasRun = false;
 
-  constructor(inner: RateLimitStep, when: LiveCondition) {
+  constructor(inner: RateLimitStep | ClusterStep, when: LiveCondition) {
     this.#inner = inner;
     this.#when = when;
   }
@@ -63,8 +70,12 @@ class ConditionalStep implements PolicyStep {
   /** @hot */
   run(x: Exchange): Verdict {
     // What it has waited for is its decision.
-    this.#hasRun = x.plane.askedLimits.isAnswered(x) || this.#when.holds(x);
+    this.#hasRun = this.#inner.hasWaited(x) || this.#when.holds(x);
     return this.#hasRun ? this.#inner.run(x) : ADMIT;
+  }
+
+  settle(x: Exchange, verdict: Verdict): Verdict {
+    return this.#inner instanceof ClusterStep ? this.#inner.settle(x, verdict) : verdict;
   }
 
   explain(x: Exchange): StepFacts {

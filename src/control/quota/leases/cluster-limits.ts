@@ -1,0 +1,163 @@
+// Limits over instances, from the store's connection to the shares in shared memory: what the main thread starts, asks and
+// ends.
+
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../../base/clock.ts';
+import type { WorkerIndex } from '../../../base/ids.ts';
+import type { ClusterLimitDefinition } from '../../../gateway/limiter/cluster-limit.ts';
+import type { LeaseAnswer, LeaseQuestion } from '../../../gateway/worker-messages.ts';
+import type { LeaseTable } from '../../../shm/lease-table.ts';
+import type { Log } from '../../log.ts';
+import { RedisConnection, type StoreState } from '../../redis/redis-connection.ts';
+import { script } from '../../redis/script.ts';
+import { CLOCK_LUA, MARKER_LUA } from '../store-marker.ts';
+import { leaseKeys } from './ask-store.ts';
+import { POLL_INTERVAL_US } from './demand-estimate.ts';
+import { LeaseDesk } from './lease-desk.ts';
+import { LEASE_US_MAX } from './lease-terms.ts';
+
+const PREFIX = 'sluice';
+const HOLDER_BYTES = 8;
+// So long the first connection may take before its absence is worth a line.
+const FIRST_CONNECT_US = 2_000_000;
+
+// Makes the marker, too: from then on the three seconds run that an empty store waits before it gives shares.
+const markerAge = script('marker-age', `${CLOCK_LUA}\n${MARKER_LUA}\nreturn now - born`);
+
+export interface ClusterLimitsOptions {
+  /** Of Redis, a secret; '' for none. */
+  readonly url: string;
+  readonly table: LeaseTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly workers: { answerLease(worker: WorkerIndex, answer: LeaseAnswer): void };
+}
+
+/** For metrics. */
+export interface ClusterLimitsStatus {
+  readonly isUp: boolean;
+  readonly keys: number;
+  readonly commands: number;
+  readonly failures: number;
+  readonly roundTripUs: number;
+  readonly noRoom: number;
+  readonly busy: number;
+}
+
+export class ClusterLimits {
+  readonly #options: ClusterLimitsOptions;
+  readonly #connection: RedisConnection;
+  readonly #desk: LeaseDesk;
+  readonly #timer: NodeJS.Timeout;
+  readonly #startUs: number;
+  #limits: readonly ClusterLimitDefinition[] = [];
+  /** When the store gives shares; Infinity before it has been asked. */
+  #givesUs = Number.POSITIVE_INFINITY;
+  #hasBeenReady = false;
+  #hasBeenUp = false;
+  #hasSaidAway = false;
+
+  /** @returns undefined where no store is configured */
+  static start(options: ClusterLimitsOptions): ClusterLimits | undefined {
+    return options.url === '' ? undefined : new ClusterLimits(options);
+  }
+
+  private constructor(options: ClusterLimitsOptions) {
+    this.#options = options;
+    const { table, clock } = options;
+    this.#startUs = clock.nowUs();
+    this.#connection = new RedisConnection({ url: options.url }, (state) => this.#onState(state));
+    this.#desk = new LeaseDesk({
+      connection: this.#connection,
+      table,
+      clock,
+      prefix: PREFIX,
+      holder: randomBytes(HOLDER_BYTES).toString('hex'),
+      answer: (worker, answer) => options.workers.answerLease(worker, answer),
+    });
+    this.#timer = setInterval(() => this.#tick(), POLL_INTERVAL_US / 1_000);
+  }
+
+  useLimits(limits: readonly ClusterLimitDefinition[]): void {
+    this.#limits = limits;
+    this.#desk.useLimits(limits);
+  }
+
+  ask(worker: WorkerIndex, question: LeaseQuestion): void {
+    this.#desk.ask(worker, question);
+  }
+
+  status(): ClusterLimitsStatus {
+    const { keeper, noRoomCount } = this.#desk;
+    return {
+      isUp: this.#connection.state.status === 'up',
+      keys: keeper.keyCount,
+      commands: keeper.commandCount,
+      failures: keeper.failureCount,
+      roundTripUs: keeper.roundTripUs,
+      noRoom: noRoomCount,
+      busy: this.#options.table.busyCount(),
+    };
+  }
+
+  /**
+   * Why an instance that starts should get no traffic yet. A store that goes later changes nothing here: all instances would be
+   * out at once, with their other routes.
+   */
+  notReady(): readonly string[] {
+    if (this.#hasBeenReady || this.#limits.length === 0) return [];
+    const reason = this.#waitsFor();
+    this.#hasBeenReady = reason === undefined;
+    return reason === undefined ? [] : [reason];
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#desk.close();
+    this.#connection.close();
+  }
+
+  #waitsFor(): string | undefined {
+    const { status, error } = this.#connection.state;
+    if (status === 'up') {
+      return this.#options.clock.nowUs() < this.#givesUs ? 'Redis has no shares of limits to give yet' : undefined;
+    }
+    if (error === undefined) return 'Redis has not answered yet';
+    const isNeeded = this.#limits.some(({ onStoreLoss }) => onStoreLoss === 'closed');
+    return isNeeded ? 'Redis does not answer, and a limit is closed without it' : undefined;
+  }
+
+  #tick(): void {
+    this.#desk.tick();
+    if (this.#hasBeenUp || this.#hasSaidAway) return;
+    if (this.#options.clock.nowUs() - this.#startUs >= FIRST_CONNECT_US) this.#sayAway(this.#connection.state);
+  }
+
+  #onState(state: StoreState): void {
+    const { log } = this.#options;
+    if (state.status === 'failing') return this.#sayAway(state);
+    if (state.status !== 'up') return;
+    if (this.#hasSaidAway) log('info', 'Redis answers again');
+    else if (!this.#hasBeenUp) log('info', 'Redis answers: limits over the cluster are leased from it');
+    this.#hasBeenUp = true;
+    this.#hasSaidAway = false;
+    if (this.#connection.mayEvict) {
+      log('warn', 'Redis may evict keys (maxmemory-policy is not noeviction): a limit that is evicted is full again');
+    }
+    void this.#readAge();
+  }
+
+  #sayAway({ error }: StoreState): void {
+    this.#hasSaidAway = true;
+    const why = error === undefined ? '' : ` (${error.kind}: ${error.message})`;
+    this.#options.log('warn', `Redis does not answer${why}: limits over the cluster do what onStoreLoss says`);
+  }
+
+  /** How long the store has had its marker: it gives nothing before every lease that it cannot know of has expired. */
+  async #readAge(): Promise<void> {
+    const { marker } = leaseKeys(PREFIX, '', '');
+    const age = await this.#connection.run(markerAge, [marker, marker], [this.#connection.serverId]);
+    const ageUs = age.ok && typeof age.value === 'number' ? age.value : 0;
+    this.#givesUs = this.#options.clock.nowUs() + Math.max(0, LEASE_US_MAX - ageUs);
+  }
+}
