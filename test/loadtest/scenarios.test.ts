@@ -74,57 +74,64 @@ t.test('slow-clients counts how every slow connection ended', { buffered: true }
   t.ok(measured(result, 'slow-open') < 6);
 });
 
-t.test(
-  'chaos does all of its harm, tells what became of it, and leaves the load running',
-  { buffered: true },
-  async (t) => {
-    const settings = { durationMs: 3_500, ratePerSecond: 60, connectionCount: 60 };
-    // What fails is for the gateway's part; here it is seen that it is counted.
-    const result = await runSmoke(t, 'chaos', {
-      settings,
-      thresholds: ['success=0%', 'return=600s', 'p99-fault=600s'],
+// The long ones: `npm run test:benches`.
+if (process.env['BENCHES'] === 'all') {
+  t.test(
+    'chaos does all of its harm, tells what became of it, and leaves the load running',
+    { buffered: true },
+    async (t) => {
+      const settings = { durationMs: 3_500, ratePerSecond: 60, connectionCount: 60 };
+      // What fails is for the gateway's part; here it is seen that it is counted.
+      const result = await runSmoke(t, 'chaos', {
+        settings,
+        thresholds: ['success=0%', 'return=600s', 'p99-fault=600s'],
+      });
+      const faults = ['killed', 'stopped', 'slowed', 'resetting', 'garbage'];
+      t.same(
+        result.marks.map(({ label }) => label),
+        faults,
+      );
+      const facts = new Map(result.facts);
+      for (const name of ['before', ...faults.flatMap((fault) => [fault, `after ${fault}`])]) {
+        // On a busy machine a phase of a third of a second may be over before an answer has come.
+        t.match(facts.get(name), / % of \d+ succeeded, p50 |^no request came to an end/, name);
+      }
+      t.equal(result.settings.ratePerSecond, 60);
+      t.ok(measured(result, 'p99-fault') > 0);
+      t.notOk('measured' in (result.thresholds.find(({ name }) => name === 'avoid') ?? {}), 'too short to say');
+      t.ok(measured(result, 'success') > 0 && measured(result, 'success') <= 100);
+    },
+  );
+
+  t.test('overload measures the upstream first, and sends three times as much', { buffered: true }, async (t) => {
+    const result = await runSmoke(t, 'overload', {
+      settings: { durationMs: 3_200, ratePerSecond: 0, connectionCount: 300 },
+      thresholds: ['gold=0%'],
     });
-    const faults = ['killed', 'stopped', 'slowed', 'resetting', 'garbage'];
-    t.same(
-      result.marks.map(({ label }) => label),
-      faults,
-    );
     const facts = new Map(result.facts);
-    for (const name of ['before', ...faults.flatMap((fault) => [fault, `after ${fault}`])]) {
-      // On a busy machine a phase of a third of a second may be over before an answer has come.
-      t.match(facts.get(name), / % of \d+ succeeded, p50 |^no request came to an end/, name);
-    }
-    t.equal(result.settings.ratePerSecond, 60);
-    t.ok(measured(result, 'p99-fault') > 0);
-    t.notOk('measured' in (result.thresholds.find(({ name }) => name === 'avoid') ?? {}), 'too short to say');
-    t.ok(measured(result, 'success') > 0 && measured(result, 'success') <= 100);
-  },
-);
-
-t.test('overload measures the upstream first, and sends three times as much', { buffered: true }, async (t) => {
-  const result = await runSmoke(t, 'overload', {
-    settings: { durationMs: 3_200, ratePerSecond: 0, connectionCount: 300 },
-    thresholds: ['gold=0%'],
+    const [capacity = 0, rate = 0] = [...(facts.get('capacity') ?? '').matchAll(/[\d.]+/g)].map(Number);
+    // 400, give or take a round of 16 in a third of a second.
+    t.ok(capacity > 0 && capacity <= 460, `16 slots of 40 ms do not serve ${capacity} requests a second`);
+    t.ok(Math.abs(rate - 3 * capacity) <= 3, `${rate}`);
+    t.match(facts.get('gold'), /^\d+ sent, [\d.]+ % succeeded/);
+    t.match(facts.get('upstream at rest'), /^\d+ answered, /);
+    t.ok(measured(result, 'upstream-p99') > 0 && measured(result, 'goodput') > 0 && measured(result, 'gold') > 0);
+    t.match(result.marks, [{ label: 'overload' }]);
+    t.equal(result.settings.ratePerSecond, rate);
   });
-  const facts = new Map(result.facts);
-  const [capacity = 0, rate = 0] = [...(facts.get('capacity') ?? '').matchAll(/[\d.]+/g)].map(Number);
-  // 400, give or take a round of 16 in a third of a second.
-  t.ok(capacity > 0 && capacity <= 460, `16 slots of 40 ms do not serve ${capacity} requests a second`);
-  t.ok(Math.abs(rate - 3 * capacity) <= 3, `${rate}`);
-  t.match(facts.get('gold'), /^\d+ sent, [\d.]+ % succeeded/);
-  t.match(facts.get('upstream at rest'), /^\d+ answered, /);
-  t.ok(measured(result, 'upstream-p99') > 0 && measured(result, 'goodput') > 0 && measured(result, 'gold') > 0);
-  t.match(result.marks, [{ label: 'overload' }]);
-  t.equal(result.settings.ratePerSecond, rate);
-});
 
-t.test('upgrade replaces the gateway under load, and kept connections lose nothing', { buffered: true }, async (t) => {
-  const result = await runSmoke(t, 'upgrade', { settings: { durationMs: 3_000 } });
-  t.equal(measured(result, 'failed-kept'), 0);
-  t.equal(measured(result, 'excess') <= 0, true);
-  t.ok(measured(result, 'upgrades') >= 1);
-  t.match(result.facts, [['kept connections'], ['new connections'], ['limit']]);
-});
+  t.test(
+    'upgrade replaces the gateway under load, and kept connections lose nothing',
+    { buffered: true },
+    async (t) => {
+      const result = await runSmoke(t, 'upgrade', { settings: { durationMs: 3_000 } });
+      t.equal(measured(result, 'failed-kept'), 0);
+      t.equal(measured(result, 'excess') <= 0, true);
+      t.ok(measured(result, 'upgrades') >= 1);
+      t.match(result.facts, [['kept connections'], ['new connections'], ['limit']]);
+    },
+  );
+}
 
 t.test('every threshold has a name of its own that --threshold can say', { buffered: true }, async (t) => {
   for (const { name, thresholds } of scenarios) {

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { monotonicClock } from '../../../../src/base/clock.ts';
 import { KEPT_KEY_COUNT_MAX, type KeptKey, LeaseKeeper } from '../../../../src/control/quota/leases/lease-keeper.ts';
-import { LEASE_US_MAX, TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
+import { TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { ShareBucket } from '../../../../src/control/quota/leases/share-bucket.ts';
 import { RedisConnection } from '../../../../src/control/redis/redis-connection.ts';
 import { script } from '../../../../src/control/redis/script.ts';
@@ -138,11 +138,10 @@ t.test('four instances share one limit over a Redis that fails in every way, and
   for (const { outcomes } of instances) outcomes.clear();
   await first.connection.run(flushAll, [], []);
   const flushedUs = clock.nowUs();
-  await offerUntil(instances, () => clock.nowUs() > flushedUs + LEASE_US_MAX / 10);
-  t.ok(
-    instances.some(({ outcomes }) => outcomes.has('recovering')),
-    'the loss is noticed',
-  );
+  const isNoticed = () => instances.some(({ outcomes }) => outcomes.has('recovering'));
+  // With the next report; on a busy machine that may be a while.
+  await offerUntil(instances, () => isNoticed() || clock.nowUs() > flushedUs + 5_000_000);
+  t.ok(isNoticed(), 'the loss is noticed');
   left.push(instances.shift() as Instance);
   await left[0]?.leave();
   await offerUntil(instances, more(300));
