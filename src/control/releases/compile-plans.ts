@@ -4,7 +4,13 @@
 // colon there, and they do not change when the file's order does.
 
 import { hashName } from '../../base/hash.ts';
-import type { AllowancePlan, KeyLimitPlan, PlanStepPlan, QuotaPlan } from '../../gateway/limiter/limit-plans.ts';
+import {
+  type AllowancePlan,
+  type KeyLimitPlan,
+  type PlanStepPlan,
+  policyItem,
+  type QuotaPlan,
+} from '../../gateway/limiter/limit-plans.ts';
 import type { ConsumerPlan, NamedAllowance } from '../../gateway/snapshot.ts';
 import type { Config, ConsumerConfig, RouteConfig, ServiceConfig } from '../config/config.ts';
 import type { AllowanceConfig, PlanBindings, QuotaConfig, SteadyLimitConfig } from '../config/plan-config.ts';
@@ -100,7 +106,6 @@ export class PlanCompiler {
 function quotaPlan({ max, period }: QuotaConfig, place: string, isOpen: boolean): QuotaPlan {
   const label = `${place}/${period}`;
   const id = hashName(`${label} quota`);
-  const seconds = SECONDS[period];
   return {
     idLow: id.low,
     idHigh: id.high,
@@ -109,7 +114,7 @@ function quotaPlan({ max, period }: QuotaConfig, place: string, isOpen: boolean)
     calendar: CALENDARS.indexOf(period),
     isTotal: period === 'total',
     isOpen,
-    policyItem: seconds === 0 ? `"${label}";q=${max}` : `"${label}";q=${max};w=${seconds}`,
+    policyItem: policyItem(label, max, SECONDS[period]),
   };
 }
 

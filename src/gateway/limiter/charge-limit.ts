@@ -6,19 +6,17 @@ import type { LimitTable } from '../../shm/limit-table.ts';
 import { ABSENT, BUSY, EXISTS, FULL } from '../../shm/slot-index.ts';
 import { gcra } from './gcra.ts';
 import type { Limit } from './limit.ts';
+import { wholeSeconds } from './whole-seconds.ts';
 
 // A lost exchange means that another worker charged the same key in the same 20 ns; some attempts more go to keys that
 // are being made, records that changed and slots that died. 64 workers that do nothing else would lose 256 in a row once
 // in fifty tries; workers that also handle requests (20 µs each) never.
-const ATTEMPTS_MAX = 256;
+export const ATTEMPTS_MAX = 256;
 
 // Whatever is out of the way by then takes less than the smallest step of virtual time.
 const BUSY_SHORTFALL = 1;
 
 const AGAIN = -1;
-
-// Fits a small integer of V8, so that writing it allocates nothing; 68 years.
-const SECONDS_MAX = 2 ** 31 - 1;
 
 /** What a decision leaves, for RateLimit and Retry-After. Reused. */
 export class LimitReading {
@@ -139,7 +137,7 @@ function chargeOverflow(
 /** @hot */
 function admit(limit: Limit, shortfall: number, out: LimitReading): number {
   out.remaining = Math.floor(-shortfall / limit.cost);
-  out.resetSeconds = wholeSeconds(limit.capacity + shortfall, limit);
+  out.resetSeconds = secondsOf(limit.capacity + shortfall, limit);
   out.retryAfterSeconds = 0;
   return 0;
 }
@@ -147,8 +145,8 @@ function admit(limit: Limit, shortfall: number, out: LimitReading): number {
 /** @hot */
 function refuse(limit: Limit, shortfall: number, out: LimitReading): number {
   out.remaining = 0;
-  out.resetSeconds = wholeSeconds(limit.capacity + shortfall - limit.cost, limit);
-  out.retryAfterSeconds = wholeSeconds(shortfall, limit);
+  out.resetSeconds = secondsOf(limit.capacity + shortfall - limit.cost, limit);
+  out.retryAfterSeconds = secondsOf(shortfall, limit);
   return shortfall;
 }
 
@@ -158,6 +156,6 @@ function refuseBusy(limit: Limit, table: LimitTable, out: LimitReading): number 
 }
 
 /** @returns whole seconds in which so many units pass, at least 1 @hot */
-function wholeSeconds(units: number, limit: Limit): number {
-  return Math.max(1, Math.min(SECONDS_MAX, Math.ceil(units * limit.secondsPerUnit)));
+function secondsOf(units: number, limit: Limit): number {
+  return wholeSeconds(units * limit.secondsPerUnit);
 }

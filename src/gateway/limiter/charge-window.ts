@@ -4,13 +4,11 @@
 import type { Clock } from '../../base/clock.ts';
 import { Algorithm, CELLS_PER_SLOT, type LimitTable } from '../../shm/limit-table.ts';
 import { ABSENT, BUSY, EXISTS, FULL } from '../../shm/slot-index.ts';
-import type { LimitReading } from './charge-limit.ts';
+import { ATTEMPTS_MAX, type LimitReading } from './charge-limit.ts';
 import type { Limit } from './limit.ts';
+import { wholeSeconds } from './whole-seconds.ts';
 import { countOf, isSpent, numberOf, spansAfter, spansKept, stateOf } from './window-state.ts';
 
-// As in charge-limit.ts.
-const ATTEMPTS_MAX = 256;
-const SECONDS_MAX = 2 ** 31 - 1;
 const US_PER_SECOND = 1_000_000;
 
 const REFUSED = 1;
@@ -243,19 +241,14 @@ function chargeOverflow(
 
 function admit(remaining: number, resetUs: number, out: LimitReading): number {
   out.remaining = remaining;
-  out.resetSeconds = wholeSeconds(resetUs);
+  out.resetSeconds = wholeSeconds(resetUs / US_PER_SECOND);
   out.retryAfterSeconds = 0;
   return 0;
 }
 
 function refuse(waitUs: number, resetUs: number, out: LimitReading): number {
   out.remaining = 0;
-  out.resetSeconds = wholeSeconds(resetUs);
-  out.retryAfterSeconds = wholeSeconds(waitUs);
+  out.resetSeconds = wholeSeconds(resetUs / US_PER_SECOND);
+  out.retryAfterSeconds = wholeSeconds(waitUs / US_PER_SECOND);
   return REFUSED;
-}
-
-/** At least 1. */
-function wholeSeconds(us: number): number {
-  return Math.max(1, Math.min(SECONDS_MAX, Math.ceil(us / US_PER_SECOND)));
 }

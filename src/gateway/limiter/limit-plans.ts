@@ -56,3 +56,8 @@ export type PlanStepPlan =
   | { readonly kind: 'everywhere' }
   /** What a service or a route says of a plan, by the plan's index; null: nothing. */
   | { readonly kind: 'here'; readonly allowances: readonly (AllowancePlan | null)[] };
+
+/** One item of the RateLimit-Policy header. @param seconds  0: of all time */
+export function policyItem(label: string, max: number, seconds: number): string {
+  return seconds === 0 ? `"${label}";q=${max}` : `"${label}";q=${max};w=${seconds}`;
+}

@@ -236,4 +236,9 @@ export class Exchange {
     this.limitRemaining = reading.remaining;
     this.limitResetSeconds = reading.resetSeconds;
   }
+
+  /** A limit holds for it that does not hold for each of its route's requests. @hot */
+  notePolicyItem(item: string): void {
+    this.policyItems = this.policyItems === '' ? item : `${this.policyItems}, ${item}`;
+  }
 }

@@ -44,7 +44,7 @@ export class PlanLimits {
   #prepare(plan: number): KeyLimit | undefined {
     const limit = this.#allowances[plan]?.limit;
     if (limit === undefined) return undefined;
-    const live = new KeyLimit(limit, this.#snapshot, this.#shm);
+    const live = new KeyLimit(limit, false, this.#snapshot, this.#shm);
     this.#byPlan[plan] = live;
     return live;
   }
@@ -52,7 +52,7 @@ export class PlanLimits {
   #meet(consumer: ConsumerPlan): KeyLimit | undefined {
     const limit = consumer.own?.limit;
     if (limit === undefined) return undefined;
-    const live = new KeyLimit(limit, this.#snapshot, this.#shm);
+    const live = new KeyLimit(limit, false, this.#snapshot, this.#shm);
     this.#own.set(consumer.name, live);
     return live;
   }

@@ -29,9 +29,7 @@ class PlanStep implements PolicyStep {
   run(x: Exchange): Verdict {
     const limit = x.consumer === undefined ? undefined : this.#limits.of(x.consumer);
     if (limit === undefined || x.consumer === undefined) return ADMIT;
-    const verdict = limit.decide(x, x.consumer.name);
-    x.policyItems = x.policyItems === '' ? limit.policyItem : `${x.policyItems}, ${limit.policyItem}`;
-    return verdict;
+    return limit.decide(x, x.consumer.name);
   }
 
   explain(x: Exchange): StepFacts {

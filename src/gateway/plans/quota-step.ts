@@ -6,6 +6,7 @@ import { NO_BLOCK, type QuotaTable, USED_UP } from '../../shm/quota-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { LimitReading } from '../limiter/charge-limit.ts';
 import type { QuotaPlan } from '../limiter/limit-plans.ts';
+import { wholeSeconds } from '../limiter/whole-seconds.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
 import { ADMIT, errors, type Verdict, WAIT } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -70,9 +71,8 @@ class QuotaStep implements PolicyStep {
     const number = table.windowAt(quota.calendar, nowUs);
     const left = slot < 0 || number === 0 ? NO_BLOCK : table.take(slot, number);
     if (left === NO_BLOCK) return this.#wait(x, consumer, quota);
-    const untilEnd = Math.max(1, Math.ceil((table.endUsOf(quota.calendar) - nowUs) / US_PER_SECOND));
     reading.remaining = left === USED_UP ? 0 : left + table.beyondOf(slot);
-    reading.resetSeconds = Math.min(untilEnd, 2 ** 31 - 1);
+    reading.resetSeconds = wholeSeconds((table.endUsOf(quota.calendar) - nowUs) / US_PER_SECOND);
     reading.retryAfterSeconds = left === USED_UP && !quota.isTotal ? reading.resetSeconds : 0;
     this.#facts = {
       name: quota.label,
@@ -81,7 +81,7 @@ class QuotaStep implements PolicyStep {
       resetSeconds: reading.resetSeconds,
     };
     x.noteLimit(quota.label, reading);
-    x.policyItems = x.policyItems === '' ? quota.policyItem : `${x.policyItems}, ${quota.policyItem}`;
+    x.notePolicyItem(quota.policyItem);
     if (left !== USED_UP) {
       if (left === table.markOf(slot)) this.#ask(x, consumer, quota);
       return ADMIT;

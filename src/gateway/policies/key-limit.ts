@@ -7,7 +7,7 @@ import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { charge } from '../limiter/charge.ts';
 import { LimitReading } from '../limiter/charge-limit.ts';
 import { Limit } from '../limiter/limit.ts';
-import type { KeyLimitPlan } from '../limiter/limit-plans.ts';
+import { type KeyLimitPlan, policyItem } from '../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
 import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -18,15 +18,16 @@ const reading = new LimitReading();
 
 export class KeyLimit {
   readonly plan: KeyLimitPlan;
-  /** Of the RateLimit-Policy header. */
-  readonly policyItem: string;
+  /** What RateLimit-Policy gets when it has decided; '' where the route's own has it. */
+  readonly #policyItem: string;
   readonly #limit: Limit;
   readonly #shm: SharedMemory;
   readonly #hash: SeededHash;
 
-  constructor(plan: KeyLimitPlan, snapshot: LiveSnapshot, shm: SharedMemory) {
+  /** @param isListed  in the RateLimit-Policy of each of the route's answers */
+  constructor(plan: KeyLimitPlan, isListed: boolean, snapshot: LiveSnapshot, shm: SharedMemory) {
     this.plan = plan;
-    this.policyItem = `"${plan.label}";q=${plan.quota};w=${plan.periodSeconds}`;
+    this.#policyItem = isListed ? '' : policyItem(plan.label, plan.quota, plan.periodSeconds);
     this.#limit = new Limit(shm.limits, snapshot.arena.limitOf(plan.limit) as LimitIndex);
     this.#shm = shm;
     this.#hash = new SeededHash(shm.control.hashSeedLow, shm.control.hashSeedHigh);
@@ -49,6 +50,7 @@ export class KeyLimit {
   /** @param refused  the shortfall, 0 when admitted @hot */
   #settle(x: Exchange, refused: number, reading: LimitReading): Verdict {
     x.noteLimit(this.plan.label, reading);
+    if (this.#policyItem !== '') x.notePolicyItem(this.#policyItem);
     if (refused === ADMIT) return ADMIT;
     x.retryAfterSeconds = reading.retryAfterSeconds;
     x.detail = `the limit ${this.plan.label} is used up`;

@@ -31,7 +31,7 @@ export class ShadowStep implements PolicyStep {
   /** @hot */
   run(x: Exchange): Verdict {
     const { detail, retryAfterSeconds, challenge, closeAfter, consumer } = x;
-    const { limitLabel, limitRemaining, limitResetSeconds } = x;
+    const { limitLabel, limitRemaining, limitResetSeconds, policyItems } = x;
     const verdict = this.#inner.run(x);
     x.detail = detail;
     x.retryAfterSeconds = retryAfterSeconds;
@@ -40,15 +40,16 @@ export class ShadowStep implements PolicyStep {
     x.limitLabel = limitLabel;
     x.limitRemaining = limitRemaining;
     x.limitResetSeconds = limitResetSeconds;
+    x.policyItems = policyItems;
     // Limits by consumer and the log may know who it is; the upstream is not told before auth is enforced.
     if (x.consumer !== consumer) x.isConsumerHidden = true;
     return verdict === WAIT || verdict === ADMIT ? verdict : this.#admit(x, verdict);
   }
 
   settle(x: Exchange, verdict: Verdict): Verdict {
-    const { detail, retryAfterSeconds, limitLabel, limitRemaining, limitResetSeconds } = x;
+    const { detail, retryAfterSeconds, limitLabel, limitRemaining, limitResetSeconds, policyItems } = x;
     const settled = this.#inner.settle?.(x, verdict) ?? verdict;
-    Object.assign(x, { detail, retryAfterSeconds, limitLabel, limitRemaining, limitResetSeconds });
+    Object.assign(x, { detail, retryAfterSeconds, limitLabel, limitRemaining, limitResetSeconds, policyItems });
     return settled === ADMIT ? ADMIT : this.#admit(x, settled);
   }
 

@@ -96,6 +96,29 @@ t.test('a concurrency limit in shadow mode counts what it would have let in', as
   t.equal(rig.request('GET /orders').x.shadowRejections, undefined);
 });
 
+t.test(
+  'a value with a limit of its own in shadow mode stands in no header, an enforced limit beside it does',
+  async (t) => {
+    const ofValues: PolicyUse = {
+      policy: 'rate-limit',
+      config: {
+        limit: { count: 1, periodSeconds: 1 },
+        burst: 1,
+        by: by('header'),
+        values: new Map([['acme', { limit: { count: 9, periodSeconds: 1 }, burst: 9 }]]),
+      },
+    };
+    const policyOf = (use: PolicyUse): unknown => {
+      const rig = planeWith([use, limit('ip', 5)]);
+      const { client } = rig.request('GET /orders', { headers: ['x-tenant', 'acme'] });
+      answer(rig.sent[0]);
+      return client.headers[client.headers.indexOf('ratelimit-policy') + 1];
+    };
+    t.equal(policyOf(inShadow(ofValues)), '"shop.orders.rate-limit.2";q=1;w=1');
+    t.match(policyOf(ofValues), '"shop.orders.rate-limit.1#1";q=9;w=1');
+  },
+);
+
 /** Stands for `concurrency`: waits for a decision, and says what a refusal would. */
 const waiting = definePolicyRun<unknown>({
   name: 'concurrency',

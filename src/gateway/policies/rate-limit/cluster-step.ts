@@ -7,13 +7,13 @@ import type { SharedMemory } from '../../../shm/shared-memory.ts';
 import { LimitReading } from '../../limiter/charge-limit.ts';
 import type { ClusterPlan } from '../../limiter/cluster-limit.ts';
 import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
+import { wholeSeconds } from '../../limiter/whole-seconds.ts';
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
 import type { PolicyStep, StepFacts } from '../policy-run.ts';
 
 const US_PER_SECOND = 1_000_000;
-const SECONDS_MAX = 2 ** 31 - 1;
 
 // Reused: a decision is read before the next one is taken.
 const lease = new LeaseReading();
@@ -129,9 +129,4 @@ export class ClusterStep implements PolicyStep {
     reading.retryAfterSeconds = retryAfterSeconds;
     x.noteLimit(this.#plan.label, reading);
   }
-}
-
-/** @hot */
-function wholeSeconds(seconds: number): number {
-  return Math.max(1, Math.min(SECONDS_MAX, Math.ceil(seconds)));
 }

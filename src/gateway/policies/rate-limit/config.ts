@@ -5,7 +5,7 @@ import { hashName } from '../../../base/hash.ts';
 import type { Rate } from '../../../base/units.ts';
 import { type Condition, condition, namesConsumer } from '../../conditions/config.ts';
 import type { OnStoreLoss } from '../../limiter/cluster-limit.ts';
-import type { KeyLimitPlan, RateLimitPlan } from '../../limiter/limit-plans.ts';
+import { type KeyLimitPlan, policyItem, type RateLimitPlan } from '../../limiter/limit-plans.ts';
 import { COUNT_MAX } from '../../limiter/window-state.ts';
 import type { LimitBy, WindowDefinition } from '../../snapshot.ts';
 import { limitBy, rate, section, whole, word } from '../../units/config.ts';
@@ -120,7 +120,7 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
     const plan = isOverCluster(config, context)
       ? clusterLimit(config, name, context)
       : keyLimit(config, config.algorithm, name, name, context);
-    context.addRateLimitPolicy(`"${name}";q=${plan.quota};w=${plan.periodSeconds}`);
+    context.addRateLimitPolicy(policyItem(name, plan.quota, plan.periodSeconds));
     return {
       ...plan,
       by: placedBy(config.by, context),

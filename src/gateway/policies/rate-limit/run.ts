@@ -28,19 +28,15 @@ class RateLimitStep implements PolicyStep {
 
   constructor(plan: RateLimitPlan, snapshot: LiveSnapshot, shm: SharedMemory) {
     this.#plan = plan;
-    this.#limit = new KeyLimit(plan, snapshot, shm);
-    this.#values = plan.values && new Map(plan.values.map(([key, own]) => [key, new KeyLimit(own, snapshot, shm)]));
+    this.#limit = new KeyLimit(plan, true, snapshot, shm);
+    this.#values =
+      plan.values && new Map(plan.values.map(([key, own]) => [key, new KeyLimit(own, false, snapshot, shm)]));
   }
 
   /** @hot */
   run(x: Exchange): Verdict {
     const key = limitKey(this.#plan.by, x);
-    const own = this.#values?.get(key);
-    if (own === undefined) return this.#limit.decide(x, key);
-    const { policyItems } = x;
-    const verdict = own.decide(x, key);
-    x.policyItems = policyItems === '' ? own.policyItem : `${policyItems}, ${own.policyItem}`;
-    return verdict;
+    return (this.#values?.get(key) ?? this.#limit).decide(x, key);
   }
 
   /** The exchange has waited for this step's decision. @hot */
@@ -54,15 +50,21 @@ class RateLimitStep implements PolicyStep {
   }
 }
 
+/** A step that may make its exchange wait, and is run again then. */
+interface AskingStep extends PolicyStep {
+  hasWaited(x: Exchange): boolean;
+  explain(x: Exchange): StepFacts;
+}
+
 const SKIPPED: StepFacts = { skipped: 'its condition does not hold' };
 
 class ConditionalStep implements PolicyStep {
-  readonly #inner: RateLimitStep | ClusterStep;
+  readonly #inner: AskingStep;
   readonly #when: LiveCondition;
   // Random() may say another thing when it is asked again.
   #hasRun = false;
 
-  constructor(inner: RateLimitStep | ClusterStep, when: LiveCondition) {
+  constructor(inner: AskingStep, when: LiveCondition) {
     this.#inner = inner;
     this.#when = when;
   }
@@ -75,7 +77,7 @@ class ConditionalStep implements PolicyStep {
   }
 
   settle(x: Exchange, verdict: Verdict): Verdict {
-    return this.#inner instanceof ClusterStep ? this.#inner.settle(x, verdict) : verdict;
+    return this.#inner.settle?.(x, verdict) ?? verdict;
   }
 
   explain(x: Exchange): StepFacts {
