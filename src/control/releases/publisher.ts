@@ -201,6 +201,8 @@ export class Publisher {
     const problems = mayPublish(answer.gateway);
     if (problems.length > 0) return err(problems);
     if (answer.summary.targetNames.length > TARGET_COUNT) return err([`there are more than ${TARGET_COUNT} targets`]);
+    if (answer.summary.upstreams.length > UPSTREAM_COUNT)
+      return err([`there are more than ${UPSTREAM_COUNT} upstreams`]);
     if (answer.summary.loadNames.length > LOAD_COUNT)
       return err([`more than ${LOAD_COUNT} upstreams have concurrency`]);
     const arena = new Arena(answer.buffer);
@@ -265,7 +267,7 @@ export class Publisher {
     return this.#current === undefined ? this.#replaced : [this.#current, ...this.#replaced];
   }
 
-  /** Most have a target at least, so that there is room for them; past it, the rest share the place of the first. */
+  /** In the order of the arena's table. */
   #resolveUpstreams(upstreams: readonly UpstreamSummary[]): readonly PublishedUpstream[] {
     const indexes = this.#upstreams.resolve(
       upstreams.map(({ name }) => name),

@@ -32,6 +32,10 @@ class FaultStep implements PolicyStep {
     const { share, delayMs, abortStatus } = this.#plan;
     if (this.#when !== undefined && !this.#when.holds(x)) return ADMIT;
     if (share < 1 && Math.random() >= share) return ADMIT;
+    // In shadow mode nobody is to notice: what it would abort is counted as of every policy, and nobody is delayed.
+    if (x.route?.plan.policies[x.step]?.isShadow === true) {
+      return abortStatus === 0 ? ADMIT : errors.FAULT_INJECTED.id;
+    }
     const outcome = abortStatus === 0 ? ADMIT : abort(x, abortStatus);
     return delayMs === 0 ? outcome : delay(x, delayMs, outcome);
   }

@@ -100,3 +100,13 @@ t.test('half of the places are kept for decisions: past them nothing is delayed'
   plane.pass(1_020);
   t.equal(plane.sent.length, DELAYED_COUNT_MAX + 2);
 });
+
+t.test('in shadow mode a fault delays and fails nobody; what it would have failed is noted', async (t) => {
+  const plane = planeOf('fault: { delay: 200ms, mode: shadow }', 'fault: { delay: 200ms, abort: {}, mode: shadow }');
+  const { x, client } = plane.request('GET /orders');
+  t.same([plane.sent.length, plane.plane.parking.count], [1, 0]);
+  answer(plane.sent[0]);
+  t.equal(client.status, 200);
+  t.same(x.shadowRejections, ['FAULT_INJECTED@shop.fault.2']);
+  t.same(counts(plane), [0, 0, 0]);
+});
