@@ -54,7 +54,7 @@ function balancerCase(name: string, targetCount: number, plan: BalancingPlan | u
       const ring = plan?.by === 'hash' ? compileRing({ kind: 'ip' }, named) : undefined;
       const balancing = plan && { ...plan, ring };
       const upstream = new LiveUpstream(
-        { ...connections, targets, balancing },
+        { ...connections, targets, turns: Uint8Array.from(targets.keys()), balancing },
         targets.map((_, n) => n as TargetIndex),
         TargetTable.create(1),
         new TransportPools(() => new StubTransport()),

@@ -1,8 +1,7 @@
 // The snapshot: everything that the data plane knows of the configuration, as one immutable, numbered value.
 //
-// It crosses from the control plane as bytes in shared memory (src/shm/arena.ts): the route trie, and every plan below
-// packed with MessagePack. A worker unpacks a plan when its first request comes, so that attaching a snapshot of 10,000
-// routes takes no longer than one of ten. Plans hold data only; functions are chosen by policy name in the worker.
+// It crosses from the control plane as bytes in shared memory (src/shm/arena.ts): the route trie, and every plan below packed with
+// MessagePack, which a worker unpacks when its first request comes. Plans hold data only; functions are chosen by policy name.
 
 import type { Condition } from './conditions/condition.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
@@ -62,6 +61,8 @@ export interface TracingPlan {
 export interface UpstreamPlan {
   readonly name: string;
   readonly targets: readonly TargetPlan[];
+  /** Ordinals of targets, each as often as its weight says: one round of smooth turns. */
+  readonly turns: Uint8Array;
   readonly connectTimeoutMs: number;
   /** From the request's last byte sent to the head of the answer. */
   readonly responseTimeoutMs: number;

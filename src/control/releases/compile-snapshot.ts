@@ -34,6 +34,7 @@ import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
 import { LimitCollector } from './limit-collector.ts';
+import { smoothTurns } from './smooth-turns.ts';
 
 /** An upstream as the main thread needs it: to check its targets, and to tell of them and of their guards. */
 export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
@@ -211,6 +212,7 @@ function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]):
     pipelining: upstream.pipelining,
     http2: upstream.http2,
     tls: upstream.tls,
+    turns: smoothTurns(upstream.targets.map(({ weight }) => weight)),
     balancing: balancingPlan(upstream, upstream.targets.map(targetName)),
     ...guardPlans(upstream, all),
     ...(upstream.concurrency !== undefined && { concurrency: upstream.concurrency }),

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { readCookie } from '../conditions/read-parameter.ts';
+import { cameByHttps } from '../pipeline/came-by-https.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 
 // 96 bits, 16 characters.
@@ -19,7 +20,7 @@ export function steerCookie(x: Exchange, name: string, maxAgeSeconds: number): s
   const at = x.setCookies.indexOf(start);
   if (at >= 0) return x.setCookies.slice(at + start.length, at + start.length + VALUE_CHARS);
   const value = randomBytes(VALUE_BYTES).toString('base64url');
-  const secure = x.scheme === 'https' ? '; Secure' : '';
+  const secure = cameByHttps(x) ? '; Secure' : '';
   x.setCookies += `${start}${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Lax${secure}\r\n`;
   return value;
 }

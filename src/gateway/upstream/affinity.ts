@@ -1,7 +1,8 @@
 // Session affinity: a cookie of the gateway's own names the target that a client's requests go to, until that is not
 // available any more. The name is a hash; the target's address is nowhere in it.
 
-import { cookieValue } from '../pipeline/cookie-value.ts';
+import { readCookie } from '../conditions/read-parameter.ts';
+import { cameByHttps } from '../pipeline/came-by-https.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { AffinityPlan } from '../snapshot.ts';
 import type { LiveTarget } from './live-upstream.ts';
@@ -27,7 +28,7 @@ export class Affinity {
 
   /** The target that the client's cookie names, if it may be picked. @hot */
   targetOf(x: Exchange, tried: readonly LiveTarget[] | undefined): LiveTarget | undefined {
-    const target = this.#byId.get(cookieValue(x, this.#cookie));
+    const target = this.#byId.get(readCookie(x, this.#cookie) ?? '');
     if (target === undefined || !this.#roster.fits(target, tried)) return undefined;
     x.affinityLine = '';
     return target;
@@ -38,9 +39,4 @@ export class Affinity {
     const lines = cameByHttps(x) ? this.#secureLines : this.#lines;
     x.affinityLine = lines[target.ordinal] as string;
   }
-}
-
-/** To the gateway, or to the trusted proxy before it. */
-function cameByHttps(x: Exchange): boolean {
-  return x.scheme === 'https' || (x.peerTrusted && x.header('x-forwarded-proto') === 'https');
 }

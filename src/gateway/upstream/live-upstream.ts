@@ -74,7 +74,7 @@ export class LiveUpstream {
     }));
     this.#only = this.#targets.length === 1 ? this.#targets[0] : undefined;
     this.#roster = new Roster(this.#targets, table, balancing);
-    this.#balancer = createBalancer(this.#roster, balancing, random);
+    this.#balancer = createBalancer(this.#roster, plan.turns, balancing, random);
     this.#affinity = balancing?.affinity && new Affinity(balancing.affinity, this.#roster);
     this.#outliers = balancing?.outliers && new OutlierDetector(balancing.outliers, this.#targets, table);
     this.#isCounted = this.#outliers !== undefined || (balancing !== undefined && balancing.by !== 'round-robin');

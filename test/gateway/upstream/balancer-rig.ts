@@ -3,6 +3,7 @@
 
 import type { TargetIndex, WorkerIndex } from '../../../src/base/ids.ts';
 import { compileRing } from '../../../src/control/releases/compile-ring.ts';
+import { smoothTurns } from '../../../src/control/releases/smooth-turns.ts';
 import type { Exchange } from '../../../src/gateway/pipeline/exchange.ts';
 import type { BalancingPlan, OutlierPlan, UpstreamPlan } from '../../../src/gateway/snapshot.ts';
 import { type LiveTarget, LiveUpstream } from '../../../src/gateway/upstream/live-upstream.ts';
@@ -70,7 +71,8 @@ export class BalancerRig {
       ...plan,
     };
     const isDefault = by === undefined && plan === undefined;
-    const upstream: UpstreamPlan = { ...connections, targets, ...(isDefault ? {} : { balancing }) };
+    const turns = smoothTurns(targets.map(({ weight }) => weight));
+    const upstream: UpstreamPlan = { ...connections, targets, turns, ...(isDefault ? {} : { balancing }) };
     const indexes = ids.map((id) => this.indexOf(id));
     this.workers = Array.from(
       { length: workers },
@@ -129,7 +131,7 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-const connections: Omit<UpstreamPlan, 'targets'> = {
+const connections: Omit<UpstreamPlan, 'targets' | 'turns'> = {
   name: 'main',
   connectTimeoutMs: 1,
   responseTimeoutMs: 1,

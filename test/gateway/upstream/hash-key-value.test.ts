@@ -20,7 +20,7 @@ t.test('a request is told apart by what the key says', async (t) => {
     [{ kind: 'cookie', name: 'sid' }, 's1'],
     [{ kind: 'query', name: 'user' }, 'ada'],
     [{ kind: 'query', name: 'id' }, '7'],
-    [{ kind: 'query', name: 'last' }, '%20z'],
+    [{ kind: 'query', name: 'last' }, ' z'],
   ];
   for (const [key, value] of values) t.equal(hashKeyValue(key, x), value, JSON.stringify(key));
 });

@@ -150,6 +150,7 @@ t.test('a transport is told all that the plans say of its connections', async (t
       { origin: 'http://a', authority: 'a', socketPath: '', basePath: '', weight: 1 },
       { origin: 'unix:/run/a', authority: 'localhost', socketPath: '/run/a', basePath: '', weight: 1 },
     ],
+    turns: Uint8Array.of(0, 1, 2),
     connectTimeoutMs: 1,
     responseTimeoutMs: 2,
     idleTimeoutMs: 3,

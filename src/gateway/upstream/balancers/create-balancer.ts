@@ -9,12 +9,15 @@ import { Ewma } from './ewma.ts';
 import { HashRing } from './hash-ring.ts';
 import { LeastRequests } from './least-requests.ts';
 import { RoundRobin } from './round-robin.ts';
-import { smoothTurns } from './smooth-turns.ts';
 
-/** @param random  0 to 1, without 1 */
-export function createBalancer(roster: Roster, plan: BalancingPlan | undefined, random: () => number): Balancer {
-  const { targets } = roster;
-  const turns = smoothTurns(targets.map((target) => target.plan.weight)).map((i) => targets[i] as LiveTarget);
+/** @param ordinals  of the roster's targets, in turn @param random  0 to 1, without 1 */
+export function createBalancer(
+  roster: Roster,
+  ordinals: Uint8Array,
+  plan: BalancingPlan | undefined,
+  random: () => number,
+): Balancer {
+  const turns = Array.from(ordinals, (ordinal) => roster.targets[ordinal] as LiveTarget);
   const by = plan?.by ?? 'round-robin';
   switch (by) {
     case 'round-robin':
