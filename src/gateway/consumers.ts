@@ -17,6 +17,7 @@ const VERIFIED_MAX = 10_000;
 export interface Caller extends ConsumerPlan {
   /** Of the key. */
   readonly caller: CallerIndex;
+  readonly keyId: string;
 }
 
 export class Consumers {
@@ -37,7 +38,12 @@ export class Consumers {
     const digest = createHash('sha256').update(key, 'latin1').digest();
     const index = this.#arena.findKey(digest);
     if (index < 0) return undefined;
-    const consumer = { ...this.#consumer(index), caller: this.#arena.findCaller(digest) as CallerIndex };
+    const plan = this.#consumer(index);
+    const consumer = {
+      ...plan,
+      caller: this.#arena.findCaller(digest) as CallerIndex,
+      keyId: plan.keyIds[this.#arena.findKeyOrdinal(digest) - plan.firstKey] ?? '',
+    };
     if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
     this.#verified.set(key, consumer);
     return consumer;

@@ -4,6 +4,7 @@
 // MessagePack, which a worker unpacks when its first request comes. Plans hold data only; functions are chosen by policy name.
 
 import type { Condition } from './conditions/condition.ts';
+import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
 
 /** Settings that belong to no service. */
@@ -340,16 +341,6 @@ export interface PolicyPlan {
   readonly skipsAnonymous?: boolean;
 }
 
-/** What a limit's key is made of. */
-export type LimitBy =
-  | { readonly kind: 'route' }
-  | { readonly kind: 'ip' }
-  | { readonly kind: 'consumer' }
-  /** A header's name is in lower case. */
-  | { readonly kind: 'header' | 'query'; readonly name: string }
-  /** A parameter of the route's path: its segment, from 0, or from there on. */
-  | { readonly kind: 'path'; readonly name: string; readonly segment?: number; readonly isRest?: boolean };
-
 export interface AuthPlan {
   readonly methods: readonly AuthMethodPlan[];
   /** The value of WWW-Authenticate. */
@@ -378,6 +369,11 @@ export interface ConsumerPlan {
   readonly plan?: number;
   /** What it may do instead of what its plan allows. */
   readonly own?: AllowancePlan;
+  /** Of its keys; the arena numbers them in this order, from firstKey on. */
+  readonly keyIds: readonly string[];
+  readonly firstKey: number;
+  /** What is known of it, for limits by claim. */
+  readonly claims?: Readonly<Record<string, string>>;
 }
 
 /** One rate limit as the limit table needs it. */

@@ -157,10 +157,16 @@ export class Arena {
     return slot < 0 ? -1 : (this.#words[slot + 8] ?? 0) - 1;
   }
 
+  /** @returns the ordinal of the key that has this SHA-256, or -1 */
+  findKeyOrdinal(digest: Uint8Array): number {
+    const slot = this.#findKeySlot(digest);
+    return slot < 0 ? -1 : (this.#words[slot + 9] ?? 0);
+  }
+
   /** @returns the CallerIndex of the key that has this SHA-256, or -1 */
   findCaller(digest: Uint8Array): number {
-    const slot = this.#findKeySlot(digest);
-    return slot < 0 ? -1 : (this.#words[(this.get('callersAt') >> 2) + (this.#words[slot + 9] ?? 0)] ?? 0);
+    const ordinal = this.findKeyOrdinal(digest);
+    return ordinal < 0 ? -1 : (this.#words[(this.get('callersAt') >> 2) + ordinal] ?? 0);
   }
 
   /** @returns the first word of its slot, or -1 */

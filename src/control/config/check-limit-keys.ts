@@ -1,6 +1,6 @@
 // Limits by a path's parameter need a path that has it.
 
-import type { LimitBy } from '../../gateway/snapshot.ts';
+import type { LimitBy } from '../../gateway/limiter/limit-by.ts';
 import { pathParameters } from '../../gateway/units/config.ts';
 import type { ReadUse } from './read-policies.ts';
 import type { Report } from './report.ts';

@@ -309,6 +309,8 @@ export interface ConsumerConfig extends AllowanceConfig {
   /** 0 to 15; absent: its plan's, or the route's. */
   readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
+  /** What is known of it, by name. */
+  readonly claims?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface KeyConfig {

@@ -11,6 +11,7 @@ const KEYS_MAX = 1_000;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
 const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
 // These stand in X-Consumer-Id and in logs.
+const CLAIM = /^.{1,256}$/u;
 const IDENTITY = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 
 export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
@@ -40,14 +41,22 @@ export const consumerSchema: z.ZodType<ConsumerSection> = section(
     plan: safeName().optional().describe('What it may do, unless it is said here.'),
     ...allowanceShape(),
     ...quotaShape(),
+    claims: z
+      .record(
+        safeName(),
+        text('1 to 256 characters', '.{1,256}', (value) => (CLAIM.test(value) ? value : undefined)),
+      )
+      .optional()
+      .describe('What is known of it, for limits by claim.NAME: { tenant: acme }.'),
     priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
   },
-  ['groups', 'certificates', 'claims'],
+  ['groups', 'certificates'],
 )
   .superRefine(checkAllowance)
-  .transform(({ keys, plan, priority, ...allowance }) => ({
+  .transform(({ keys, plan, claims, priority, ...allowance }) => ({
     keys,
     ...(plan !== undefined && { plan }),
+    ...(claims !== undefined && { claims }),
     ...(priority !== undefined && { priority }),
     ...allowanceOf(allowance),
   }));

@@ -1,6 +1,7 @@
 // What plans and consumers may do, checked and normalised.
 
 import type { Rate } from '../../base/units.ts';
+import type { OnStoreLoss } from '../../gateway/limiter/cluster-limit.ts';
 
 /** What a consumer may do. */
 export interface AllowanceConfig {
@@ -8,7 +9,10 @@ export interface AllowanceConfig {
   readonly limit?: SteadyLimitConfig | undefined;
   /** Absent: none is said. */
   readonly quotas?: readonly QuotaConfig[] | undefined;
-  readonly onStoreLoss?: 'closed' | 'open' | undefined;
+  /** Absent: cluster where there is a store. */
+  readonly scope?: 'node' | 'cluster' | undefined;
+  /** Absent: local-share of a limit, closed of a quota. */
+  readonly onStoreLoss?: OnStoreLoss | undefined;
 }
 
 export interface QuotaConfig {

@@ -2,7 +2,8 @@
 
 import * as z from 'zod';
 import type { Rate } from '../../base/units.ts';
-import { burst, defaultBurst, needBurst } from '../../gateway/policies/rate-limit/config.ts';
+import type { OnStoreLoss } from '../../gateway/limiter/cluster-limit.ts';
+import { burst, defaultBurst, needBurst, onStoreLoss, scope } from '../../gateway/policies/rate-limit/config.ts';
 import { rate, safeName, section, word } from '../../gateway/units/config.ts';
 import { priority } from './load-schema.ts';
 import type { AllowanceConfig, PlanBindings, PlanConfig, QuotaConfig } from './plan-config.ts';
@@ -12,7 +13,8 @@ interface AllowanceSection {
   readonly limit?: Rate | undefined;
   readonly burst?: number | undefined;
   readonly quota?: readonly QuotaConfig[] | undefined;
-  readonly onStoreLoss?: 'closed' | 'open' | undefined;
+  readonly scope?: 'node' | 'cluster' | undefined;
+  readonly onStoreLoss?: OnStoreLoss | undefined;
 }
 
 /** The keys that plans and consumers share. */
@@ -21,9 +23,18 @@ export function quotaShape() {
     quota: quotas()
       .optional()
       .describe("Each consumer's requests in a window of the calendar: 1000/day, or a list; [] for none."),
-    onStoreLoss: word(['closed', 'open'], ['local-share'])
+    scope: scope()
       .optional()
-      .describe("When a quota's counter cannot be used: closed (the default) refuses, open lets in."),
+      .describe(
+        'Where the limit is counted: node, each instance by itself; cluster (the default where gateway.redis is set), ' +
+          'over all that share it. Quotas are always counted over all.',
+      ),
+    onStoreLoss: onStoreLoss()
+      .optional()
+      .describe(
+        'While the store does not answer: of the limit, each instance its part (local-share, the default), no limit, or ' +
+          'nothing beyond what it holds; of quotas, nothing beyond what is held, unless it is open.',
+      ),
   };
 }
 
@@ -41,10 +52,11 @@ export function checkAllowance(own: AllowanceSection, context: z.RefinementCtx):
   context.addIssue({ code: 'custom', path: ['burst'], params: { message: 'is of a limit, and there is none' } });
 }
 
-export function allowanceOf({ limit, burst, quota, onStoreLoss }: AllowanceSection): AllowanceConfig {
+export function allowanceOf({ limit, burst, quota, scope, onStoreLoss }: AllowanceSection): AllowanceConfig {
   return {
     ...(limit !== undefined && { limit: { rate: limit, burst: burst ?? defaultBurst(limit) } }),
     ...(quota !== undefined && { quotas: quota }),
+    ...(scope !== undefined && { scope }),
     ...(onStoreLoss !== undefined && { onStoreLoss }),
   };
 }
@@ -55,7 +67,7 @@ export const planSchema: z.ZodType<Omit<PlanConfig, 'name'>> = section(
     ...quotaShape(),
     priority: priority().optional().describe('Of consumers that say none: who goes first at an overloaded upstream.'),
   },
-  ['price', 'relaxed', 'scope'],
+  ['price', 'relaxed'],
 )
   .superRefine(checkAllowance)
   .transform(({ priority, ...allowance }) => ({

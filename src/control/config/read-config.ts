@@ -71,7 +71,7 @@ function readSections(raw: unknown, files: ConfigFiles, report: Report): Config 
     report,
   );
   checkRoutes(services, report);
-  if (gateway.success) checkStore({ gateway: gateway.data, services }, report);
+  if (gateway.success) checkStore({ gateway: gateway.data, plans, consumers, services }, report);
   return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, plans, consumers, services };
 }
 

@@ -4,6 +4,7 @@
 // colon there, and they do not change when the file's order does.
 
 import { hashName } from '../../base/hash.ts';
+import type { ClusterPlan } from '../../gateway/limiter/cluster-limit.ts';
 import {
   type AllowancePlan,
   type KeyLimitPlan,
@@ -23,6 +24,9 @@ export interface PlanStepUse {
   readonly place: string;
 }
 
+/** Where something is counted, and what holds while it cannot be. */
+type StoreTerms = Pick<AllowanceConfig, 'scope' | 'onStoreLoss'>;
+
 export class PlanCompiler {
   /** By the index that consumers have. */
   readonly plans: readonly NamedAllowance[];
@@ -36,13 +40,14 @@ export class PlanCompiler {
     this.#config = config;
     this.#limits = limits;
     this.#indexes = new Map(config.plans.map(({ name }, index) => [name, index]));
-    this.plans = config.plans.map((plan) => ({ name: plan.name, ...this.#allowance(plan, `plan:${plan.name}`) }));
+    this.plans = config.plans.map((plan) => ({ name: plan.name, ...this.#allowance(plan, plan, `plan:${plan.name}`) }));
     const all = [...config.plans, ...config.consumers];
     this.#isAnythingSaid = all.some(({ limit }) => limit !== undefined);
     this.#hasQuotas = all.some(({ quotas = [] }) => quotas.length > 0);
   }
 
-  consumer(consumer: ConsumerConfig): ConsumerPlan {
+  /** @param keys  where its keys are */
+  consumer(consumer: ConsumerConfig, keys: Pick<ConsumerPlan, 'keyIds' | 'firstKey'>): ConsumerPlan {
     const { name } = consumer;
     const plan = consumer.plan === undefined ? undefined : this.#indexes.get(consumer.plan);
     const priority = consumer.priority ?? (plan === undefined ? undefined : this.#config.plans[plan]?.priority);
@@ -50,7 +55,9 @@ export class PlanCompiler {
       name,
       ...(priority !== undefined && { priority }),
       ...(plan !== undefined && { plan }),
-      ...(saysAnything(consumer) && { own: this.#allowance(consumer, `consumer:${name}`) }),
+      ...(saysAnything(consumer) && { own: this.#allowance(consumer, this.#termsOf(consumer), `consumer:${name}`) }),
+      ...(consumer.claims !== undefined && { claims: consumer.claims }),
+      ...keys,
     };
   }
 
@@ -68,37 +75,40 @@ export class PlanCompiler {
 
   #bind(bindings: PlanBindings | undefined, place: string, steps: PlanStepUse[]): void {
     if (bindings === undefined || ![...bindings.allowances.values()].some(saysAnything)) return;
-    const allowances = this.#config.plans.map(({ name }) => {
-      const allowance = bindings.allowances.get(name);
-      return allowance === undefined ? null : this.#allowance(allowance, `${place}:${name}`);
+    const allowances = this.#config.plans.map((plan) => {
+      const allowance = bindings.allowances.get(plan.name);
+      return allowance === undefined ? null : this.#allowance(allowance, plan, `${place}:${plan.name}`);
     });
     steps.push({ policy: 'plan', plan: { kind: 'here', allowances }, place });
   }
 
-  #allowance({ limit, quotas, onStoreLoss }: AllowanceConfig, label: string): AllowancePlan {
+  #allowance({ limit, quotas }: AllowanceConfig, terms: StoreTerms, label: string): AllowancePlan {
+    const isOpen = terms.onStoreLoss === 'open';
     return {
-      ...(limit !== undefined && { limit: this.#limit(limit, label) }),
-      ...(quotas !== undefined && { quotas: quotas.map((quota) => quotaPlan(quota, label, onStoreLoss === 'open')) }),
+      ...(limit !== undefined && { limit: this.#limit(limit, terms, label) }),
+      ...(quotas !== undefined && { quotas: quotas.map((quota) => quotaPlan(quota, label, isOpen)) }),
     };
   }
 
-  #limit({ rate, burst }: SteadyLimitConfig, label: string): KeyLimitPlan {
-    const id = hashName(label);
-    const limit = this.#limits.add({
-      idLow: id.low,
-      idHigh: id.high,
-      name: label,
-      tokensPerSecond: rate.count / rate.periodSeconds,
-      burst,
-    });
-    return {
-      limit,
-      idLow: id.low,
-      idHigh: id.high,
-      label,
-      quota: rate.count,
-      periodSeconds: rate.periodSeconds,
-    };
+  /** What a consumer does not say is as its plan says. */
+  #termsOf({ scope, onStoreLoss, plan }: ConsumerConfig): StoreTerms {
+    const index = plan === undefined ? undefined : this.#indexes.get(plan);
+    const terms = index === undefined ? undefined : this.#config.plans[index];
+    return { scope: scope ?? terms?.scope, onStoreLoss: onStoreLoss ?? terms?.onStoreLoss };
+  }
+
+  #limit({ rate, burst }: SteadyLimitConfig, terms: StoreTerms, label: string): KeyLimitPlan {
+    const { low: idLow, high: idHigh } = hashName(label);
+    const { count: quota, periodSeconds } = rate;
+    const plan = { idLow, idHigh, label, quota, periodSeconds };
+    const tokensPerSecond = quota / periodSeconds;
+    if (this.#config.gateway.redis !== '' && terms.scope !== 'node') {
+      const cluster: ClusterPlan = { burst, onStoreLoss: terms.onStoreLoss ?? 'local-share' };
+      this.#limits.addCluster({ idLow, idHigh, tokensPerSecond, ...cluster });
+      // It has no place in the table of this node.
+      return { limit: 0, ...plan, cluster };
+    }
+    return { limit: this.#limits.add({ idLow, idHigh, name: label, tokensPerSecond, burst }), ...plan };
   }
 }
 

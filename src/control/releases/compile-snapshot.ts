@@ -19,9 +19,10 @@ import type {
   UpstreamPlan,
 } from '../../gateway/snapshot.ts';
 import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
-import { type Arena, writeArena } from '../../shm/arena.ts';
+import { type Arena, type ArenaParts, writeArena } from '../../shm/arena.ts';
 import type {
   Config,
+  ConsumerConfig,
   PolicyUse,
   RouteConfig,
   ServiceConfig,
@@ -111,10 +112,7 @@ export function compileSnapshot(
       targetCount: targetNames.length,
       upstreamCount: config.upstreams.length,
       loadCount: loadNames.length,
-      consumers: config.consumers.map((consumer) => packr.pack(plans.consumer(consumer))),
-      keys: config.consumers
-        .flatMap((consumer, index) => consumer.keys.map(({ sha256 }) => ({ sha256, consumer: index })))
-        .map(({ sha256, consumer }, ordinal) => ({ digest: Buffer.from(sha256, 'hex'), consumer, ordinal })),
+      ...consumerParts(config.consumers, plans, packr),
     },
     take,
   );
@@ -127,7 +125,7 @@ export function compileSnapshot(
       ),
       steerNames: names.rules.names,
       limits: limits.definitions,
-      clusterLimits: [...limits.cluster.values()],
+      clusterLimits: limits.cluster,
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
@@ -138,6 +136,25 @@ export function compileSnapshot(
       consumerCount: config.consumers.length,
     },
   });
+}
+
+/** Keys are numbered in the order of their consumers, and of theirs. */
+function consumerParts(
+  consumers: readonly ConsumerConfig[],
+  plans: PlanCompiler,
+  packr: Packr,
+): Pick<ArenaParts, 'consumers' | 'keys'> {
+  const packed: Buffer[] = [];
+  const keys: ArenaParts['keys'][number][] = [];
+  for (const [index, consumer] of consumers.entries()) {
+    packed.push(
+      packr.pack(plans.consumer(consumer, { keyIds: consumer.keys.map(({ id }) => id), firstKey: keys.length })),
+    );
+    for (const { sha256 } of consumer.keys) {
+      keys.push({ digest: Buffer.from(sha256, 'hex'), consumer: index, ordinal: keys.length });
+    }
+  }
+  return { consumers: packed, keys };
 }
 
 function upstreamSummary(upstream: UpstreamConfig): UpstreamSummary {
@@ -237,7 +254,7 @@ function routePlan(
     isServiceLevel,
     hasStore: config.gateway.redis !== '',
     addLimit: (definition) => limits.add(definition),
-    addClusterLimit: (definition) => void limits.cluster.set(`${definition.idLow} ${definition.idHigh}`, definition),
+    addClusterLimit: (definition) => limits.addCluster(definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
     addCredentialHeader: (name) => void (isShadow || credentialHeaders.add(name)),
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),

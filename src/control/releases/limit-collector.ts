@@ -5,9 +5,17 @@ import type { LimitDefinition } from '../../gateway/snapshot.ts';
 
 export class LimitCollector {
   readonly definitions: LimitDefinition[] = [];
-  /** Of all instances together, by id. */
-  readonly cluster = new Map<string, ClusterLimitDefinition>();
+  readonly #cluster = new Map<string, ClusterLimitDefinition>();
   readonly #byId = new Map<string, number>();
+
+  /** Of all instances together. */
+  get cluster(): readonly ClusterLimitDefinition[] {
+    return [...this.#cluster.values()];
+  }
+
+  addCluster(definition: ClusterLimitDefinition): void {
+    this.#cluster.set(`${definition.idLow} ${definition.idHigh}`, definition);
+  }
 
   /** @returns its index */
   add(definition: LimitDefinition): number {

@@ -1,8 +1,8 @@
 // Rate limits, and what plans allow, as plain data that a snapshot carries to the workers.
 
 import type { Condition } from '../conditions/condition.ts';
-import type { LimitBy } from '../snapshot.ts';
 import type { ClusterPlan } from './cluster-limit.ts';
+import type { LimitBy } from './limit-by.ts';
 
 /** One rate limit, whatever its keys are. */
 export interface KeyLimitPlan {
@@ -16,6 +16,8 @@ export interface KeyLimitPlan {
   /** As configured: so many per period. */
   readonly quota: number;
   readonly periodSeconds: number;
+  /** All instances share it; then `limit` means nothing. */
+  readonly cluster?: ClusterPlan;
 }
 
 export interface RateLimitPlan extends KeyLimitPlan {
@@ -24,8 +26,6 @@ export interface RateLimitPlan extends KeyLimitPlan {
   readonly when?: Condition;
   /** Limits that some keys have instead. */
   readonly values?: readonly (readonly [key: string, limit: KeyLimitPlan])[];
-  /** All instances share it; then `limit` means nothing. */
-  readonly cluster?: ClusterPlan;
 }
 
 /** What one consumer may do. Each consumer counts apart. */

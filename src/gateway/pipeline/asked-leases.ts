@@ -2,12 +2,12 @@
 // leases from the store; its exchange is parked until there is news of its key, and then looks again.
 
 import { type LeaseAnswer, type LeaseQuestion, LeaseVerdict } from '../worker-messages.ts';
-import { type Deadlines, TICK_MS } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import { ADMIT, errors, type Verdict } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { type Parking, RERUN } from './parking.ts';
 
-/** How long a request may wait for a store, however often it looks again. */
+/** How long a request may wait for a store, however often it looks again, and in however many of its limits. */
 const WAIT_MS_MAX = 50;
 
 const VERDICTS = {
@@ -39,8 +39,8 @@ export class AskedLeases {
    */
   ask(x: Exchange, question: LeaseQuestion, wayOut: Verdict): Verdict {
     const [, , low, high] = question;
-    // Its deadline is still the one of its first wait.
-    const leftMs = this.hasWaited(x, low, high) ? x.dueMs - TICK_MS - this.#deadlines.nowMs : WAIT_MS_MAX;
+    if (x.storeDueMs === 0) x.storeDueMs = this.#deadlines.nowMs + WAIT_MS_MAX;
+    const leftMs = x.storeDueMs - this.#deadlines.nowMs;
     if (leftMs <= 0) return ADMIT;
     const verdict = this.#parking.park(x, keyOf(low, high), leftMs, wayOut);
     if (verdict !== errors.PARKING_FULL.id) this.#send(question);

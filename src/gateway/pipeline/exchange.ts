@@ -197,6 +197,8 @@ export class Exchange {
   parkKey = '';
   parkVerdict = 0;
   parkNext: Exchange | undefined = undefined;
+  /** When it may wait for a store no longer, however many of its limits ask one; 0 before the first. */
+  storeDueMs = 0;
   dueMs = 0;
   dueBucket = -1;
   duePrevious: Exchange | undefined = undefined;

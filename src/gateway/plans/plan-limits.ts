@@ -3,7 +3,7 @@
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { AllowancePlan } from '../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
-import { KeyLimit } from '../policies/key-limit.ts';
+import { type AnyKeyLimit, prepareKeyLimit } from '../policies/prepare-key-limit.ts';
 import type { ConsumerPlan } from '../snapshot.ts';
 
 export class PlanLimits {
@@ -11,9 +11,9 @@ export class PlanLimits {
   readonly #isOwnFirst: boolean;
   readonly #snapshot: LiveSnapshot;
   readonly #shm: SharedMemory;
-  readonly #byPlan: (KeyLimit | undefined)[];
+  readonly #byPlan: (AnyKeyLimit | undefined)[];
   /** Of those who have a limit of their own, by name. */
-  readonly #own = new Map<string, KeyLimit>();
+  readonly #own = new Map<string, AnyKeyLimit>();
 
   /**
    * @param allowances  by the plan's index
@@ -29,11 +29,11 @@ export class PlanLimits {
     this.#isOwnFirst = isOwnFirst;
     this.#snapshot = snapshot;
     this.#shm = shm;
-    this.#byPlan = new Array<KeyLimit | undefined>(allowances.length).fill(undefined);
+    this.#byPlan = new Array<AnyKeyLimit | undefined>(allowances.length).fill(undefined);
   }
 
   /** @hot */
-  of(consumer: ConsumerPlan): KeyLimit | undefined {
+  of(consumer: ConsumerPlan): AnyKeyLimit | undefined {
     if (this.#isOwnFirst && consumer.own?.limit !== undefined)
       return this.#own.get(consumer.name) ?? this.#meet(consumer);
     const { plan } = consumer;
@@ -41,18 +41,18 @@ export class PlanLimits {
     return this.#byPlan[plan] ?? this.#prepare(plan);
   }
 
-  #prepare(plan: number): KeyLimit | undefined {
+  #prepare(plan: number): AnyKeyLimit | undefined {
     const limit = this.#allowances[plan]?.limit;
     if (limit === undefined) return undefined;
-    const live = new KeyLimit(limit, false, this.#snapshot, this.#shm);
+    const live = prepareKeyLimit(limit, false, this.#snapshot, this.#shm);
     this.#byPlan[plan] = live;
     return live;
   }
 
-  #meet(consumer: ConsumerPlan): KeyLimit | undefined {
+  #meet(consumer: ConsumerPlan): AnyKeyLimit | undefined {
     const limit = consumer.own?.limit;
     if (limit === undefined) return undefined;
-    const live = new KeyLimit(limit, false, this.#snapshot, this.#shm);
+    const live = prepareKeyLimit(limit, false, this.#snapshot, this.#shm);
     this.#own.set(consumer.name, live);
     return live;
   }

@@ -32,6 +32,11 @@ class PlanStep implements PolicyStep {
     return limit.decide(x, x.consumer.name);
   }
 
+  settle(x: Exchange, verdict: Verdict): Verdict {
+    const limit = x.consumer === undefined ? undefined : this.#limits.of(x.consumer);
+    return limit === undefined ? verdict : limit.settle(x, verdict);
+  }
+
   explain(x: Exchange): StepFacts {
     const limit = x.consumer === undefined ? undefined : this.#limits.of(x.consumer);
     return limit === undefined ? NOTHING : { name: limit.plan.label, ...limit.explain('consumer') };

@@ -42,13 +42,27 @@ export class KeyLimit {
     if (asked.isOn) {
       const answer = asked.take(x);
       if (answer === undefined) return asked.ask(x, idLow, idHigh, hash.low, hash.high);
-      if (answer.shortfall >= 0) return this.#settle(x, answer.shortfall, answer);
+      if (answer.shortfall >= 0) return this.#conclude(x, answer.shortfall, answer);
     }
-    return this.#settle(x, charge(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading), reading);
+    return this.#conclude(
+      x,
+      charge(this.#limit, this.#shm.limits, hash.low, hash.high, x.plane.clock, reading),
+      reading,
+    );
+  }
+
+  /** The exchange has waited for this decision. @hot */
+  hasWaited(x: Exchange): boolean {
+    return x.plane.askedLimits.isAnswered(x);
+  }
+
+  /** What ended its waiting stands. */
+  settle(_x: Exchange, verdict: Verdict): Verdict {
+    return verdict;
   }
 
   /** @param refused  the shortfall, 0 when admitted @hot */
-  #settle(x: Exchange, refused: number, reading: LimitReading): Verdict {
+  #conclude(x: Exchange, refused: number, reading: LimitReading): Verdict {
     x.noteLimit(this.plan.label, reading);
     if (this.#policyItem !== '') x.notePolicyItem(this.#policyItem);
     if (refused === ADMIT) return ADMIT;

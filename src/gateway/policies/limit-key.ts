@@ -1,9 +1,9 @@
 // The value that a limit counts by, as a string for hashing.
 
 import { readQuery } from '../conditions/read-parameter.ts';
+import type { LimitBy } from '../limiter/limit-by.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { matchForm } from '../router/normalize-path.ts';
-import type { LimitBy } from '../snapshot.ts';
 
 /** @hot @returns '' for a limit with one key only, and where the request has no such header or consumer */
 export function limitKey(by: LimitBy, x: Exchange): string {
@@ -14,6 +14,10 @@ export function limitKey(by: LimitBy, x: Exchange): string {
       return x.clientAddress;
     case 'consumer':
       return x.consumer === undefined ? '' : x.consumer.name;
+    case 'key':
+      return x.consumer === undefined ? '' : x.consumer.keyId;
+    case 'claim':
+      return x.consumer?.claims?.[by.name] ?? '';
     case 'header':
       return x.header(by.name);
     case 'query':

@@ -1,7 +1,7 @@
 // The name of the limit that one use of a policy stands for: its identity, its label in headers and metrics; and where its key is.
 
+import type { LimitBy } from '../limiter/limit-by.ts';
 import { parsePattern } from '../router/parse-pattern.ts';
-import type { LimitBy } from '../snapshot.ts';
 import type { CompileContext } from './policy-config.ts';
 
 /**

@@ -15,11 +15,11 @@ import {
   printSize,
   type Rate,
 } from '../../base/units.ts';
+import type { LimitBy } from '../limiter/limit-by.ts';
 import { ADMIT } from '../pipeline/errors.ts';
 import { methods } from '../router/methods.ts';
 import { type NormalizedPath, normalizePath } from '../router/normalize-path.ts';
 import { parsePattern } from '../router/parse-pattern.ts';
-import type { LimitBy } from '../snapshot.ts';
 
 /** What a custom zod issue of these blocks carries in `params`. */
 export interface Problem {
@@ -69,6 +69,7 @@ interface ScalarSpec<T> {
 const REFERENCE = String.raw`\$\{`;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const SINGLE_KEYS = ['ip', 'consumer', 'key', 'route'] as const;
 const SECONDS_PER_DAY = 86_400;
 // 1/day is what the slots' arithmetic still tells from zero, 1,000,000/s what it still has headroom for (architecture §5).
 const TOKENS_PER_SECOND_MIN = 1 / SECONDS_PER_DAY;
@@ -199,25 +200,28 @@ export function percentage(): z.ZodType<number> {
   return text(expected, '[0-9]{1,3}(?:\\.[0-9]{1,3})?%', parsePercentage);
 }
 
-/** What a limit's key is made of: ip, consumer, route, header.NAME, query.NAME or path.NAME. */
+/** What a limit's key is made of. */
 export function limitBy(): z.ZodType<LimitBy> {
   return scalar({
-    expected: 'ip, consumer, route, header.NAME, query.NAME or path.NAME',
-    names: ['ip', 'consumer', 'route'],
+    expected: 'ip, consumer, key, route, claim.NAME, header.NAME, query.NAME or path.NAME',
+    names: SINGLE_KEYS,
     json: {
       anyOf: [
-        { enum: ['ip', 'consumer', 'route'] },
-        { type: 'string', pattern: `^header\\.${TOKEN.source.slice(1)}|^(?:query|path)\\..{1,128}$|${REFERENCE}` },
+        { enum: SINGLE_KEYS },
+        {
+          type: 'string',
+          pattern: `^header\\.${TOKEN.source.slice(1)}|^(?:query|path|claim)\\..{1,128}$|${REFERENCE}`,
+        },
       ],
     },
     read: (value) => {
-      if (value === 'ip' || value === 'consumer' || value === 'route') return { kind: value };
+      const single = SINGLE_KEYS.find((kind) => kind === value);
+      if (single !== undefined) return { kind: single };
       const [, kind, name = ''] =
-        typeof value === 'string' ? (/^(header|query|path)\.(.{1,128})$/.exec(value) ?? []) : [];
-      if (kind === 'query' || kind === 'path') return { kind, name };
+        typeof value === 'string' ? (/^(header|query|path|claim)\.(.{1,128})$/.exec(value) ?? []) : [];
+      if (kind === 'query' || kind === 'path' || kind === 'claim') return { kind, name };
       return kind === 'header' && TOKEN.test(name) ? { kind, name: name.toLowerCase() } : undefined;
     },
-    later: (value) => typeof value === 'string' && /^(?:key|claim\..+)$/.test(value),
   });
 }
 

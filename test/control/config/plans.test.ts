@@ -27,6 +27,19 @@ t.test(
   },
 );
 
+t.test('plans and consumers say where they are counted, and what holds without the store', async (t) => {
+  const text =
+    'plans: { free: { limit: 5/s, scope: cluster, onStoreLoss: local-share } }\n' +
+    'consumers: { alice: { plan: free, limit: 9/s, scope: node, claims: { tenant: acme } } }';
+  const config = configOf(shop(ROUTE, text));
+  t.match(config.plans, [{ scope: 'cluster', onStoreLoss: 'local-share' }]);
+  t.match(config.consumers, [{ scope: 'node', claims: { tenant: 'acme' } }]);
+  t.match(issuesOf(shop(ROUTE, text)), [/plans\.free\.scope: warning: has no effect without gateway\.redis/]);
+  t.match(issuesOf(shop(ROUTE, 'consumers: { alice: { claims: { tenant: "" } } }')), [
+    /consumers\.alice\.claims\.tenant: /,
+  ]);
+});
+
 t.test('services and routes bind plans, or say that they do not count there', async (t) => {
   const config = configOf(
     shop(

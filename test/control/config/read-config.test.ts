@@ -206,7 +206,6 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ...['cors', 'access', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
   ...['hmac', 'jwt'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ jwt: { issuer: x } }] }]'), 'jwt'],
-  [shop('    policies: [rate-limit: { limit: 1/s, by: claim.sub }]'), 'claim.sub'],
 ];
 
 t.test('what later versions will know is refused as such', async (t) => {

@@ -220,7 +220,7 @@ t.test('consumers are found by the digests of their keys, and no secret lies in 
   const { arena, summary } = compile(config, 1);
   t.equal(summary.consumerCount, 2);
   const digest = Buffer.from(config.consumers[1]?.keys[1]?.sha256 ?? '', 'hex');
-  t.same(unpack(arena.consumerPlan(arena.findKey(digest))), { name: 'bob' });
+  t.same(unpack(arena.consumerPlan(arena.findKey(digest))), { name: 'bob', keyIds: ['bob-0', 'bob-1'], firstKey: 1 });
   t.notOk(Buffer.from(new Uint8Array(arena.buffer)).includes('secret-'));
 });
 

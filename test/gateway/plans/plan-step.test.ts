@@ -2,7 +2,9 @@ import t from 'tap';
 import type { ConsumerConfig, ServiceConfig } from '../../../src/control/config/config.ts';
 import type { PlanBindings, PlanConfig } from '../../../src/control/config/plan-config.ts';
 import { levelOf } from '../../../src/gateway/upstream/load/level-of.ts';
-import { buildConfig, buildConsumer, buildRoute, buildService } from '../../support/build-config.ts';
+import { LeaseVerdict } from '../../../src/gateway/worker-messages.ts';
+import { buildConfig, buildConsumer, buildGateway, buildRoute, buildService } from '../../support/build-config.ts';
+import { answerLease, leaseShare } from '../../support/lease-share.ts';
 import { TestPlane } from '../../support/plane.ts';
 import { publishLimits } from '../../support/publish-limits.ts';
 
@@ -21,14 +23,16 @@ interface Parts {
   readonly consumers?: readonly Partial<ConsumerConfig>[];
   readonly service?: Partial<ServiceConfig>;
   readonly route?: PlanBindings;
+  readonly redis?: string;
 }
 
 class Rig extends TestPlane {
   #epoch = 0;
 
-  use({ plans = [], consumers = [], service = {}, route }: Parts): this {
+  use({ plans = [], consumers = [], service = {}, route, redis = '' }: Parts): this {
     const routes = [{ ...buildRoute('a', 'GET /a'), plans: route }, buildRoute('b', 'GET /b', [])];
     const config = buildConfig({
+      gateway: buildGateway({ redis }),
       plans,
       consumers: ['alice', 'bob'].map((name, index) => ({
         ...buildConsumer(name, `${name}-secret`),
@@ -126,4 +130,47 @@ t.test('a reload that changes a plan keeps what its consumers have used', async 
   });
   rig.clock.us += 100_000;
   t.equal(rig.admitted('alice', 9), 2);
+});
+
+t.test('where there is a store, a plan is over the cluster: each consumer has its own share', async (t) => {
+  const redis = 'redis://127.0.0.1';
+  const plans = [{ name: 'free', limit: limit(10, 20), onStoreLoss: 'closed' as const }];
+  const consumers = [{ plan: 'free' }, { plan: 'free', limit: limit(1, 3), scope: 'node' as const }];
+  const rig = new Rig().use({ plans, consumers, route: bind('free', 5, 5), redis });
+  const { x, client } = rig.as('alice', '/b');
+  const [question] = rig.leaseQuestions;
+  t.equal(question?.[4], 'alice');
+  leaseShare(rig, { ratePerSecond: 10, burst: 20 }, 2);
+  answerLease(rig, LeaseVerdict.AGAIN);
+  t.equal(rig.sent.length, 1);
+  t.equal(x.limitLabel, 'plan:free');
+  t.match(x.policyItems, '"plan:free";q=10;w=1');
+  rig.as('alice', '/b');
+  t.equal(rig.sent.length, 2, 'a share is spent without a question');
+  t.equal(rig.leaseQuestions.length, 1);
+  t.equal(client.status, 0);
+  const late = rig.as('alice', '/b').client;
+  rig.pass(70);
+  t.equal(late.status, 503);
+  t.match(late.body, /the limit plan:free cannot be counted for now/);
+  t.equal(rig.admitted('bob', 9, '/b'), 3, 'what says node is counted here');
+  rig.leaseQuestions.length = 0;
+  rig.as('alice', '/a');
+  t.equal(rig.leaseQuestions.length, 1, 'what a route says of a plan is where its plan is');
+});
+
+t.test('a request waits 50 ms for the store, however many of its limits ask it', async (t) => {
+  const plans = [{ name: 'free', limit: limit(10, 20), onStoreLoss: 'closed' as const }];
+  const rig = new Rig().use({
+    ...{ plans, consumers: [{ plan: 'free' }, {}], redis: 'redis://127.0.0.1' },
+    route: bind('free', 5, 5),
+  });
+  const { client } = rig.as('alice');
+  rig.pass(40);
+  leaseShare(rig, { ratePerSecond: 5, burst: 5 }, 1);
+  answerLease(rig, LeaseVerdict.AGAIN);
+  t.equal(rig.leaseQuestions.length, 2, 'the first limit has answered, and the next one asks');
+  t.equal(client.status, 0);
+  rig.pass(30);
+  t.equal(client.status, 503);
 });

@@ -100,7 +100,7 @@ t.test('a rate over more than a minute needs a burst', async (t) => {
 t.test('rates beyond 1,000,000 a second and values of later versions are refused', async (t) => {
   const wrong = ['1000001/s', '60000001/min', '0/s'].map((limit) => ({ limit, burst: 1 }));
   const later = [
-    { limit: '1/s', by: 'claim.sub' },
+    { limit: '1/s', by: 'claim.' },
     { limit: '1/s', scope: 'world' },
     { limit: '1/s', onStoreLoss: 'ignore' },
   ];
@@ -132,12 +132,26 @@ t.test('where there is a store, a limit by consumer is over the cluster, and any
   }
 });
 
-t.test('windows and limits with values are counted by node: the cluster is refused, and not the default', async (t) => {
-  const values = { alice: '9/s' };
+t.test(
+  'what is about the caller is over the cluster by default, each value with a limit of its own there',
+  async (t) => {
+    const hasStore = true;
+    for (const by of ['consumer', 'key', 'claim.tenant']) {
+      t.ok(compileRateLimit({ limit: '1/s', by }, { hasStore }).plan.cluster, by);
+      t.equal(rateLimitConfig.stage(rateLimitConfig.schema.parse({ limit: '1/s', by })), 'limit-identity', by);
+    }
+    const values = { alice: '9/s' };
+    const { plan, limits, clusterLimits } = compileRateLimit({ limit: '1/s', by: 'consumer', values }, { hasStore });
+    t.match(plan.values, [['alice', { label: `${plan.label}#1`, quota: 9, cluster: { burst: 9 } }]]);
+    t.same(new Set(clusterLimits.map(({ tokensPerSecond }) => tokensPerSecond)), new Set([1, 9]));
+    t.same(limits, []);
+  },
+);
+
+t.test('windows are counted by node: the cluster is refused, and not the default', async (t) => {
   for (const [own, message] of [
     [{ algorithm: 'fixed-window' }, 'cluster is of gcra only: fixed-window is counted by node'],
     [{ algorithm: 'sliding-window' }, 'cluster is of gcra only: sliding-window is counted by node'],
-    [{ values }, 'cluster does not go with values: they are counted by node'],
   ] as const) {
     const config = { limit: '1/s', by: 'consumer', ...own };
     const { error } = rateLimitConfig.schema.safeParse({ ...config, scope: 'cluster' });

@@ -2,7 +2,8 @@
 
 import type * as z from 'zod';
 import { hashName } from '../../../base/hash.ts';
-import type { ConcurrencyPlan, LimitBy } from '../../snapshot.ts';
+import { isIdentity, type LimitBy } from '../../limiter/limit-by.ts';
+import type { ConcurrencyPlan } from '../../snapshot.ts';
 import { limitBy, section, whole } from '../../units/config.ts';
 import { limitPlace, placedBy } from '../limit-place.ts';
 import { definePolicyConfig } from '../policy-config.ts';
@@ -19,7 +20,7 @@ const schema: z.ZodType<ConcurrencyConfig> = section(
     max: whole(1, IN_FLIGHT_MAX).describe('How many requests may be under way at once.'),
     by: limitBy()
       .prefault('route')
-      .describe('What is counted apart: route, ip, consumer, header.NAME, query.NAME or path.NAME.'),
+      .describe('What is counted apart: route, ip, consumer, key, claim.NAME, header.NAME, query.NAME or path.NAME.'),
   },
   ['queue', 'scope', 'when'],
 );
@@ -27,7 +28,7 @@ const schema: z.ZodType<ConcurrencyConfig> = section(
 export const concurrencyConfig = definePolicyConfig<ConcurrencyConfig, ConcurrencyPlan>({
   name: 'concurrency',
   schema,
-  stage: (config) => (config.by.kind === 'consumer' ? 'limit-identity' : 'limit-origin'),
+  stage: ({ by }) => (isIdentity(by) ? 'limit-identity' : 'limit-origin'),
   compile(config, context) {
     const id = hashName(limitPlace(config.by, context));
     return { idLow: id.low, idHigh: id.high, max: config.max, by: placedBy(config.by, context) };

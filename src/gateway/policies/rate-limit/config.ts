@@ -5,9 +5,10 @@ import { hashName } from '../../../base/hash.ts';
 import type { Rate } from '../../../base/units.ts';
 import { type Condition, condition, namesConsumer } from '../../conditions/config.ts';
 import type { OnStoreLoss } from '../../limiter/cluster-limit.ts';
+import { isIdentity, type LimitBy } from '../../limiter/limit-by.ts';
 import { type KeyLimitPlan, policyItem, type RateLimitPlan } from '../../limiter/limit-plans.ts';
 import { COUNT_MAX } from '../../limiter/window-state.ts';
-import type { LimitBy, WindowDefinition } from '../../snapshot.ts';
+import type { WindowDefinition } from '../../snapshot.ts';
 import { limitBy, rate, section, whole, word } from '../../units/config.ts';
 import { limitPlace, placedBy } from '../limit-place.ts';
 import { type CompileContext, definePolicyConfig } from '../policy-config.ts';
@@ -31,7 +32,7 @@ export interface RateLimitConfig extends CountedLimit {
   readonly when?: Condition | undefined;
   /** Limits of some keys' own. */
   readonly values?: ReadonlyMap<string, CountedLimit> | undefined;
-  /** Absent: by consumer, of gcra without values, cluster where there is a store; all others node. */
+  /** Absent: by consumer, key or claim, of gcra, cluster where there is a store; all others node. */
   readonly scope?: 'node' | 'cluster' | undefined;
   readonly onStoreLoss: OnStoreLoss;
 }
@@ -39,6 +40,17 @@ export interface RateLimitConfig extends CountedLimit {
 export function burst(): z.ZodType<number> {
   return whole(1, BURST_MAX).describe(
     "How many are admitted at once from rest; by default one second's worth, at least 1.",
+  );
+}
+
+export function scope(): z.ZodType<'node' | 'cluster'> {
+  return word(['node', 'cluster']);
+}
+
+export function onStoreLoss(): z.ZodType<OnStoreLoss> {
+  return word(['local-share', 'open', 'closed']).describe(
+    'Of a limit over the cluster, while Redis does not answer: each instance its part, no limit, or nothing ' +
+      'beyond what it holds.',
   );
 }
 
@@ -57,7 +69,7 @@ const schema: z.ZodType<RateLimitConfig> = section(
     burst: burst().optional(),
     by: limitBy()
       .prefault('ip')
-      .describe('What is counted apart: ip, consumer, route, header.NAME, query.NAME or path.NAME.'),
+      .describe('What is counted apart: ip, consumer, key, route, claim.NAME, header.NAME, query.NAME or path.NAME.'),
     algorithm: word(['gcra', 'fixed-window', 'sliding-window'])
       .prefault('gcra')
       .transform((algorithm) => (algorithm === 'gcra' ? undefined : algorithm))
@@ -67,18 +79,13 @@ const schema: z.ZodType<RateLimitConfig> = section(
       .record(z.string().min(1).max(VALUE_CHARS_MAX), valueSchema)
       .optional()
       .describe('Limits of their own for some values of what is counted apart.'),
-    scope: word(['node', 'cluster'])
+    scope: scope()
       .optional()
       .describe(
         'Where it is counted: node, each instance by itself; cluster, over all that share gateway.redis. By default, by ' +
-          'consumer (of gcra, without values) cluster where gateway.redis is set, else node.',
+          'consumer, key or claim (of gcra) cluster where gateway.redis is set, else node.',
       ),
-    onStoreLoss: word(['local-share', 'open', 'closed'])
-      .prefault('local-share')
-      .describe(
-        'Of a limit over the cluster, while Redis does not answer: each instance its part, no limit, or nothing ' +
-          'beyond what it holds.',
-      ),
+    onStoreLoss: onStoreLoss().prefault('local-share'),
   },
   ['quota', 'relaxed'],
 )
@@ -90,7 +97,9 @@ const schema: z.ZodType<RateLimitConfig> = section(
       addIssue(context, ['values'], 'there are none to tell apart by: route');
     }
     if (values.length > VALUES_MAX) addIssue(context, ['values'], `are more than ${VALUES_MAX}`);
-    if (config.scope === 'cluster') checkCluster(config.algorithm, values.length, context);
+    if (config.scope === 'cluster' && config.algorithm !== undefined) {
+      addIssue(context, ['scope'], `cluster is of gcra only: ${config.algorithm} is counted by node`);
+    }
   })
   .transform(({ by, algorithm, when, values, scope, onStoreLoss, ...own }): RateLimitConfig => {
     const limits = Object.entries(values ?? {}).map(([value, limit]) => [value, counted(limit, algorithm)] as const);
@@ -109,17 +118,18 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
   name: 'rate-limit',
   schema,
   stage: ({ by, when }) =>
-    by.kind === 'consumer' || (when !== undefined && namesConsumer(when)) ? 'limit-identity' : 'limit-origin',
+    isIdentity(by) || (when !== undefined && namesConsumer(when)) ? 'limit-identity' : 'limit-origin',
   compile(config, context) {
     const name = limitPlace(config.by, context);
+    const planOf = (limit: CountedLimit, label: string, identity: string): KeyLimitPlan =>
+      isOverCluster(config, context)
+        ? clusterLimit(limit, config.onStoreLoss, label, identity, context)
+        : keyLimit(limit, config.algorithm, label, identity, context);
     const values = [...(config.values ?? [])].map(
       // Its identity is its value's; its label holds nothing that a client or a file's author may write.
-      ([value, limit], index) =>
-        [value, keyLimit(limit, config.algorithm, `${name}#${index + 1}`, `${name} ${value}`, context)] as const,
+      ([value, limit], index) => [value, planOf(limit, `${name}#${index + 1}`, `${name} ${value}`)] as const,
     );
-    const plan = isOverCluster(config, context)
-      ? clusterLimit(config, name, context)
-      : keyLimit(config, config.algorithm, name, name, context);
+    const plan = planOf(config, name, name);
     context.addRateLimitPolicy(policyItem(name, plan.quota, plan.periodSeconds));
     return {
       ...plan,
@@ -130,20 +140,22 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
   },
 });
 
-function isOverCluster({ scope, by, algorithm, values }: RateLimitConfig, { hasStore }: CompileContext): boolean {
-  const isByDefault = by.kind === 'consumer' && algorithm === undefined && values === undefined;
+function isOverCluster({ scope, by, algorithm }: RateLimitConfig, { hasStore }: CompileContext): boolean {
+  const isByDefault = isIdentity(by) && algorithm === undefined;
   return hasStore && (scope ?? (isByDefault ? 'cluster' : 'node')) === 'cluster';
 }
 
 /** It has no place in the table of this node. */
 function clusterLimit(
-  { limit: { count: quota, periodSeconds }, burst, onStoreLoss }: RateLimitConfig,
-  name: string,
+  { limit: { count: quota, periodSeconds }, burst }: CountedLimit,
+  onStoreLoss: OnStoreLoss,
+  label: string,
+  identity: string,
   context: CompileContext,
-): KeyLimitPlan & Pick<RateLimitPlan, 'cluster'> {
-  const { low: idLow, high: idHigh } = hashName(name);
+): KeyLimitPlan {
+  const { low: idLow, high: idHigh } = hashName(identity);
   context.addClusterLimit({ idLow, idHigh, tokensPerSecond: quota / periodSeconds, burst, onStoreLoss });
-  return { limit: 0, idLow, idHigh, label: name, quota, periodSeconds, cluster: { burst, onStoreLoss } };
+  return { limit: 0, idLow, idHigh, label, quota, periodSeconds, cluster: { burst, onStoreLoss } };
 }
 
 /** @param identity  what its slots belong to, over reloads */
@@ -180,16 +192,6 @@ function checkLimit(
   }
   const { count = 0 } = written.limit ?? {};
   if (count > COUNT_MAX) addIssue(context, [...path, 'limit'], `is more than the ${COUNT_MAX} that a window can hold`);
-}
-
-/** What is leased is a rate with a burst, of one limit for all keys. */
-function checkCluster(
-  algorithm: WindowDefinition['algorithm'] | undefined,
-  valueCount: number,
-  context: z.RefinementCtx,
-): void {
-  if (algorithm !== undefined) addIssue(context, ['scope'], `cluster is of gcra only: ${algorithm} is counted by node`);
-  if (valueCount > 0) addIssue(context, ['scope'], 'cluster does not go with values: they are counted by node');
 }
 
 /** 1000/day alone would admit one call each 86 s, which nobody means. */

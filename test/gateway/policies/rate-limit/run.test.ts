@@ -11,7 +11,11 @@ function rigWith(...limits: readonly object[]): TestPlane {
   const rig = new TestPlane();
   const policies = limits.map((limit) => ({ policy: 'rate-limit', config: rateLimitConfig.schema.parse(limit) }));
   const config = buildConfig({
-    consumers: [buildConsumer('alice', 'alice-secret'), buildConsumer('bob', 'bob-secret')],
+    consumers: [
+      { ...buildConsumer('alice', 'alice-secret', 'second-secret'), claims: { tenant: 'acme' } },
+      { ...buildConsumer('bob', 'bob-secret'), claims: { tenant: 'acme' } },
+      buildConsumer('carol', 'carol-secret'),
+    ],
     services: [buildService('shop', { policies: [AUTH], routes: [buildRoute('a', 'GET /a/{id}/{rest*}', policies)] })],
   });
   publishLimits(rig, config, 1);
@@ -44,6 +48,22 @@ t.test('limits count apart by a parameter of the path, or by the rest of it', as
   t.equal(admitted(rig, 3, '/a/2/x/z'), 2);
   t.equal(admitted(rig, 3, '/a/%32/v'), 0);
   t.equal(admitted(rig, 3, '/a/3/v'), 2);
+});
+
+t.test('limits count apart by the key that a consumer came with, and by what is known of it', async (t) => {
+  const as = (rig: TestPlane, name: string, count: number) => {
+    const before = rig.sent.length;
+    for (let n = 0; n < count; n++) rig.request('GET /a/1/x', { headers: ['x-api-key', `${name}-secret`] });
+    return rig.sent.length - before;
+  };
+  const byKey = rigWith({ limit: '1/min', burst: 2, by: 'key', values: { 'alice-1': { limit: '1/min', burst: 4 } } });
+  t.equal(as(byKey, 'alice', 9), 2);
+  t.equal(as(byKey, 'second', 9), 4, 'another key of hers, with a limit of its own');
+  t.equal(as(byKey, 'bob', 9), 2);
+  const byTenant = rigWith({ limit: '1/min', burst: 3, by: 'claim.tenant' });
+  t.equal(as(byTenant, 'alice', 2), 2);
+  t.equal(as(byTenant, 'bob', 9), 1, 'they share what their tenant may do');
+  t.equal(as(byTenant, 'carol', 9), 3, 'of whom it is not known, share another');
 });
 
 t.test('a limit with a condition leaves all other requests alone; one about the consumer waits for auth', async (t) => {

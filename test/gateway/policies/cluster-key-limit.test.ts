@@ -1,13 +1,12 @@
 import t from 'tap';
-import type { PolicyUse } from '../../../../src/control/config/config.ts';
-import { TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
-import { SharedBucket } from '../../../../src/control/quota/leases/shared-bucket.ts';
-import { type Condition, condition } from '../../../../src/gateway/conditions/config.ts';
-import { Phase } from '../../../../src/gateway/pipeline/exchange.ts';
-import { LeaseVerdict } from '../../../../src/gateway/worker-messages.ts';
-import { LeaseLoss } from '../../../../src/shm/lease-table.ts';
-import { buildConfig, buildGateway, buildRoute, buildService } from '../../../support/build-config.ts';
-import { TestPlane } from '../../../support/plane.ts';
+import type { PolicyUse } from '../../../src/control/config/config.ts';
+import { type Condition, condition } from '../../../src/gateway/conditions/config.ts';
+import { Phase } from '../../../src/gateway/pipeline/exchange.ts';
+import { LeaseVerdict } from '../../../src/gateway/worker-messages.ts';
+import { LeaseLoss } from '../../../src/shm/lease-table.ts';
+import { buildConfig, buildGateway, buildRoute, buildService } from '../../support/build-config.ts';
+import { answerLease, leaseShare } from '../../support/lease-share.ts';
+import { TestPlane } from '../../support/plane.ts';
 
 const RATE = 10;
 const BURST = 20;
@@ -35,20 +34,8 @@ function clusterRig(onStoreLoss = 'closed', isShadow = false, when?: Condition) 
     1,
   );
   const ask = () => rig.request('GET /orders');
-  /** Place the key that was asked for, with so many tokens for 3 s. */
-  const lease = (tokens: number, rate = 0) => {
-    const [, , low, high] = rig.leaseQuestions[0] as (typeof rig.leaseQuestions)[0];
-    const slot = rig.shm.leases.place(low, high);
-    const bucket = new SharedBucket(rig.shm.leases, slot, rig.clock, RATE * TOKEN, BURST * TOKEN);
-    bucket.untilUs = rig.clock.us + 3_000_000;
-    bucket.resize(rig.clock.us, rate * TOKEN, tokens * TOKEN);
-    bucket.add(rig.clock.us, tokens * TOKEN);
-    return { slot, bucket, low, high };
-  };
-  const answer = (verdict: LeaseVerdict) => {
-    const [, , low, high] = rig.leaseQuestions[0] as (typeof rig.leaseQuestions)[0];
-    rig.plane.askedLeases.receive([low, high, verdict]);
-  };
+  const lease = (tokens: number, rate = 0) => leaseShare(rig, { ratePerSecond: RATE, burst: BURST }, tokens, rate);
+  const answer = (verdict: LeaseVerdict) => answerLease(rig, verdict);
   return { rig, ask, lease, answer };
 }
 

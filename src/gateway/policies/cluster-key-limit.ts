@@ -1,48 +1,51 @@
-// A rate limit over all instances: one charge on this instance's share in shared memory. A request that finds nothing there waits
-// for the main thread to lease more, unless that is known to be of no use.
+// A rate limit over all instances: one charge on this instance's share in shared memory for the key that it is given. A request
+// that finds nothing there waits for the main thread to lease more, unless that is known to be of no use.
 
-import { SeededHash } from '../../../base/hash.ts';
-import { LEASE_CHARGED, LEASE_EMPTY, LeaseLoss, LeaseReading, NO_LEASE } from '../../../shm/lease-table.ts';
-import type { SharedMemory } from '../../../shm/shared-memory.ts';
-import { LimitReading } from '../../limiter/charge-limit.ts';
-import type { ClusterPlan } from '../../limiter/cluster-limit.ts';
-import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
-import { wholeSeconds } from '../../limiter/whole-seconds.ts';
-import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
-import type { Exchange } from '../../pipeline/exchange.ts';
-import { limitKey, nameOfKey } from '../limit-key.ts';
-import type { PolicyStep, StepFacts } from '../policy-run.ts';
+import { SeededHash } from '../../base/hash.ts';
+import { LEASE_CHARGED, LEASE_EMPTY, LeaseLoss, LeaseReading, NO_LEASE } from '../../shm/lease-table.ts';
+import type { SharedMemory } from '../../shm/shared-memory.ts';
+import { LimitReading } from '../limiter/charge-limit.ts';
+import type { ClusterPlan } from '../limiter/cluster-limit.ts';
+import { type KeyLimitPlan, policyItem } from '../limiter/limit-plans.ts';
+import { wholeSeconds } from '../limiter/whole-seconds.ts';
+import { ADMIT, errors, type Verdict } from '../pipeline/errors.ts';
+import type { Exchange } from '../pipeline/exchange.ts';
+import type { StepFacts } from './policy-run.ts';
 
 const US_PER_SECOND = 1_000_000;
 
 // Reused: a decision is read before the next one is taken.
 const lease = new LeaseReading();
 const reading = new LimitReading();
-/** The last run() came to a decision, which the reading is of. */
+/** The last decide() came to a decision, which the reading is of. */
 let isDecided = false;
 
-export class ClusterStep implements PolicyStep {
-  readonly #plan: RateLimitPlan;
+export class ClusterKeyLimit {
+  readonly plan: KeyLimitPlan;
   readonly #cluster: ClusterPlan;
+  /** What RateLimit-Policy gets when it has decided; '' where the route's own has it. */
+  readonly #policyItem: string;
   readonly #shm: SharedMemory;
   readonly #hash: SeededHash;
   readonly #tokensPerSecond: number;
   /** When the store is silent for as long as a request may wait. */
   readonly #wayOut: Verdict;
 
-  constructor(plan: RateLimitPlan, cluster: ClusterPlan, shm: SharedMemory) {
-    this.#plan = plan;
+  /** @param isListed  in the RateLimit-Policy of each of the route's answers */
+  constructor(plan: KeyLimitPlan, cluster: ClusterPlan, isListed: boolean, shm: SharedMemory) {
+    this.plan = plan;
     this.#cluster = cluster;
+    this.#policyItem = isListed ? '' : policyItem(plan.label, plan.quota, plan.periodSeconds);
     this.#shm = shm;
     this.#hash = new SeededHash(shm.control.hashSeedLow, shm.control.hashSeedHigh);
     this.#tokensPerSecond = plan.quota / plan.periodSeconds;
     this.#wayOut = cluster.onStoreLoss === 'open' ? ADMIT : errors.STORE_UNAVAILABLE.id;
   }
 
-  /** @hot */
-  run(x: Exchange): Verdict {
-    const { idLow, idHigh, by } = this.#plan;
-    const { low, high } = this.#hashOf(x);
+  /** @returns ADMIT, an error's id, or what Parking.park returns: then the whole step is run again @hot */
+  decide(x: Exchange, key: string): Verdict {
+    const { idLow, idHigh } = this.plan;
+    const { low, high } = this.#hashOf(key);
     const table = this.#shm.leases;
     const asked = x.plane.askedLeases;
     const slot = table.find(low, high);
@@ -53,14 +56,14 @@ export class ClusterStep implements PolicyStep {
       if (charged === LEASE_EMPTY && x.plane.clock.nowUs() < table.notBeforeUs(slot)) return this.#refuse(x, slot);
     }
     isDecided = false;
-    const verdict = asked.ask(x, [idLow, idHigh, low, high, limitKey(by, x)], this.#wayOut);
+    const verdict = asked.ask(x, [idLow, idHigh, low, high, key], this.#wayOut);
     return verdict === ADMIT ? this.#refuse(x, slot) : verdict;
   }
 
-  /** The exchange has waited for this step's decision. @hot */
-  hasWaited(x: Exchange): boolean {
+  /** The exchange has waited for this key's decision. @hot */
+  hasWaited(x: Exchange, key: string): boolean {
     if (x.parkKey === '') return false;
-    const { low, high } = this.#hashOf(x);
+    const { low, high } = this.#hashOf(key);
     return x.plane.askedLeases.hasWaited(x, low, high);
   }
 
@@ -71,10 +74,10 @@ export class ClusterStep implements PolicyStep {
   }
 
   /** The decision's reading is still there; while it waits, there is none. */
-  explain(): StepFacts {
-    const { by, quota, periodSeconds } = this.#plan;
+  explain(by: string): StepFacts {
+    const { quota, periodSeconds } = this.plan;
     const { burst } = this.#cluster;
-    const limit: StepFacts = { by: nameOfKey(by), scope: 'cluster', limit: `${quota}/${periodSeconds}s`, burst };
+    const limit: StepFacts = { by, scope: 'cluster', limit: `${quota}/${periodSeconds}s`, burst };
     if (!isDecided) return limit;
     return {
       ...limit,
@@ -85,8 +88,8 @@ export class ClusterStep implements PolicyStep {
   }
 
   /** @hot */
-  #hashOf(x: Exchange): SeededHash {
-    this.#hash.hash(this.#plan.idLow, this.#plan.idHigh, limitKey(this.#plan.by, x));
+  #hashOf(key: string): SeededHash {
+    this.#hash.hash(this.plan.idLow, this.plan.idHigh, key);
     return this.#hash;
   }
 
@@ -116,8 +119,8 @@ export class ClusterStep implements PolicyStep {
     x.retryAfterSeconds = retryAfterSeconds;
     x.detail =
       errorId === errors.RATE_LIMITED.id
-        ? `the limit ${this.#plan.label} is used up`
-        : `the limit ${this.#plan.label} cannot be counted for now`;
+        ? `the limit ${this.plan.label} is used up`
+        : `the limit ${this.plan.label} cannot be counted for now`;
     return errorId;
   }
 
@@ -127,6 +130,7 @@ export class ClusterStep implements PolicyStep {
     reading.remaining = remaining;
     reading.resetSeconds = wholeSeconds((this.#cluster.burst - remaining) / this.#tokensPerSecond);
     reading.retryAfterSeconds = retryAfterSeconds;
-    x.noteLimit(this.#plan.label, reading);
+    x.noteLimit(this.plan.label, reading);
+    if (this.#policyItem !== '') x.notePolicyItem(this.#policyItem);
   }
 }
