@@ -71,7 +71,7 @@ const noDisk: LogIo = {
 };
 
 function loggedExchange(turn: number, sampleShare: number): Exchange {
-  const accessLog = { file: '/bench', sampleShare, allErrors: true };
+  const accessLog = { file: '/bench', sampleShare, errors: 'all' };
   const x = new Exchange(undefined as never, undefined as never, { plan: { accessLog } } as never, 1_000_000);
   const headers = ['host', 'shop.example', 'accept', '*/*', 'accept-encoding', 'gzip, br', 'cookie', 'a=b'];
   const agent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36';

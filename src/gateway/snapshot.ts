@@ -47,8 +47,8 @@ export interface AccessLogPlan {
   readonly file: string;
   /** Of the requests, from 0 to 1. */
   readonly sampleShare: number;
-  /** Failures and refusals are logged whatever the sample. */
-  readonly allErrors: boolean;
+  /** Failures and refusals: logged whatever the sample, as all others are, or never. */
+  readonly errors: 'all' | 'sampled' | 'none';
 }
 
 /** Which exchanges are kept as spans. Where they go is the main thread's to know. */

@@ -14,7 +14,10 @@ export const accessLogSchema: z.ZodType<AccessLogConfig> = section({
     value === '' || value.length > PATH_CHARS_MAX || CONTROL_CHARACTER.test(value) ? undefined : value,
   ).describe("The file that lines are appended to, relative to this file's folder; - for standard output."),
   sample: percentage().prefault('100%').describe('The share of requests that are logged.'),
-  errors: word(['all', 'sampled'])
+  errors: word(['all', 'sampled', 'none'])
     .prefault('all')
-    .describe("all: answers from 500 on and the gateway's own refusals are logged whatever the sample."),
+    .describe(
+      "Answers from 500 on and the gateway's own refusals: all, whatever the sample; sampled, as all others; or none, " +
+        'so that a flood of refusals writes nothing.',
+    ),
 }).transform(({ sample, ...accessLog }) => ({ ...accessLog, sampleShare: sample }));

@@ -61,7 +61,7 @@ export interface AccessLogConfig {
   /** Of the requests, from 0 to 1. */
   readonly sampleShare: number;
   /** all: failures and refusals are logged whatever the sample. */
-  readonly errors: 'all' | 'sampled';
+  readonly errors: 'all' | 'sampled' | 'none';
 }
 
 export interface TracingConfig {

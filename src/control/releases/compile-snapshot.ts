@@ -208,7 +208,7 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans']): GatewayPlan {
 
 function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
   if (accessLog === undefined) return undefined;
-  return { file: accessLog.file, sampleShare: accessLog.sampleShare, allErrors: accessLog.errors === 'all' };
+  return { file: accessLog.file, sampleShare: accessLog.sampleShare, errors: accessLog.errors };
 }
 
 function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {

@@ -152,7 +152,11 @@ export class AccessLog {
 
 /** @hot */
 function isWanted(x: Exchange, plan: AccessLogPlan): boolean {
-  if (plan.allErrors && (x.errorId !== 0 || x.shadowRejections !== undefined || x.status >= 500 || x.wasCut))
-    return true;
+  if (plan.errors !== 'sampled' && isError(x)) return plan.errors === 'all';
   return plan.sampleShare >= 1 || Math.random() < plan.sampleShare;
+}
+
+/** @hot */
+function isError(x: Exchange): boolean {
+  return x.errorId !== 0 || x.shadowRejections !== undefined || x.status >= 500 || x.wasCut;
 }

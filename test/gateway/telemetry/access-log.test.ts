@@ -37,10 +37,10 @@ class Rig {
     this.log.use('/log');
   }
 
-  record(count: number, sampleShare = 1, allErrors = true): void {
-    const snapshot = { plan: { accessLog: { file: '/log', sampleShare, allErrors } } };
+  record(count: number, sampleShare = 1, errors = 'all', errorId = 0): void {
+    const snapshot = { plan: { accessLog: { file: '/log', sampleShare, errors } } };
     for (let i = 0; i < count; i++) {
-      const x = bareExchange({ method: 'GET', path: `/${this.sent++}`, status: 200, startUs: 0 });
+      const x = bareExchange({ method: 'GET', path: `/${this.sent++}`, status: 200, startUs: 0, errorId });
       this.log.record(Object.assign(x, { snapshot, endUs: this.clock.us }) as never);
     }
   }
@@ -159,6 +159,24 @@ t.test(
     t.match(hung.troubles, ['access log /log: it is not written fast enough; 2000 lines dropped']);
   },
 );
+
+t.test('failures and refusals are logged whatever the sample, as all others are, or never', async (t) => {
+  for (const [sampleShare, errors, count] of [
+    [0, 'all', 10],
+    [0, 'sampled', 0],
+    [1, 'sampled', 10],
+    [1, 'none', 0],
+  ] as const) {
+    const rig = new Rig();
+    rig.record(10, sampleShare, errors, 1);
+    rig.pass();
+    t.equal(rig.written, count, `${sampleShare} ${errors}`);
+  }
+  const rig = new Rig();
+  rig.record(10, 1, 'none');
+  rig.pass();
+  t.equal(rig.written, 10, 'all others are');
+});
 
 t.test('the sample is what it is said to be', async (t) => {
   const rig = new Rig();
