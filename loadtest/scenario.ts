@@ -24,6 +24,8 @@ export interface Settings {
   readonly limit: Rate;
   readonly burst: number;
   readonly slowConnectionCount: number;
+  /** Gateways that share a Redis. */
+  readonly instanceCount: number;
 }
 
 /** What is sent, but for the address. */
@@ -116,4 +118,5 @@ export const baseSettings: Settings = {
   limit: { count: 100, periodSeconds: 1 },
   burst: 20,
   slowConnectionCount: 30,
+  instanceCount: 8,
 };

@@ -2,6 +2,7 @@
 
 import type { Scenario } from './scenario.ts';
 import { chaos } from './scenarios/chaos.ts';
+import { cluster } from './scenarios/cluster.ts';
 import { limits } from './scenarios/limits.ts';
 import { overload } from './scenarios/overload.ts';
 import { reload } from './scenarios/reload.ts';
@@ -21,4 +22,5 @@ export const scenarios: readonly Scenario[] = [
   chaos,
   overload,
   upgrade,
+  cluster,
 ];

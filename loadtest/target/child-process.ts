@@ -20,10 +20,19 @@ const STOP_TIMEOUT_MS = 10_000;
 // What it prints while it runs is not wanted; how it started is.
 const OUTPUT_CHARS_MAX = 65_536;
 
-/** @param args  of Node: a script and its arguments */
-export function startChild(args: readonly string[]): Child {
-  // A pipe as stdin: it ends with this process, however that ends.
-  const child = spawn(process.execPath, ['--enable-source-maps', ...args], { stdio: 'pipe' });
+/**
+ * A script of ours.
+ * @param args  of Node: a script and its arguments
+ * @param env  besides this process's
+ */
+export function startChild(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+  return startProgram(process.execPath, ['--enable-source-maps', ...args], env);
+}
+
+/** Any program. */
+export function startProgram(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+  // A pipe as stdin: a script of ours ends with this process, however that ends.
+  const child = spawn(file, args, { stdio: 'pipe', env: { ...process.env, ...env } });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const ended = new Promise<void>((resolve) => {
@@ -53,7 +62,7 @@ export function startChild(args: readonly string[]): Child {
           looks.delete(look);
           clearTimeout(timer);
           if (match !== undefined) resolve(match);
-          else reject(new Error(`${args[0]}: ${why}\n${output}`));
+          else reject(new Error(`${file} ${args.join(' ')}: ${why}\n${output}`));
         };
         const look = (): void => {
           const match = pattern.exec(output);

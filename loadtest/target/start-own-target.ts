@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './child-process.ts';
 import { gatewayYaml, type OwnGateway } from './gateway-yaml.ts';
+import { OwnCluster } from './own-cluster.ts';
 import { OwnUpstream, type OwnUpstreamOptions } from './own-upstream.ts';
 import type { Target } from './target.ts';
 
@@ -25,11 +26,14 @@ const LISTENING = /^listening on (\S+)\nadmin on (\S+)$/m;
  */
 export async function startOwnTarget(own: (revision: number) => OwnGateway): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-loadtest-'));
+  const { instanceCount } = own(0);
   const upstreams: OwnUpstream[] = [];
   let gateway: Child | undefined;
+  let cluster: OwnCluster | undefined;
   const close = async (): Promise<void> => {
     // The gateway first: without its upstreams it would answer what was not asked.
     await gateway?.stop();
+    await cluster?.close();
     for (const upstream of upstreams) await upstream.close();
     await rm(folder, { recursive: true, force: true });
   };
@@ -44,6 +48,14 @@ export async function startOwnTarget(own: (revision: number) => OwnGateway): Pro
       await rename(`${file}.next`, file);
     };
     await write(0);
+    if (instanceCount !== undefined) {
+      cluster = await OwnCluster.start({ file, folder, instanceCount });
+      const [first] = cluster.instances;
+      return {
+        ...{ url: `${first?.url}/load`, longUrl: `${first?.url}/long`, adminUrl: first?.adminUrl, pid: first?.pid },
+        ...{ config: undefined, upstreams, cluster, close },
+      };
+    }
     const run = (...more: string[]): Child => {
       gateway = startChild([cli, 'run', '-c', file, ...more]);
       return gateway;

@@ -1,5 +1,6 @@
 // What a scenario points its load at: a gateway that it started itself, or any address.
 
+import type { OwnCluster } from './own-cluster.ts';
 import type { OwnUpstream } from './own-upstream.ts';
 
 /** sluice.yaml, to be written again and again. */
@@ -22,6 +23,8 @@ export interface Target {
   readonly config: ConfigFile | undefined;
   /** Those that were started for it; none at an address. */
   readonly upstreams: readonly OwnUpstream[];
+  /** Where many instances were started: `url` is the first one's. */
+  readonly cluster?: OwnCluster;
   /** Has a new process take over from the gateway; resolves when the old one has ended. */
   upgrade?(): Promise<void>;
   /** Ends what was started for it. */

@@ -24,6 +24,7 @@ interface LoadtestOptions {
   readonly limit?: Rate;
   readonly burst?: number;
   readonly slowConnections?: number;
+  readonly instances?: number;
   readonly longUrl?: string;
   readonly report?: string;
   readonly json?: true;
@@ -37,6 +38,7 @@ const CONNECTION_COUNT_MAX = 10_000;
 const RATE_MAX = 100_000;
 const ROUTE_COUNT_MAX = 100_000;
 const BURST_MAX = 1_000_000;
+const INSTANCE_COUNT_MAX = 64;
 const PID_MAX = 4_194_304;
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)$/;
 
@@ -44,7 +46,7 @@ export function addLoadtestCommand(program: Command): void {
   program
     .command('loadtest')
     .description('run a load test; without a scenario, list them. Exits with 1 when a threshold fails')
-    .argument('[scenario]', 'steady, spike, soak, limits, reload, slow-clients, chaos, overload or upgrade')
+    .argument('[scenario]', 'steady, spike, soak, limits, reload, slow-clients, chaos, overload, upgrade or cluster')
     .option('--url <url>', 'the target; without it, a gateway and an upstream are started for the run', httpUrl)
     .option('-H, --header <header>', "a header of every request, such as 'X-Api-Key: …'; may be repeated", header, {})
     .option('-X, --method <method>', 'the method of every request', method, 'GET')
@@ -66,6 +68,7 @@ export function addLoadtestCommand(program: Command): void {
     .option('--limit <rate>', 'limits: the limit of the target, such as 100/s', rate)
     .option('--burst <count>', 'limits: the burst of the target', wholeNumber(1, BURST_MAX))
     .option('--slow-connections <count>', 'slow-clients: how many of them', wholeNumber(1, CONNECTION_COUNT_MAX))
+    .option('--instances <count>', 'cluster: gateways that share a Redis', wholeNumber(1, INSTANCE_COUNT_MAX))
     .option('--long-url <url>', 'slow-clients: a long answer, for the slow readers', httpUrl)
     .option('--report <file>', 'write a page with curves to this file')
     .option('--json', 'print the result as JSON on stdout')
@@ -123,6 +126,7 @@ function commandOptions(options: LoadtestOptions): CommandOptions {
       ...(limit !== undefined && { limit }),
       ...(burst !== undefined && { burst }),
       ...(options.slowConnections !== undefined && { slowConnectionCount: options.slowConnections }),
+      ...(options.instances !== undefined && { instanceCount: options.instances }),
     },
     thresholds: options.threshold,
     report: options.report,

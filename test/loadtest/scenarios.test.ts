@@ -131,6 +131,23 @@ if (process.env['BENCHES'] === 'all') {
       t.match(result.facts, [['kept connections'], ['new connections'], ['limit']]);
     },
   );
+
+  t.test(
+    'cluster shares a limit and a quota over gateways and a Redis that are killed, and is never over',
+    { buffered: true },
+    async (t) => {
+      const settings = { durationMs: 6_000, instanceCount: 2, limit: { count: 200, periodSeconds: 1 }, burst: 40 };
+      const result = await runSmoke(t, 'cluster', { settings, thresholds: ['refused-near=100%', 'calls-alone=1000'] });
+      t.equal(measured(result, 'excess') <= 0, true);
+      t.equal(measured(result, 'quota-excess') <= 0, true);
+      t.ok(measured(result, 'used') > 0 && measured(result, 'used-jump') > 0 && measured(result, 'used-low') > 0);
+      const harms = ['kill', 'add', 'redis', 'kill', 'add', 'redis', 'kill', 'redis', 'add'];
+      t.same(
+        result.marks.map(({ label }) => label),
+        harms,
+      );
+    },
+  );
 }
 
 t.test('every threshold has a name of its own that --threshold can say', { buffered: true }, async (t) => {
