@@ -65,11 +65,16 @@ function removeStale(sources) {
 
 async function runTap(files, isCovered) {
   const jobCount = Math.max(JOB_COUNT_MIN, availableParallelism());
-  const tap = ['--disable-coverage', '--reporter=tap', `--timeout=${FILE_TIMEOUT_SECONDS}`, `--jobs=${jobCount}`];
+  const preload = new URL('lean-tests.mjs', import.meta.url).href;
+  const tap = [
+    ...['--disable-coverage', '--reporter=tap', `--timeout=${FILE_TIMEOUT_SECONDS}`, `--jobs=${jobCount}`],
+    `--node-arg=--import=${preload}?behind`,
+  ];
   const covered = isCovered ? [...C8, process.execPath] : [];
   // Without a shell, which would expand ** to one level.
   const child = spawn(process.execPath, [...covered, 'node_modules/tap/dist/esm/run.mjs', ...tap, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${preload}`.trim() },
   });
   const exit = new Promise((resolve) => {
     child.once('close', (code) => resolve(code ?? 1));
