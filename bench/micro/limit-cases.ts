@@ -7,13 +7,15 @@ import { LimitRegistry } from '../../src/control/quota/limit-registry.ts';
 import { chargeLimit, LimitReading } from '../../src/gateway/limiter/charge-limit.ts';
 import { Limit } from '../../src/gateway/limiter/limit.ts';
 import { ConcurrencyTable } from '../../src/shm/concurrency-table.ts';
-import { LimitTable } from '../../src/shm/limit-table.ts';
+import { LIMIT_COUNT, LimitTable } from '../../src/shm/limit-table.ts';
 import { sink } from '../support/sink.ts';
 import type { MicroCase } from './micro-case.ts';
 
 // A power of two, so that taking turns costs one AND.
 const KEY_COUNT = 1_024;
 const KEY_TURN_MASK = KEY_COUNT - 1;
+const FULL_COUNT = 2 ** 20;
+const FULL_SLOT_COUNT = 2 ** 21;
 
 export function limitCases(): readonly MicroCase[] {
   const clock = clockCase();
@@ -21,6 +23,8 @@ export function limitCases(): readonly MicroCase[] {
     clock,
     hashCase(),
     chargeCase('rate limit: decision', clock.name, false),
+    fullTableCase(KEY_COUNT, 'rate limit: decision, few of a million keys', 'rate limit: decision'),
+    fullTableCase(FULL_COUNT, 'rate limit: decision, any of a million keys', 'rate limit: decision'),
     chargeCase('rate limit: hash and decision', clock.name, true),
     concurrencyCase(),
   ];
@@ -89,6 +93,39 @@ function chargeCase(name: string, against: string, isHashed: boolean): MicroCase
       return () => {
         hash.hash(1, 2, keys[turn++ & KEY_TURN_MASK] as string);
         sink.number += chargeLimit(limit, table, hash.low, hash.high, clock, reading);
+      };
+    },
+  };
+}
+
+/** A table with a million keys in debt. @param keyCount  so many of them are asked for */
+function fullTableCase(keyCount: number, name: string, against: string): MicroCase {
+  return {
+    name,
+    against,
+    prepare() {
+      const clock = monotonicClock();
+      const table = LimitTable.create(LIMIT_COUNT, FULL_SLOT_COUNT);
+      const registry = new LimitRegistry(table, clock);
+      // So slow that no key is out of debt again while it is measured.
+      const resolved = registry.resolve([{ idLow: 1, idHigh: 2, name: 'bench', tokensPerSecond: 1, burst: 1_000_000 }]);
+      if (!resolved.ok) throw new Error(resolved.error);
+      registry.commit();
+      const limit = new Limit(table, resolved.value[0] as LimitIndex);
+      const reading = new LimitReading();
+      const hash = new SeededHash(3, 4);
+      const hashes = new Int32Array(2 * FULL_COUNT);
+      for (let key = 0; key < FULL_COUNT; key++) {
+        hash.hash(1, 2, `10.${key >> 16}.${(key >> 8) & 255}.${key & 255}`);
+        hashes.set([hash.low, hash.high], 2 * key);
+        chargeLimit(limit, table, hash.low, hash.high, clock, reading);
+      }
+      const mask = keyCount - 1;
+      let turn = 0;
+      return () => {
+        // A step that is prime to the count: neighbours in time are none in memory.
+        const key = (turn++ * 514_229) & mask;
+        sink.number += chargeLimit(limit, table, hashes[2 * key] ?? 0, hashes[2 * key + 1] ?? 0, clock, reading);
       };
     },
   };

@@ -51,6 +51,7 @@ import type { LimitIndex } from '../base/ids.ts';
 import { SLOT_LIMIT_COUNT_MAX, SlotIndex } from './slot-index.ts';
 
 export const LIMIT_COUNT = 16_384;
+/** For 65,536 keys in debt: a table that is half full gives one key in 200 no slot of its own. */
 export const LIMIT_SLOT_COUNT = 131_072;
 
 const MAGIC = 0x51c1ce05;

@@ -21,7 +21,7 @@ import { ConcurrencyTable } from './concurrency-table.ts';
 import { ControlBlock } from './control-block.ts';
 import { HistogramTable } from './histogram-table.ts';
 import { LeaseTable } from './lease-table.ts';
-import { LimitTable } from './limit-table.ts';
+import { LIMIT_COUNT, LIMIT_SLOT_COUNT, LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
 import { QuotaTable } from './quota-table.ts';
 import { SeriesTable } from './series-table.ts';
@@ -74,8 +74,12 @@ export class SharedMemory {
     this.usage = new UsageTable(buffers.usage);
   }
 
-  /** @param seedLow, seedHigh  random, so that nobody outside can aim keys at one slot */
-  static create(workerCount: number, seedLow: number, seedHigh: number): SharedMemory {
+  /**
+   * @param seedLow, seedHigh  random, so that nobody outside can aim keys at one slot
+   * @param limitKeys  of limits, in debt at once; there are twice as many slots, and memory is taken as they are used
+   */
+  static create(workerCount: number, seedLow: number, seedHigh: number, limitKeys?: number): SharedMemory {
+    const limitSlots = limitKeys === undefined ? LIMIT_SLOT_COUNT : 2 ** Math.ceil(Math.log2(2 * limitKeys));
     return new SharedMemory({
       control: ControlBlock.create(workerCount, seedLow, seedHigh).buffer,
       series: SeriesTable.create(workerCount).buffer,
@@ -83,7 +87,7 @@ export class SharedMemory {
       targets: TargetTable.create(workerCount).buffer,
       upstreams: UpstreamTable.create().buffer,
       loads: LoadTable.create(workerCount).buffer,
-      limits: LimitTable.create().buffer,
+      limits: LimitTable.create(LIMIT_COUNT, limitSlots).buffer,
       leases: LeaseTable.create().buffer,
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       quotas: QuotaTable.create().buffer,

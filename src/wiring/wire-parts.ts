@@ -27,7 +27,7 @@ const ATTACH_TIMEOUT_MS = 10_000;
 export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, log: Log): Promise<Parts> {
   const { workerCount, threads } = first;
   const clock = monotonicClock();
-  const shm = SharedMemory.create(workerCount, takeOver.seedLow, takeOver.seedHigh);
+  const shm = SharedMemory.create(workerCount, takeOver.seedLow, takeOver.seedHigh, first.gateway.limitKeys);
   const limits = new LimitRegistry(shm.limits, clock);
   const askLimits = (isOn: boolean) => fleet.askLimits(isOn);
   const answerLimits: WorkerFleet['answerLimits'] = (worker, answers) => fleet.answerLimits(worker, answers);

@@ -20,6 +20,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     data: './data',
     redis: '',
     timeZone: 'UTC',
+    limitKeys: 65_536,
     trustedProxies: [],
     limits: {
       headerBytes: 16_384,

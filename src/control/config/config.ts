@@ -24,6 +24,8 @@ export interface GatewayConfig {
   readonly redis: string;
   /** Where days and months of quotas begin: a name of the IANA database. */
   readonly timeZone: string;
+  /** Keys of rate limits that may be in debt at once. */
+  readonly limitKeys: number;
   /** CIDR blocks or addresses. */
   readonly trustedProxies: readonly string[];
   readonly limits: {

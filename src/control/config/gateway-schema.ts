@@ -22,6 +22,9 @@ const GIB = 1_024 ** 3;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+const LIMIT_KEYS = 65_536;
+const LIMIT_KEYS_MIN = 1_024;
+const LIMIT_KEYS_MAX = 1_000_000;
 const PORT_MAX = 65_535;
 
 // [::1]:8080, 127.0.0.1:8080, localhost:8080 or :8080.
@@ -109,6 +112,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .max(TRUSTED_PROXIES_MAX)
       .prefault([])
       .describe('Addresses and CIDR blocks whose X-Forwarded-For is believed.'),
+    limitKeys: whole(LIMIT_KEYS_MIN, LIMIT_KEYS_MAX)
+      .prefault(LIMIT_KEYS)
+      .describe('Keys of rate limits (addresses, consumers, …) that may be in debt at once, all limits together.'),
     limits: limitsSchema.prefault({}).describe('What a client may ask of a listener.'),
     drainTimeout: duration(0, HOUR_MS)
       .prefault('30s')

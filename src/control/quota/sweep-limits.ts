@@ -18,8 +18,8 @@ import type { LimitRegistry } from './limit-registry.ts';
 export const SLICE_INTERVAL_MS = 15;
 export const SLICES_PER_PASS = 64;
 
-// A slice meets 131,072 / 64 = 2,048 slots; lists of 4,096 leave room for workers that turn slowly, and bound the time
-// of a slice to under 1 ms.
+// A slice meets 131,072 / 64 = 2,048 slots (of the largest table 32,768, most of whose keys are looked at and left alone); lists of
+// 4,096 leave room for workers that turn slowly, and bound the time of a slice.
 const LIST_SLOTS_MAX = 4_096;
 const TURNS = 2;
 

@@ -94,6 +94,7 @@ function restartProblems(running: GatewayConfig, next: GatewayConfig): readonly 
     ['gateway.workers', running.workers, next.workers],
     ['gateway.data', running.data, next.data],
     ['gateway.redis', running.redis, next.redis],
+    ['gateway.limitKeys', running.limitKeys, next.limitKeys],
     ['gateway.limits (all but bodyBytes)', runningLimits, nextLimits],
   ];
   return fixed

@@ -64,6 +64,7 @@ t.test('what belongs to sockets and threads cannot change without a restart', as
     'gateway.listen': { listen: [{ host: '127.0.0.1', port: 1, engine: 'uws', chunked: 'accept' }] },
     'gateway.admin': { admin: { host: '::1', port: 0 } },
     'gateway.workers': { workers: 3 },
+    'gateway.limitKeys': { limitKeys: 1_024 },
     'gateway.limits (all but bodyBytes)': { limits: { ...running.limits, connections: 1 } },
   } as const;
   for (const [name, change] of Object.entries(changes)) {
