@@ -18,6 +18,8 @@
 //   64 + 128·s + 48    f64    untilUs        µs         main           from then on there is nothing
 //   64 + 128·s + 56    f64    notBeforeUs    µs         main           asking is of no use before
 //   64 + 128·s + 64    u32    loss           0 | 1 | 2  main           what an empty share means: LeaseLoss
+//   64 + 128·s + 68    u32    creditMax      tokens     main           what may be owed
+//   64 + 128·s + 72    i32    credit         -          workers, main  bits 31-16 of whom: changes with the key; 15-0 tokens owed
 //
 // A key lies in one of the 8 slots of its bucket, which its hash gives. Times are of the machine's monotonic clock.
 //
@@ -31,6 +33,9 @@
 // WHY. Whoever read terms whole read them between two changes. What it decided by them fails its exchange as soon as the next
 // change has exchanged tat, because tat only ever moves forward: charges add to it, changes add 1. So no token is spent under terms that
 // the store may have been told are no more, and none is given back that a worker has spent.
+//
+// CREDIT. A request that finds nothing may be admitted all the same, as long as less than creditMax is owed. What is owed is paid out
+// of tokens, which then nobody else gets; a slot that owes is not freed. So a window holds creditMax more at most.
 //
 // LIMITS. tat comes back to a value after 2³² units. k is such that 4 s of the limit's rate, and its burst, are 2²⁹ units at
 // most: a worker would have to stand still between its read and its exchange for as long as that takes, to the unit. A key
@@ -68,6 +73,8 @@ export const leaseTableLayout = {
     untilUs: 48,
     notBeforeUs: 56,
     loss: 64,
+    creditMax: 68,
+    credit: 72,
   },
 } as const;
 
@@ -85,7 +92,15 @@ const field = {
   untilUs: 6,
   notBeforeUs: 7,
   loss: 16,
+  creditMax: 17,
+  credit: 18,
 } as const;
+
+/** borrow(): there is none. */
+export const NO_CREDIT = -1;
+
+const OWED_MASK = 2 ** 16 - 1;
+const OWNER_ONE = 2 ** 16;
 
 /** What a request is told that finds nothing: that the limit is used up, or what the limit says of a store that is away. */
 export const LeaseLoss = { NONE: 0, ADMIT: 1, REFUSE: 2 } as const;
@@ -198,6 +213,21 @@ export class LeaseTable {
     return empty(out, 0);
   }
 
+  /** Admit a request that found nothing, for a token that is paid later. @returns tokens owed before, or NO_CREDIT @hot */
+  borrow(slot: number, low: number, high: number): number {
+    const words = this.#words;
+    const at = wordOf(slot);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const credit = Atomics.load(words, at + field.credit);
+      // Read before the hash: another key's has another owner, and the exchange fails.
+      if (words[at + field.hashLow] !== low || words[at + field.hashHigh] !== high) return NO_CREDIT;
+      const owed = credit & OWED_MASK;
+      if (owed >= (words[at + field.creditMax] as number)) return NO_CREDIT;
+      if (Atomics.compareExchange(words, at + field.credit, credit, credit + 1) === credit) return owed;
+    }
+    return NO_CREDIT;
+  }
+
   /** A request that finds nothing is refused before. @hot */
   notBeforeUs(slot: number): number {
     return this.#numbers[(wordOf(slot) >> 1) + field.notBeforeUs] as number;
@@ -241,14 +271,10 @@ export class LeaseTable {
     const before = this.#stopCharges(slot, nowUs);
     const level = (shift === 0 ? before : Math.floor(before * 2 ** shift)) + moved;
     const above = Math.max(0, level - terms.burst);
-    const tat = words[at + field.tat] as number;
-    words[at + field.v0] = tat - (terms.burst - level + above);
+    this.#setLevel(at, nowUs, terms.burst, level - above);
     words[at + field.burst] = terms.burst;
     words[at + field.resolution] = terms.resolution;
     this.#numbers[(at >> 1) + field.unitsPerUs] = terms.unitsPerUs;
-    // What has accrued up to the terms before does not accrue again.
-    const t0 = (at >> 1) + field.t0Us;
-    this.#numbers[t0] = Math.max(nowUs, this.#numbers[t0] as number);
     this.#numbers[(at >> 1) + field.untilUs] = terms.untilUs;
     Atomics.store(words, at, sequence + 2);
     return above;
@@ -270,6 +296,41 @@ export class LeaseTable {
     Atomics.store(this.#words, at + field.loss, loss);
   }
 
+  setCreditMax(slot: number, tokens: number): void {
+    Atomics.store(this.#words, wordOf(slot) + field.creditMax, Math.min(OWED_MASK, tokens));
+  }
+
+  /** Tokens. */
+  owedOf(slot: number): number {
+    return Atomics.load(this.#words, wordOf(slot) + field.credit) & OWED_MASK;
+  }
+
+  /** @param tokens  at most what is owed */
+  pay(slot: number, tokens: number): void {
+    Atomics.sub(this.#words, wordOf(slot) + field.credit, tokens);
+  }
+
+  /**
+   * Take tokens out of the level, in force as it is.
+   * @returns units that there were, at most those that were asked for
+   */
+  takeBack(slot: number, nowUs: number, units: number): number {
+    const at = wordOf(slot);
+    const sequence = Atomics.add(this.#words, at, 1);
+    const level = this.#stopCharges(slot, nowUs);
+    const taken = Math.min(level, units);
+    this.#setLevel(at, nowUs, this.#words[at + field.burst] as number, level - taken);
+    Atomics.store(this.#words, at, sequence + 2);
+    return taken;
+  }
+
+  /** Within a change, before the rate is another: what has accrued up to now does not accrue again. */
+  #setLevel(at: number, nowUs: number, burst: number, level: number): void {
+    this.#words[at + field.v0] = (this.#words[at + field.tat] as number) - (burst - level);
+    const t0 = (at >> 1) + field.t0Us;
+    this.#numbers[t0] = Math.max(nowUs, this.#numbers[t0] as number);
+  }
+
   #freeSlotOf(low: number, high: number): number {
     const first = (high & this.#bucketMask) * SLOTS_PER_BUCKET;
     const start = low >>> 29;
@@ -288,6 +349,9 @@ export class LeaseTable {
     const sequence = Atomics.add(words, at, 1);
     this.#stopCharges(slot, 0);
     this.#numbers[(at >> 1) + field.untilUs] = 0;
+    words[at + field.creditMax] = 0;
+    const owner = Atomics.load(words, at + field.credit) & ~OWED_MASK;
+    Atomics.store(words, at + field.credit, (owner + OWNER_ONE) | 0);
     words[at + field.hashLow] = low;
     words[at + field.hashHigh] = high;
     Atomics.store(words, at, sequence + 2);

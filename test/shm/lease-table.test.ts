@@ -11,6 +11,7 @@ import {
   LeaseReading,
   LeaseTable,
   leaseTableLayout,
+  NO_CREDIT,
   NO_LEASE,
 } from '../../src/shm/lease-table.ts';
 
@@ -145,6 +146,72 @@ t.test('it never holds more than an exact bucket that is told the same, and hard
     }),
     { numRuns: 300 },
   );
+});
+
+t.test('credit is bounded, and each token of it is paid with one that there is', async () => {
+  const CREDIT = 3;
+  const step = fc.record({
+    us: fc.integer({ min: 0, max: 400_000 }),
+    what: fc.constantFrom('take', 'take', 'add', 'pay', 'resize'),
+    part: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const shared = bucketOf(10, 5);
+      const { table, slot, bucket, clock } = shared;
+      table.setCreditMax(slot, CREDIT);
+      const exact = new ShareBucket();
+      let borrowed = 0;
+      let paid = 0;
+      // What pays is taken out of the exact bucket, as what is spent is.
+      const pay = (owedBefore: number): boolean => {
+        const count = owedBefore - bucket.owed;
+        paid += count;
+        return Array.from({ length: count }, () => exact.take(clock.us)).every((isThere) => isThere);
+      };
+      for (const { us, what, part } of steps) {
+        clock.us += us;
+        for (const each of [bucket, exact]) {
+          each.level(clock.us);
+          each.untilUs = clock.us + 3_000_000;
+        }
+        const owed = bucket.owed;
+        if (what === 'resize') {
+          for (const each of [bucket, exact]) each.resize(clock.us, Math.floor(10 * part * TOKEN), 5 * TOKEN);
+        }
+        if (what === 'add') {
+          const moved = Math.floor(Math.max(0, exact.burst - exact.level(clock.us)) * part);
+          for (const each of [bucket, exact]) each.add(clock.us, moved);
+          if (!pay(owed)) return false;
+        }
+        if (what === 'pay') {
+          bucket.payBack(clock.us);
+          if (!pay(owed)) return false;
+        }
+        if (what === 'take') {
+          if (shared.take(clock.us)) {
+            if (!exact.take(clock.us)) return false;
+          } else if (table.borrow(slot, 1, 2) !== NO_CREDIT) borrowed++;
+        }
+        if (bucket.owed !== borrowed - paid || bucket.owed > CREDIT) return false;
+      }
+      return true;
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test('a slot that another key gets owes nothing, and its key of before has no credit there', async (t) => {
+  const { table, slot } = bucketOf(1, 1);
+  table.setCreditMax(slot, 2);
+  t.equal(table.borrow(slot, 1, 2), 0);
+  t.equal(table.borrow(slot, 1, 2), 1);
+  t.equal(table.borrow(slot, 1, 2), NO_CREDIT);
+  table.free(slot);
+  t.equal(table.place(1, 2), slot);
+  t.equal(table.owedOf(slot), 0);
+  t.equal(table.borrow(slot, 1, 2), NO_CREDIT, 'and has none of its own before it is given some');
+  t.equal(table.borrow(slot, 3, 2), NO_CREDIT);
 });
 
 t.test('demand is counted past 2³², and from the slot’s own beginning', async (t) => {

@@ -34,6 +34,8 @@ mirror! {
         48 => until_us: f64,
         56 => not_before_us: f64,
         64 => loss: AtomicU32,
-        68 => _reserved: [u32; 15],
+        68 => credit_max: AtomicU32,
+        72 => credit: AtomicI32,
+        76 => _reserved: [u32; 13],
     }
 }

@@ -13,6 +13,8 @@ export interface AllowanceConfig {
   readonly scope?: 'node' | 'cluster' | undefined;
   /** Absent: local-share of a limit, closed of a quota. */
   readonly onStoreLoss?: OnStoreLoss | undefined;
+  /** Absent: 0. */
+  readonly relaxed?: number | undefined;
 }
 
 export interface QuotaConfig {

@@ -3,7 +3,14 @@
 import * as z from 'zod';
 import type { Rate } from '../../base/units.ts';
 import type { OnStoreLoss } from '../../gateway/limiter/cluster-limit.ts';
-import { burst, defaultBurst, needBurst, onStoreLoss, scope } from '../../gateway/policies/rate-limit/config.ts';
+import {
+  burst,
+  defaultBurst,
+  needBurst,
+  onStoreLoss,
+  relaxed,
+  scope,
+} from '../../gateway/policies/rate-limit/config.ts';
 import { rate, safeName, section, word } from '../../gateway/units/config.ts';
 import { priority } from './load-schema.ts';
 import type { AllowanceConfig, PlanBindings, PlanConfig, QuotaConfig } from './plan-config.ts';
@@ -15,6 +22,7 @@ interface AllowanceSection {
   readonly quota?: readonly QuotaConfig[] | undefined;
   readonly scope?: 'node' | 'cluster' | undefined;
   readonly onStoreLoss?: OnStoreLoss | undefined;
+  readonly relaxed?: number | undefined;
 }
 
 /** The keys that plans and consumers share. */
@@ -35,6 +43,7 @@ export function quotaShape() {
         'While the store does not answer: of the limit, each instance its part (local-share, the default), no limit, or ' +
           'nothing beyond what it holds; of quotas, nothing beyond what is held, unless it is open.',
       ),
+    relaxed: relaxed().optional(),
   };
 }
 
@@ -52,12 +61,13 @@ export function checkAllowance(own: AllowanceSection, context: z.RefinementCtx):
   context.addIssue({ code: 'custom', path: ['burst'], params: { message: 'is of a limit, and there is none' } });
 }
 
-export function allowanceOf({ limit, burst, quota, scope, onStoreLoss }: AllowanceSection): AllowanceConfig {
+export function allowanceOf({ limit, burst, quota, scope, onStoreLoss, relaxed }: AllowanceSection): AllowanceConfig {
   return {
     ...(limit !== undefined && { limit: { rate: limit, burst: burst ?? defaultBurst(limit) } }),
     ...(quota !== undefined && { quotas: quota }),
     ...(scope !== undefined && { scope }),
     ...(onStoreLoss !== undefined && { onStoreLoss }),
+    ...(relaxed !== undefined && { relaxed }),
   };
 }
 
@@ -67,7 +77,7 @@ export const planSchema: z.ZodType<Omit<PlanConfig, 'name'>> = section(
     ...quotaShape(),
     priority: priority().optional().describe('Of consumers that say none: who goes first at an overloaded upstream.'),
   },
-  ['price', 'relaxed'],
+  ['price'],
 )
   .superRefine(checkAllowance)
   .transform(({ priority, ...allowance }) => ({

@@ -25,7 +25,7 @@ export interface PlanStepUse {
 }
 
 /** Where something is counted, and what holds while it cannot be. */
-type StoreTerms = Pick<AllowanceConfig, 'scope' | 'onStoreLoss'>;
+type StoreTerms = Pick<AllowanceConfig, 'scope' | 'onStoreLoss' | 'relaxed'>;
 
 export class PlanCompiler {
   /** By the index that consumers have. */
@@ -91,10 +91,14 @@ export class PlanCompiler {
   }
 
   /** What a consumer does not say is as its plan says. */
-  #termsOf({ scope, onStoreLoss, plan }: ConsumerConfig): StoreTerms {
+  #termsOf({ scope, onStoreLoss, relaxed, plan }: ConsumerConfig): StoreTerms {
     const index = plan === undefined ? undefined : this.#indexes.get(plan);
     const terms = index === undefined ? undefined : this.#config.plans[index];
-    return { scope: scope ?? terms?.scope, onStoreLoss: onStoreLoss ?? terms?.onStoreLoss };
+    return {
+      scope: scope ?? terms?.scope,
+      onStoreLoss: onStoreLoss ?? terms?.onStoreLoss,
+      relaxed: relaxed ?? terms?.relaxed,
+    };
   }
 
   #limit({ rate, burst }: SteadyLimitConfig, terms: StoreTerms, label: string): KeyLimitPlan {
@@ -103,7 +107,11 @@ export class PlanCompiler {
     const plan = { idLow, idHigh, label, quota, periodSeconds };
     const tokensPerSecond = quota / periodSeconds;
     if (this.#config.gateway.redis !== '' && terms.scope !== 'node') {
-      const cluster: ClusterPlan = { burst, onStoreLoss: terms.onStoreLoss ?? 'local-share' };
+      const cluster: ClusterPlan = {
+        burst,
+        onStoreLoss: terms.onStoreLoss ?? 'local-share',
+        relaxed: terms.relaxed ?? 0,
+      };
       this.#limits.addCluster({ idLow, idHigh, tokensPerSecond, ...cluster });
       // It has no place in the table of this node.
       return { limit: 0, ...plan, cluster };

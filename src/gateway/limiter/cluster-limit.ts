@@ -8,6 +8,8 @@ export interface ClusterPlan {
   /** Of all instances together. */
   readonly burst: number;
   readonly onStoreLoss: OnStoreLoss;
+  /** Requests that each instance may admit on credit while it asks the store; 0: none. The bound is so much higher for each. */
+  readonly relaxed: number;
 }
 
 /** What the main thread needs to lease shares. */

@@ -47,6 +47,11 @@ export class AskedLeases {
     return verdict;
   }
 
+  /** A request was admitted on credit: the main thread is to pay for it. Nobody waits. */
+  tell(question: LeaseQuestion): void {
+    this.#send(question);
+  }
+
   receive([low, high, verdict]: LeaseAnswer): void {
     this.#parking.wake(keyOf(low, high), VERDICTS[verdict]);
   }

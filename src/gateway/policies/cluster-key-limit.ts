@@ -2,7 +2,7 @@
 // that finds nothing there waits for the main thread to lease more, unless that is known to be of no use.
 
 import { SeededHash } from '../../base/hash.ts';
-import { LEASE_CHARGED, LEASE_EMPTY, LeaseLoss, LeaseReading, NO_LEASE } from '../../shm/lease-table.ts';
+import { LEASE_CHARGED, LEASE_EMPTY, LeaseLoss, LeaseReading, NO_CREDIT, NO_LEASE } from '../../shm/lease-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { LimitReading } from '../limiter/charge-limit.ts';
 import type { ClusterPlan } from '../limiter/cluster-limit.ts';
@@ -53,6 +53,13 @@ export class ClusterKeyLimit {
       if (!asked.hasWaited(x, low, high)) table.countDemand(slot);
       const charged = table.charge(slot, low, high, x.plane.clock, lease);
       if (charged === LEASE_CHARGED) return this.#admit(x);
+      const owed = this.#cluster.relaxed > 0 ? table.borrow(slot, low, high) : NO_CREDIT;
+      if (owed !== NO_CREDIT) {
+        // What is owed already, the main thread looks after.
+        if (owed === 0) asked.tell([idLow, idHigh, low, high, key]);
+        lease.remaining = 0;
+        return this.#admit(x);
+      }
       if (charged === LEASE_EMPTY && x.plane.clock.nowUs() < table.notBeforeUs(slot)) return this.#refuse(x, slot);
     }
     isDecided = false;

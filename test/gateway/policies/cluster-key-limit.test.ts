@@ -12,7 +12,7 @@ const RATE = 10;
 const BURST = 20;
 
 /** A plane with a limit by route over the cluster; `lease` is the main thread's part. */
-function clusterRig(onStoreLoss = 'closed', isShadow = false, when?: Condition) {
+function clusterRig(onStoreLoss = 'closed', isShadow = false, when?: Condition, relaxed = 0) {
   const use: PolicyUse = {
     policy: 'rate-limit',
     config: {
@@ -21,6 +21,7 @@ function clusterRig(onStoreLoss = 'closed', isShadow = false, when?: Condition) 
       by: { kind: 'route' },
       scope: 'cluster',
       onStoreLoss,
+      relaxed,
       ...(when !== undefined && { when }),
     },
     isShadow,
@@ -171,4 +172,20 @@ t.test('with a condition, others pass, and one that waits is not asked for it ag
   rig.pass(70);
   t.equal(late.client.status, 503);
   t.match(late.client.body, /cannot be counted for now/);
+});
+
+t.test('a relaxed limit admits on credit what finds nothing, and says so once', async (t) => {
+  const { rig, ask, lease, answer } = clusterRig('closed', false, undefined, 2);
+  ask();
+  const { slot } = lease(0);
+  rig.shm.leases.setCreditMax(slot, 2);
+  answer(LeaseVerdict.AGAIN);
+  t.equal(rig.sent.length, 1, 'nobody has waited for the store');
+  t.equal(rig.leaseQuestions.length, 2, 'the main thread hears of it');
+  ask();
+  t.equal(rig.sent.length, 2);
+  t.equal(rig.leaseQuestions.length, 2, 'and looks after what is owed already');
+  ask();
+  t.equal(rig.sent.length, 2, 'without credit it waits');
+  t.equal(rig.leaseQuestions.length, 3);
 });

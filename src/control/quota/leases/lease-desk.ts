@@ -16,8 +16,10 @@ import { SharedBucket } from './shared-bucket.ts';
 
 // Of the key's value, which may be a secret, and which others choose: 120 bits.
 const DIGEST_CHARS = 20;
-// A share without a store is good for 3 s, and renewed every second.
+// A share without a store is good for 3 s, and renewed every second; that of a key that nobody asks for is let go after a minute, so
+// that a long loss does not fill the table with keys of long ago.
 const FALL_BACK_TICKS = 40;
+const FALL_BACK_ROUNDS_MAX = 60;
 
 export interface LeaseDeskOptions {
   readonly connection: RedisConnection;
@@ -37,6 +39,9 @@ interface DeskKey {
   readonly bucket: SharedBucket;
   /** Workers with requests that wait. */
   readonly askers: Set<WorkerIndex>;
+  /** Requests met when they were last looked at, and looks since there were more. */
+  demandCount: number;
+  idleRounds: number;
 }
 
 export class LeaseDesk {
@@ -45,6 +50,8 @@ export class LeaseDesk {
   #limits = new Map<string, ClusterLimitDefinition>();
   readonly #byHash = new Map<string, DeskKey>();
   readonly #byKept = new Map<KeptKey, DeskKey>();
+  /** With tokens that were spent on credit. */
+  readonly #owing = new Set<DeskKey>();
   #ticks = 0;
   #noRoomCount = 0;
 
@@ -54,6 +61,7 @@ export class LeaseDesk {
       prefix: options.prefix,
       holder: options.holder,
       onOutcome: (kept, outcome) => this.#onOutcome(kept, outcome),
+      isHeld: (kept) => (this.#byKept.get(kept)?.bucket.owed ?? 0) > 0,
       onForget: (kept) => this.#forget(kept),
     });
   }
@@ -71,6 +79,7 @@ export class LeaseDesk {
       if (limit === undefined) continue;
       kept.holder.changeLimit(limitRate(limit), limitBurst(limit));
       bucket.changeLimit(limitRate(limit), limitBurst(limit));
+      this.#options.table.setCreditMax(bucket.slot, limit.relaxed);
     }
   }
 
@@ -79,12 +88,16 @@ export class LeaseDesk {
     const name = limitName(idLow, idHigh);
     const limit = this.#limits.get(name);
     if (limit === undefined) return answer(LeaseVerdict.NO_LIMIT);
-    const key = this.#byHash.get(keyName(low, high)) ?? this.#open(name, limit, low, high, value);
+    const known = this.#byHash.get(keyName(low, high));
+    const key = known ?? this.#open(name, limit, low, high, value);
     if (key === undefined) {
       this.#noRoomCount++;
       return answer(LeaseVerdict.NO_ROOM);
     }
+    // It need not wait: it finds credit now, and asks once more then.
+    if (known === undefined && limit.relaxed > 0) return answer(LeaseVerdict.AGAIN);
     const nowUs = this.#options.clock.nowUs();
+    if (key.bucket.owed > 0) this.#owing.add(key);
     // News was on its way when it asked.
     if (key.bucket.level(nowUs) >= TOKEN) return answer(LeaseVerdict.AGAIN);
     if (!key.kept.holder.mayWait(nowUs)) {
@@ -99,9 +112,16 @@ export class LeaseDesk {
   /** Every POLL_INTERVAL_US. */
   tick(): void {
     this.keeper.tick();
-    if (++this.#ticks % FALL_BACK_TICKS !== 0) return;
     const nowUs = this.#options.clock.nowUs();
-    for (const key of this.#byHash.values()) this.#fallBack(key, nowUs);
+    const isWhole = ++this.#ticks % FALL_BACK_TICKS === 0;
+    for (const key of this.#owing) this.#payBack(key, nowUs, isWhole);
+    if (!isWhole) return;
+    for (const key of this.#byHash.values()) {
+      const { demandCount } = key.bucket;
+      key.idleRounds = demandCount === key.demandCount ? key.idleRounds + 1 : 0;
+      key.demandCount = demandCount;
+      this.#fallBack(key, nowUs);
+    }
   }
 
   /** Give everything back. Resolves when the store has heard of it, or cannot. */
@@ -124,7 +144,8 @@ export class LeaseDesk {
     }
     // The first request found no place to be counted at.
     table.countDemand(slot);
-    const key: DeskKey = { low, high, limit: name, kept, bucket, askers: new Set() };
+    table.setCreditMax(slot, limit.relaxed);
+    const key: DeskKey = { low, high, limit: name, kept, bucket, askers: new Set(), demandCount: 0, idleRounds: 0 };
     this.#byHash.set(keyName(low, high), key);
     this.#byKept.set(kept, key);
     return key;
@@ -135,6 +156,7 @@ export class LeaseDesk {
     if (key === undefined) return;
     this.#byKept.delete(kept);
     this.#byHash.delete(keyName(key.low, key.high));
+    this.#owing.delete(key);
     this.#options.table.free(key.bucket.slot);
   }
 
@@ -150,9 +172,19 @@ export class LeaseDesk {
     for (const worker of askers) this.#options.answer(worker, [key.low, key.high, LeaseVerdict.AGAIN]);
   }
 
+  /** @param isBought  what its own rate does not pay is asked of the store */
+  #payBack(key: DeskKey, nowUs: number, isBought: boolean): void {
+    key.bucket.payBack(nowUs);
+    const { owed } = key.bucket;
+    if (owed === 0) return void this.#owing.delete(key);
+    if (!isBought || !key.kept.holder.mayWait(nowUs)) return;
+    key.kept.waitingCount = Math.max(key.kept.waitingCount, owed);
+    this.keeper.starve(key.kept);
+  }
+
   /** Without a store, the instance's part of the limit, where it says so. */
-  #fallBack({ kept, limit }: DeskKey, nowUs: number): void {
-    if (this.#limits.get(limit)?.onStoreLoss !== 'local-share') return;
+  #fallBack({ kept, limit, idleRounds }: DeskKey, nowUs: number): void {
+    if (idleRounds >= FALL_BACK_ROUNDS_MAX || this.#limits.get(limit)?.onStoreLoss !== 'local-share') return;
     kept.holder.fallBack(nowUs, this.keeper.instanceCount, this.keeper.answeredUs);
   }
 

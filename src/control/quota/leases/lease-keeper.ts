@@ -30,6 +30,8 @@ export interface KeeperSettings {
   readonly holder: string;
   /** Called when a request of a key was answered or failed: who waits may try again, or is to be refused. */
   readonly onOutcome: (key: KeptKey, outcome: StoreOutcome) => void;
+  /** Whether a key is to be kept though nobody asks for it. */
+  readonly isHeld?: (key: KeptKey) => boolean;
   /** A key is in use no more: its bucket may be another's. */
   readonly onForget?: (key: KeptKey) => void;
 }
@@ -145,6 +147,7 @@ export class LeaseKeeper {
       if (next.done === true) break;
       const [name, kept] = next.value;
       if (kept.waitingCount > 0 || !kept.holder.isIdle(nowUs) || this.#busy.has(kept)) continue;
+      if (this.#settings.isHeld?.(kept) === true) continue;
       this.#kept.delete(name);
       this.#settings.onForget?.(kept);
     }

@@ -75,8 +75,26 @@ export class SharedBucket implements HolderBucket {
     return this.#nanotokens(this.#change(nowUs));
   }
 
+  /** What is owed is paid first. */
   add(nowUs: number, nanotokens: number): void {
-    this.#change(nowUs, this.#units(nanotokens));
+    const paid = Math.min(this.#table.owedOf(this.slot), Math.floor(nanotokens / TOKEN));
+    if (paid > 0) this.#table.pay(this.slot, paid);
+    this.#change(nowUs, this.#units(nanotokens - paid * TOKEN));
+  }
+
+  /** Tokens that were spent on credit, and are not paid yet. */
+  get owed(): number {
+    return this.#table.owedOf(this.slot);
+  }
+
+  /** Pay what is owed with what has accrued. */
+  payBack(nowUs: number): void {
+    const count = Math.min(this.owed, Math.floor(this.level(nowUs) / TOKEN));
+    if (count <= 0) return;
+    const unitsOfToken = 2 ** this.#resolution;
+    const units = this.#table.takeBack(this.slot, nowUs, count * unitsOfToken);
+    // Requests may have been quicker: a part of a token pays nothing, and is lost.
+    this.#table.pay(this.slot, Math.floor(units / unitsOfToken));
   }
 
   /** The limit has changed. */

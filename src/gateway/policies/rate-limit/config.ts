@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { hashName } from '../../../base/hash.ts';
 import type { Rate } from '../../../base/units.ts';
 import { type Condition, condition, namesConsumer } from '../../conditions/config.ts';
-import type { OnStoreLoss } from '../../limiter/cluster-limit.ts';
+import type { ClusterPlan, OnStoreLoss } from '../../limiter/cluster-limit.ts';
 import { isIdentity, type LimitBy } from '../../limiter/limit-by.ts';
 import { type KeyLimitPlan, policyItem, type RateLimitPlan } from '../../limiter/limit-plans.ts';
 import { COUNT_MAX } from '../../limiter/window-state.ts';
@@ -14,6 +14,7 @@ import { limitPlace, placedBy } from '../limit-place.ts';
 import { type CompileContext, definePolicyConfig } from '../policy-config.ts';
 
 const BURST_MAX = 1_000_000;
+const RELAXED_MAX = 10_000;
 const SECONDS_PER_MINUTE = 60;
 const VALUES_MAX = 1_000;
 const VALUE_CHARS_MAX = 256;
@@ -35,6 +36,7 @@ export interface RateLimitConfig extends CountedLimit {
   /** Absent: by consumer, key or claim, of gcra, cluster where there is a store; all others node. */
   readonly scope?: 'node' | 'cluster' | undefined;
   readonly onStoreLoss: OnStoreLoss;
+  readonly relaxed: number;
 }
 
 export function burst(): z.ZodType<number> {
@@ -51,6 +53,13 @@ export function onStoreLoss(): z.ZodType<OnStoreLoss> {
   return word(['local-share', 'open', 'closed']).describe(
     'Of a limit over the cluster, while Redis does not answer: each instance its part, no limit, or nothing ' +
       'beyond what it holds.',
+  );
+}
+
+export function relaxed(): z.ZodType<number> {
+  return whole(0, RELAXED_MAX).describe(
+    'Of a limit over the cluster: so many requests each instance may admit at once without waiting for Redis, paid out of what ' +
+      'it leases next; all together then admit so many more for each instance.',
   );
 }
 
@@ -86,8 +95,9 @@ const schema: z.ZodType<RateLimitConfig> = section(
           'consumer, key or claim (of gcra) cluster where gateway.redis is set, else node.',
       ),
     onStoreLoss: onStoreLoss().prefault('local-share'),
+    relaxed: relaxed().prefault(0),
   },
-  ['quota', 'relaxed'],
+  ['quota'],
 )
   .superRefine((config, context) => {
     checkLimit(config, config.algorithm, [], context);
@@ -100,8 +110,11 @@ const schema: z.ZodType<RateLimitConfig> = section(
     if (config.scope === 'cluster' && config.algorithm !== undefined) {
       addIssue(context, ['scope'], `cluster is of gcra only: ${config.algorithm} is counted by node`);
     }
+    if (config.relaxed > 0 && (config.scope === 'node' || config.algorithm !== undefined)) {
+      addIssue(context, ['relaxed'], 'is of limits over the cluster only');
+    }
   })
-  .transform(({ by, algorithm, when, values, scope, onStoreLoss, ...own }): RateLimitConfig => {
+  .transform(({ by, algorithm, when, values, scope, onStoreLoss, relaxed, ...own }): RateLimitConfig => {
     const limits = Object.entries(values ?? {}).map(([value, limit]) => [value, counted(limit, algorithm)] as const);
     return {
       ...counted(own, algorithm),
@@ -111,6 +124,7 @@ const schema: z.ZodType<RateLimitConfig> = section(
       ...(limits.length > 0 && { values: new Map(limits) }),
       ...(scope !== undefined && { scope }),
       onStoreLoss,
+      relaxed,
     };
   });
 
@@ -123,7 +137,7 @@ export const rateLimitConfig = definePolicyConfig<RateLimitConfig, RateLimitPlan
     const name = limitPlace(config.by, context);
     const planOf = (limit: CountedLimit, label: string, identity: string): KeyLimitPlan =>
       isOverCluster(config, context)
-        ? clusterLimit(limit, config.onStoreLoss, label, identity, context)
+        ? clusterLimit(limit, config, label, identity, context)
         : keyLimit(limit, config.algorithm, label, identity, context);
     const values = [...(config.values ?? [])].map(
       // Its identity is its value's; its label holds nothing that a client or a file's author may write.
@@ -148,14 +162,15 @@ function isOverCluster({ scope, by, algorithm }: RateLimitConfig, { hasStore }: 
 /** It has no place in the table of this node. */
 function clusterLimit(
   { limit: { count: quota, periodSeconds }, burst }: CountedLimit,
-  onStoreLoss: OnStoreLoss,
+  { onStoreLoss, relaxed }: Pick<RateLimitConfig, 'onStoreLoss' | 'relaxed'>,
   label: string,
   identity: string,
   context: CompileContext,
 ): KeyLimitPlan {
   const { low: idLow, high: idHigh } = hashName(identity);
-  context.addClusterLimit({ idLow, idHigh, tokensPerSecond: quota / periodSeconds, burst, onStoreLoss });
-  return { limit: 0, idLow, idHigh, label, quota, periodSeconds, cluster: { burst, onStoreLoss } };
+  const cluster: ClusterPlan = { burst, onStoreLoss, relaxed };
+  context.addClusterLimit({ idLow, idHigh, tokensPerSecond: quota / periodSeconds, ...cluster });
+  return { limit: 0, idLow, idHigh, label, quota, periodSeconds, cluster };
 }
 
 /** @param identity  what its slots belong to, over reloads */

@@ -6,7 +6,14 @@ import type { ClusterLimitDefinition } from '../../../../src/gateway/limiter/clu
 import { LeaseTable } from '../../../../src/shm/lease-table.ts';
 import { redisBinary, startOwnServer } from '../../../support/redis-server.ts';
 
-const limit: ClusterLimitDefinition = { idLow: 1, idHigh: 2, tokensPerSecond: 1, burst: 1, onStoreLoss: 'local-share' };
+const limit: ClusterLimitDefinition = {
+  idLow: 1,
+  idHigh: 2,
+  tokensPerSecond: 1,
+  burst: 1,
+  onStoreLoss: 'local-share',
+  relaxed: 0,
+};
 
 function startLimits(url: string) {
   const clock = { us: 1_000_000, nowUs: () => clock.us };

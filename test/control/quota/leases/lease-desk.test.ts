@@ -7,12 +7,12 @@ import { LeaseDesk } from '../../../../src/control/quota/leases/lease-desk.ts';
 import { RedisConnection } from '../../../../src/control/redis/redis-connection.ts';
 import type { ClusterLimitDefinition, OnStoreLoss } from '../../../../src/gateway/limiter/cluster-limit.ts';
 import { type LeaseAnswer, LeaseVerdict } from '../../../../src/gateway/worker-messages.ts';
-import { LEASE_CHARGED, LeaseLoss, LeaseReading, LeaseTable } from '../../../../src/shm/lease-table.ts';
+import { LEASE_CHARGED, LeaseLoss, LeaseReading, LeaseTable, NO_CREDIT } from '../../../../src/shm/lease-table.ts';
 
 const WORKER = 1 as WorkerIndex;
 const reading = new LeaseReading();
 
-function deskRig(onStoreLoss: OnStoreLoss, slotCount = 64) {
+function deskRig(onStoreLoss: OnStoreLoss, slotCount = 64, relaxed = 0) {
   const clock = { us: 1_000_000, nowUs: () => clock.us };
   const connection = new RedisConnection({ url: 'redis://127.0.0.1:1' });
   t.teardown(() => connection.close());
@@ -20,7 +20,7 @@ function deskRig(onStoreLoss: OnStoreLoss, slotCount = 64) {
   const answers: LeaseAnswer[] = [];
   const answer = (worker: WorkerIndex, told: LeaseAnswer): void => void (worker === WORKER && answers.push(told));
   const desk = new LeaseDesk({ connection, table, clock, prefix: 'test', holder: 'a1', answer });
-  const limit: ClusterLimitDefinition = { idLow: 7, idHigh: 8, tokensPerSecond: 100, burst: 10, onStoreLoss };
+  const limit: ClusterLimitDefinition = { idLow: 7, idHigh: 8, tokensPerSecond: 100, burst: 10, onStoreLoss, relaxed };
   desk.useLimits([limit]);
   /** Ask, and let what fails fail. */
   const ask = async (low = 1) => {
@@ -101,4 +101,29 @@ t.test('a limit that a reload took away admits', async (t) => {
   await ask();
   t.same(answers.at(-1), [1, 0, LeaseVerdict.NO_LIMIT]);
   await desk.close();
+});
+
+t.test('a relaxed limit has credit at once, and keeps its key until that is paid', async (t) => {
+  const { clock, table, desk, answers, ask, pass } = deskRig('local-share', 64, 2);
+  await ask();
+  t.same(answers, [[1, 0, LeaseVerdict.AGAIN]]);
+  t.equal(desk.keeper.commandCount, 0, 'who asks first waits for no store');
+  const slot = table.find(1, 0);
+  t.equal(table.borrow(slot, 1, 0), 0);
+  t.equal(table.borrow(slot, 1, 0), 1);
+  t.equal(table.borrow(slot, 1, 0), NO_CREDIT);
+  await ask();
+  t.ok(desk.keeper.commandCount > 0, 'what is owed is asked for');
+  await pass(2_000);
+  t.equal(table.find(1, 0), slot, 'nobody asks for the key, and it is kept');
+  t.equal(table.owedOf(slot), 2);
+  // Without a store, this instance alone has the whole limit after three seconds, where it is in use.
+  for (let round = 0; round < 60; round++) {
+    table.countDemand(slot);
+    table.charge(slot, 1, 0, clock, reading);
+    await pass(25);
+  }
+  t.equal(table.owedOf(slot), 0, 'paid with what accrued');
+  await pass(70_000);
+  t.equal(table.find(1, 0), -1, 'and forgotten when nobody has asked for it for a minute');
 });
