@@ -99,6 +99,24 @@ t.test('a silent server costs 50 ms a command, is failing after three, and up wi
   t.equal(connection.state.status, 'up');
 });
 
+t.test('a command that comes behind others waits no longer than they do', async (t) => {
+  const server = await startOwnServer(redisBinary(), []);
+  const { connection, until } = watch(server.url, 400);
+  t.teardown(async () => {
+    connection.close();
+    await server.stop();
+  });
+  await until('up');
+  server.pause();
+  const first = connection.run(echo, ['k'], ['v']);
+  // It is on its way, so that the next one is not written with it.
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const second = connection.run(echo, ['k'], ['v']);
+  // Timers run in the order in which they are due, however late: twice the timeout would lose.
+  t.match(await Promise.race([second, wait(700, 'late')]), { ok: false, error: { kind: 'timeout' } });
+  t.match(await first, { ok: false, error: { kind: 'timeout' } });
+});
+
 t.test('a server that may not write, or is full, is failing', async (t) => {
   const server = await startOwnServer(redisBinary(), ['--maxmemory', '1', '--maxmemory-policy', 'noeviction']);
   const { connection, until } = watch(server.url);
@@ -149,6 +167,7 @@ t.test('errors are told apart by what Redis says', async (t) => {
     ['NOSCRIPT No matching script. Please use EVAL.', 'noscript'],
     ['MOVED 3999 127.0.0.1:6381', 'moved'],
     ['CLUSTERDOWN Hash slot not served', 'moved'],
+    ['CLUSTERDOWN The cluster is down', 'clusterdown'],
     ['LOADING Redis is loading the dataset in memory', 'loading'],
     ['BUSY Redis is busy running a script.', 'loading'],
     ['WRONGPASS invalid username-password pair or user is disabled.', 'auth'],
