@@ -47,7 +47,7 @@ async function startSentinel(masterPort: string): Promise<{ port: number; stop()
     'bind 127.0.0.1',
     `dir ${folder}`,
     `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${masterPort} 1`,
-    `sentinel down-after-milliseconds ${MASTER_NAME} 400`,
+    `sentinel down-after-milliseconds ${MASTER_NAME} 600`,
     `sentinel failover-timeout ${MASTER_NAME} 2000`,
   ];
   await writeFile(file, `${lines.join('\n')}\n`);

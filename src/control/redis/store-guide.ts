@@ -9,7 +9,7 @@ import { HOST_COUNT_MAX, type HostPort, type StoreAddress } from './store-addres
 import { guideClient } from './store-client.ts';
 import { type StoreError, storeError } from './store-error.ts';
 
-// As long as all leases of a dead master are good for, this happens three times.
+// Three times while the leases of a master that is gone are still good.
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 1_000;
 /** Between two questions, however much goes wrong; up to a half more, so that instances do not ask at once. */

@@ -72,6 +72,8 @@ export class ClusterLimits {
   #saidDownCount = 0;
   #hasSaidEviction = false;
   #askedAgesUs = Number.NEGATIVE_INFINITY;
+  /** Some markers were asked about in vain. */
+  #lacksAges = false;
 
   /** @returns undefined where no store is configured */
   static start(options: ClusterLimitsOptions): ClusterLimits | undefined {
@@ -170,7 +172,7 @@ export class ClusterLimits {
   /** Also a store that nobody has a question for is found to be there again. */
   #lookAfter(): void {
     const { status, downCount } = this.#connection.state;
-    if (status === 'up' && downCount === 0) return;
+    if (status === 'up' && downCount === 0 && !this.#lacksAges) return;
     if (this.#options.clock.nowUs() - this.#askedAgesUs >= TROUBLE_INTERVAL_US) void this.#readAges();
   }
 
@@ -203,12 +205,15 @@ export class ClusterLimits {
     const markers = leaseMarkers(PREFIX, connection.isCluster).filter((marker) => connection.serverIdOf(marker) !== '');
     if (markers.length === 0) return;
     const agesUs = await Promise.all(markers.map((marker) => this.#readAge(marker)));
-    this.#givesUs = this.#options.clock.nowUs() + Math.max(0, LEASE_US_MAX - Math.min(...agesUs));
+    this.#lacksAges = agesUs.includes(undefined);
+    // One that did not answer may be new.
+    const youngestUs = Math.min(...agesUs.map((age) => age ?? 0));
+    this.#givesUs = this.#options.clock.nowUs() + Math.max(0, LEASE_US_MAX - youngestUs);
   }
 
   /** Makes the marker where there is none, or another server's. */
-  async #readAge(marker: string): Promise<number> {
+  async #readAge(marker: string): Promise<number | undefined> {
     const age = await this.#connection.run(markerAge, [marker, marker], [this.#connection.serverIdOf(marker)]);
-    return age.ok && typeof age.value === 'number' ? age.value : 0;
+    return age.ok && typeof age.value === 'number' ? age.value : undefined;
   }
 }
