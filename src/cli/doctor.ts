@@ -4,6 +4,7 @@
 
 import os from 'node:os';
 import { RedisConnection } from '../control/redis/redis-connection.ts';
+import { parseStoreAddress } from '../control/redis/store-address.ts';
 import { type UwsBuild, uwsBuild } from '../gateway/listener/load-uws.ts';
 
 export interface Finding {
@@ -33,9 +34,11 @@ export interface Machine {
   readonly redis: RedisFacts | undefined;
 }
 
-/** @property error  why it cannot be used; undefined when it can */
 export interface RedisFacts {
+  /** Why it, or a part of a cluster, cannot be used; undefined when all of it can. */
   readonly error: string | undefined;
+  /** Masters of a cluster that do not answer while others do. */
+  readonly downCount: number;
   readonly mayEvict: boolean;
 }
 
@@ -50,7 +53,8 @@ const CONNECTION_COUNT_DEFAULT = 20_000;
 const OPEN_FILES_ADVISED = 65_536;
 
 const MIB = 1_048_576;
-const REDIS_TIMEOUT_MS = 2_000;
+// A connection has 2 s, and the masters of a cluster are found first.
+const REDIS_TIMEOUT_MS = 4_000;
 
 /**
  * Prints what this machine offers.
@@ -99,6 +103,11 @@ function redisFinding({ redis }: Machine): Finding {
   const name = 'redis';
   if (redis === undefined) {
     return { name, status: 'note', found: 'REDIS_URL names none: limits hold for one instance' };
+  }
+  if (redis.error !== undefined && redis.downCount > 0) {
+    const found = `the cluster of REDIS_URL answers, ${redis.downCount} of its masters not: ${redis.error}`;
+    const advice = 'Limits over the cluster whose keys are there do what their onStoreLoss says until they answer.';
+    return { name, status: 'warn', found, advice };
   }
   if (redis.error !== undefined) {
     const advice = 'Limits over the cluster do what their onStoreLoss says until it answers.';
@@ -153,6 +162,8 @@ function asText(findings: readonly Finding[], ok: boolean): string {
 
 async function askRedis(url: string): Promise<RedisFacts | undefined> {
   if (url === '') return undefined;
+  const address = parseStoreAddress(url);
+  if (!address.ok) return { error: `it ${address.error}`, downCount: 0, mayEvict: false };
   let settle: () => void = () => {};
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
@@ -163,7 +174,8 @@ async function askRedis(url: string): Promise<RedisFacts | undefined> {
   clearTimeout(timer);
   const { state, mayEvict } = connection;
   connection.close();
-  return { error: state.status === 'up' ? undefined : (state.error?.message ?? 'no answer'), mayEvict };
+  const error = state.status === 'up' ? state.error : (state.error ?? { message: 'no answer' });
+  return { error: error?.message, downCount: state.downCount, mayEvict };
 }
 
 function readMachine(): Omit<Machine, 'redis'> {

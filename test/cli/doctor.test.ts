@@ -79,12 +79,25 @@ t.test('memory is what the container may use', async (t) => {
 
 t.test('the Redis of REDIS_URL answers, or the reason is told', async (t) => {
   t.match(finding('redis', {}), { status: 'note', found: /limits hold for one instance/ });
-  t.match(finding('redis', { redis: { error: undefined, mayEvict: false } }), { status: 'ok', found: /answers$/ });
-  t.match(finding('redis', { redis: { error: undefined, mayEvict: true } }), { status: 'warn', advice: /noeviction/ });
-  t.match(finding('redis', { redis: { error: 'why', mayEvict: false } }), {
+  t.match(finding('redis', { redis: { error: undefined, mayEvict: false, downCount: 0 } }), {
+    status: 'ok',
+    found: /answers$/,
+  });
+  t.match(finding('redis', { redis: { error: undefined, mayEvict: true, downCount: 0 } }), {
+    status: 'warn',
+    advice: /noeviction/,
+  });
+  t.match(finding('redis', { redis: { error: 'why', mayEvict: false, downCount: 0 } }), {
     status: 'warn',
     found: /not answer: why$/,
   });
+  t.match(finding('redis', { redis: { error: 'why', mayEvict: false, downCount: 1 } }), {
+    status: 'warn',
+    found: /^the cluster of REDIS_URL answers, 1 of its masters not: why$/,
+  });
+  const wrong = await runDoctor('{ json: false }', { ...process.env, REDIS_URL: 'redis-cluster://:hush-hush@' });
+  t.match(wrong.stdout, /^warn {2}redis .*: it names no host$/m);
+  t.notMatch(wrong.stdout, /hush/);
   const redis = await startOwnServer(redisBinary(), []);
   t.teardown(() => redis.stop());
   const { stdout } = await runDoctor('{ json: false }', { ...process.env, REDIS_URL: redis.url });

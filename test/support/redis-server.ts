@@ -18,6 +18,8 @@ export interface RedisServer {
   restart(options?: readonly string[]): Promise<void>;
   /** SIGSTOP: connected, and silent. */
   pause(): void;
+  /** SIGKILL; restart() starts it again. */
+  kill(): Promise<void>;
   resume(): void;
   stop(): Promise<void>;
 }
@@ -39,7 +41,7 @@ export async function startOwnServer(binary: string, options: readonly string[])
   let running: { child: ChildProcess; port: number } | undefined;
   for (let attempt = 0; attempt < PORT_ATTEMPTS && running === undefined; attempt++) {
     const port = await freePort();
-    const child = await launch(binary, port, folder, options);
+    const child = await launch(binary, serverArguments(port, folder, options));
     if (child !== undefined) running = { child, port };
   }
   if (running === undefined) throw new Error(`${binary} found its port taken ${PORT_ATTEMPTS} times`);
@@ -57,10 +59,11 @@ export async function startOwnServer(binary: string, options: readonly string[])
     isOwn: true,
     async restart(next = options) {
       await end();
-      child = await launch(binary, port, folder, next);
+      child = await launch(binary, serverArguments(port, folder, next));
       if (child === undefined) throw new Error(`port ${port} was taken while Redis was away`);
     },
     pause: () => void child?.kill('SIGSTOP'),
+    kill: end,
     resume: () => void child?.kill('SIGCONT'),
     async stop() {
       await end();
@@ -78,7 +81,15 @@ function foreignServer(url: string): RedisServer {
   const refuse = (): never => {
     throw new Error('REDIS_URL names a server that the tests did not start: unset it for tests that end it');
   };
-  return { url, isOwn: false, restart: async () => refuse(), pause: refuse, resume: refuse, stop: async () => {} };
+  return {
+    url,
+    isOwn: false,
+    restart: async () => refuse(),
+    pause: refuse,
+    kill: async () => refuse(),
+    resume: refuse,
+    stop: async () => {},
+  };
 }
 
 function findServer(): string | undefined {
@@ -115,15 +126,21 @@ function installServer(): string {
   );
 }
 
-/** @returns undefined when the port was taken */
-async function launch(
-  binary: string,
-  port: number,
-  folder: string,
-  options: readonly string[],
-): Promise<ChildProcess | undefined> {
+function serverArguments(port: number, folder: string, options: readonly string[]): readonly string[] {
   const fixed = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--loglevel', 'notice'];
-  const child = spawn(binary, [...fixed, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return [...fixed, ...options];
+}
+
+/**
+ * @param ready  what it says when it is
+ * @returns undefined when the port was taken
+ */
+export async function launch(
+  binary: string,
+  args: readonly string[],
+  ready = /Ready to accept connections/,
+): Promise<ChildProcess | undefined> {
+  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const killLeftover = (): void => void child.kill('SIGKILL');
   process.once('exit', killLeftover);
   child.once('close', () => process.off('exit', killLeftover));
@@ -144,7 +161,7 @@ async function launch(
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         if (text.length < 100_000) text += chunk.toString();
-        if (!/Ready to accept connections/.test(text)) return;
+        if (!ready.test(text)) return;
         clearTimeout(timer);
         resolve(child);
       });
@@ -152,7 +169,7 @@ async function launch(
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -10,6 +10,9 @@ export function renderLeases(page: MetricsPage, view: AdminView): void {
   const status = view.clusterLimits();
   if (status === undefined) return;
   page.add('sluice_store_up', 'gauge', 'Whether Redis answers.', [[{}, status.isUp ? 1 : 0]]);
+  page.add('sluice_store_masters_down', 'gauge', 'Masters of a Redis cluster that do not answer while others do.', [
+    [{}, status.downCount],
+  ]);
   page.add('sluice_quota_lease_keys', 'gauge', 'Keys of limits over the cluster that are in use on this instance.', [
     [{}, status.keys],
   ]);

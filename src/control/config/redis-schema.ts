@@ -1,22 +1,40 @@
 // The key `gateway.redis`: the address of the store that instances share.
 
-import type * as z from 'zod';
-import { text } from '../../gateway/units/config.ts';
+import * as z from 'zod';
+import type { Problem } from '../../gateway/units/config.ts';
+import { parseStoreAddress } from '../redis/store-address.ts';
 
-const URL_CHARS_MAX = 2_048;
+const EXPECTED =
+  'an address such as redis://host:6379, rediss://user:password@host:6379/0, redis-sentinel://host,host/master, ' +
+  'redis-cluster://host,host, or nothing';
+const HOST = String.raw`(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?`;
+const HOSTS = `${HOST}(?:,${HOST}){0,15}`;
+const USER = '(?:[^@/?#:\\s]*:[^@/?#\\s]+@)?';
+const DB = '(?:/[0-9]{0,5})?';
+const PATTERN = [
+  `rediss?://${USER}${HOST}${DB}`,
+  String.raw`rediss?-sentinel://${USER}${HOSTS}/[A-Za-z0-9._-]{1,64}${DB}(?:\?sentinel\S+)?`,
+  `rediss?-cluster://${USER}${HOSTS}/?`,
+].join('|');
 
 /** '' for none, so that redis: ${REDIS_URL:-} is none where the variable is not set. */
 export function redisAddress(): z.ZodType<string> {
-  return text(
-    'an address such as redis://host:6379, rediss://user:password@host:6379/0, or nothing',
-    '(?:rediss?://.+)?',
-    readAddress,
-  );
+  return z
+    .unknown()
+    .transform((value, context): string => {
+      const problem = problemOf(value);
+      if (problem === undefined) return value as string;
+      context.issues.push({ code: 'custom', input: value, params: { ...problem } });
+      return z.NEVER;
+    })
+    .meta({ type: 'string', pattern: String.raw`^(?:${PATTERN})?$|\$\{` });
 }
 
-function readAddress(value: string): string | undefined {
-  if (value === '') return value;
-  if (value.length > URL_CHARS_MAX || !/^rediss?:\/\/\S+$/.test(value) || !URL.canParse(value)) return undefined;
-  const { hostname, pathname, port } = new URL(value);
-  return hostname !== '' && port !== '0' && /^\/?\d{0,5}$/.test(pathname) ? value : undefined;
+function problemOf(value: unknown): Problem | undefined {
+  if (typeof value !== 'string') return { expected: EXPECTED, wrongShape: typeof value === 'object' };
+  if (value === '') return undefined;
+  const address = parseStoreAddress(value);
+  if (address.ok) return undefined;
+  // It is a secret, and the message quotes nothing of it.
+  return { message: `is not ${EXPECTED}: it ${address.error}` };
 }

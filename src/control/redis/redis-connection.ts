@@ -1,86 +1,93 @@
-// One connection to Redis, for scripts. It never makes anybody wait: a command has its reply within COMMAND_TIMEOUT_MS or an
-// error, nothing is queued while there is no connection, nothing is sent a second time on its own. It goes on trying for
-// as long as it lives.
+// The store that instances share: one Redis, the one that sentinels call the master, or the masters of a cluster. Its callers
+// know nothing of that but two things: in a cluster, the keys of a script must lie in one slot (keySlot), and which server they
+// talk to is a question of the key (serverIdOf).
 //
-// A connection is ready when it knows which server it talks to: `serverId` changes with every restart and failover, and
-// scripts are told it, so that they notice a store that came back without its latest data (leases/lease-script.ts). No
-// command goes out before.
+// Nothing is redirected: what was moved fails at once, and the map of slots is asked for anew. A command that went on to
+// another server would carry the id of the first, and a replica that has become the master holds the very marker that this id
+// matches: it would pass for a store that has lost nothing (docs/decisions/0018-redis-cluster-and-sentinel.md).
 
-import { Redis, type RedisOptions } from 'ioredis';
 import { assert } from '../../base/assert.ts';
-import { err, ok, type Result } from '../../base/result.ts';
+import { err, type Result } from '../../base/result.ts';
+import { keySlot } from './key-slot.ts';
 import type { Script } from './script.ts';
-import { type StoreError, storeError } from './store-error.ts';
+import { oneServer, type ServedSlots } from './served-slots.ts';
+import { parseStoreAddress, type StoreAddress } from './store-address.ts';
+import { serverClient } from './store-client.ts';
+import type { StoreError } from './store-error.ts';
+import { StoreGuide } from './store-guide.ts';
+import { StoreServer } from './store-server.ts';
+import type { StoreState, StoreStatus } from './store-state.ts';
 
 /** How long a request may wait for a store (architecture, section 3). */
 export const COMMAND_TIMEOUT_MS = 50;
-const CONNECT_TIMEOUT_MS = 2_000;
-const DISCONNECT_TIMEOUT_MS = 200;
-// 50, 100, … 1,000 ms, with up to a quarter more, so that instances do not come back at once.
-const RETRY_DELAY_MS = 50;
-const RETRY_DELAY_MS_MAX = 1_000;
-// One late reply is a pause of somebody's collector. Three in a row are 150 ms without a store.
-const TIMEOUTS_IN_A_ROW_MAX = 3;
+const NAME = 'sluice';
 
 export interface RedisSettings {
-  /** redis://[user:password@]host[:port][/db], or rediss:// for TLS. */
+  /** What parseStoreAddress takes. */
   readonly url: string;
   /** Shown by CLIENT LIST. */
   readonly name?: string;
   readonly commandTimeoutMs?: number;
 }
 
-/**
- * - up: commands are answered
- * - failing: not connected, or connected to a server that does not answer, or may not write; being tried on
- * - closed: for good, by close()
- */
-export type StoreStatus = 'up' | 'failing' | 'closed';
-
-export interface StoreState {
-  readonly status: StoreStatus;
-  /** Date.now() when the status became this. */
-  readonly sinceMs: number;
-  /** The last error that made it fail; undefined before the first attempt has ended. */
-  readonly error: StoreError | undefined;
-}
-
 export class RedisConnection {
-  readonly #client: Redis;
+  readonly #address: StoreAddress;
+  readonly #name: string;
+  readonly #commandTimeoutMs: number;
   readonly #onChange: (state: StoreState) => void;
-  #state: StoreState = { status: 'failing', sinceMs: Date.now(), error: undefined };
-  #serverId = '';
-  #mayEvict = false;
-  #timeoutsInARow = 0;
+  readonly #guide: StoreGuide | undefined;
+  /** By host and port. */
+  readonly #servers = new Map<string, StoreServer>();
+  /** The same in the order of #served.masters. */
+  #masters: readonly StoreServer[] = [];
+  #served: ServedSlots = { masters: [], ownerOf: new Uint16Array(0) };
+  #guideError: StoreError | undefined;
+  #state: StoreState = { status: 'failing', sinceMs: Date.now(), error: undefined, downCount: 0 };
+  /** All servers' ids, to notice another one. */
+  #ids = '';
 
-  /** @param onChange  called on every change of status */
+  /**
+   * @param onChange  called on every change of the status; of a cluster also when another master answers, or one does no more
+   * @throws {AssertionError} for an address that is none
+   */
   constructor(settings: RedisSettings, onChange: (state: StoreState) => void = () => {}) {
+    const address = parseStoreAddress(settings.url);
+    assert(address.ok, 'an address was checked before it is used');
+    this.#address = address.value;
+    this.#name = settings.name ?? NAME;
+    this.#commandTimeoutMs = settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
     this.#onChange = onChange;
-    this.#client = new Redis(settings.url, clientOptions(settings));
-    this.#client.on('error', (error: unknown) => this.#fail(storeError(error)));
-    this.#client.on('close', () => this.#lose());
-    this.#client.on('ready', () => void this.#greet());
+    const [first] = address.value.hosts;
+    assert(first !== undefined, 'an address names a host');
+    if (address.value.kind === 'single') this.#serve(oneServer(first));
+    else this.#guide = this.#startGuide();
   }
 
   get state(): StoreState {
     return this.#state;
   }
 
-  /** Of the server's process; '' without a connection that may be used. */
-  get serverId(): string {
-    return this.#serverId;
+  /** Whether records lie on several servers by their keys' slots. */
+  get isCluster(): boolean {
+    return this.#address.kind === 'cluster';
   }
 
   /**
-   * Whether the server throws away keys when it is full (any maxmemory-policy but noeviction, and a maxmemory). A counter that is
+   * Whether any server throws away keys when it is full (any maxmemory-policy but noeviction, and a maxmemory). A counter that is
    * gone is one that was never used: limits then hold no more.
    */
   get mayEvict(): boolean {
-    return this.#mayEvict;
+    return this.#masters.some((server) => server.mayEvict);
+  }
+
+  /** Of the process that has this key; '' without a connection to it that may be used. */
+  serverIdOf(key: string): string {
+    return this.#serverOf(key)?.serverId ?? '';
   }
 
   /**
-   * Run a script. What is asked in one turn of the loop goes out as one write.
+   * Run a script. What is asked of a server in one turn of the loop goes out as one write.
+   * @param keys  in a cluster of one slot; none: on any server
    * @returns its reply; or why there is none. Unless the error says that the server refused, it may have been executed.
    */
   async run(
@@ -88,94 +95,98 @@ export class RedisConnection {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<Result<unknown, StoreError>> {
-    if (this.#serverId === '') return err(this.#state.error ?? { kind: 'down', message: 'not connected yet' });
-    const client = this.#client;
-    try {
-      return this.#succeed(await client.evalsha(script.sha, keys.length, ...keys, ...args));
-    } catch (error) {
-      const first = storeError(error);
-      if (first.kind !== 'noscript') return this.#refuse(first);
+    const server = keys[0] === undefined ? this.#masters[0] : this.#serverOf(keys[0]);
+    if (server === undefined) {
+      const message = this.#masters.length === 0 ? 'not connected yet' : 'no master serves the slot';
+      return err(this.#guideError ?? { kind: 'down', message });
     }
-    try {
-      // EVAL leaves the script in the server's cache.
-      return this.#succeed(await client.eval(script.lua, keys.length, ...keys, ...args));
-    } catch (error) {
-      return this.#refuse(storeError(error));
-    }
+    const reply = await server.run(script, keys, args);
+    if (!reply.ok && isElsewhere(reply.error)) this.#guide?.doubt();
+    return reply;
   }
 
   /** Nothing is waited for: what is under way fails. */
   close(): void {
-    this.#serverId = '';
-    this.#change('closed', undefined);
-    this.#client.disconnect();
+    this.#change({ status: 'closed', error: undefined, downCount: 0 });
+    this.#guide?.close();
+    for (const server of this.#servers.values()) server.close();
   }
 
-  /** Learn which server this is. */
-  async #greet(): Promise<void> {
-    try {
-      const [server, memory] = await Promise.all([this.#client.info('server'), this.#client.info('memory')]);
-      const id = /^run_id:(\S+)/m.exec(server)?.[1];
-      assert(id !== undefined, 'INFO server names the run');
-      if (this.#state.status === 'closed' || this.#client.status !== 'ready') return;
-      this.#serverId = id;
-      this.#mayEvict = !/^maxmemory:0\s/m.test(memory) && !/^maxmemory_policy:noeviction\s/m.test(memory);
-      this.#timeoutsInARow = 0;
-      this.#change('up', undefined);
-    } catch (error) {
-      this.#fail(storeError(error));
-      // From the beginning, after the usual delay.
-      if (this.#state.status !== 'closed') this.#client.disconnect(true);
+  #startGuide(): StoreGuide {
+    return new StoreGuide({
+      address: this.#address,
+      name: this.#name,
+      onAnswer: (served) => {
+        this.#guideError = undefined;
+        this.#serve(served);
+      },
+      onFail: (error) => {
+        this.#guideError = error;
+        this.#look();
+      },
+    });
+  }
+
+  /** Connect to those that are new, and let go of those that serve nothing any more. */
+  #serve(served: ServedSlots): void {
+    const keyed = served.masters.map((master) => ({ master, key: `${master.host}:${master.port}` }));
+    this.#masters = keyed.map(({ master, key }) => {
+      const known = this.#servers.get(key);
+      if (known !== undefined) return known;
+      const client = serverClient(this.#address, master, this.#name, this.#commandTimeoutMs);
+      const server = new StoreServer(client, {
+        commandTimeoutMs: this.#commandTimeoutMs,
+        mustBeMaster: this.#address.kind !== 'single',
+        onChange: () => this.#onServer(server),
+      });
+      this.#servers.set(key, server);
+      return server;
+    });
+    this.#served = served;
+    const used = new Set(keyed.map(({ key }) => key));
+    for (const [key, server] of this.#servers) {
+      if (used.has(key)) continue;
+      this.#servers.delete(key);
+      server.close();
     }
+    this.#look();
   }
 
-  #succeed(reply: unknown): Result<unknown, StoreError> {
-    this.#timeoutsInARow = 0;
-    if (this.#state.status === 'failing' && this.#serverId !== '') this.#change('up', undefined);
-    return ok(reply);
+  #serverOf(key: string): StoreServer | undefined {
+    if (!this.isCluster) return this.#masters[0];
+    const owner = this.#served.ownerOf[keySlot(key)] ?? 0;
+    return this.#masters[owner - 1];
   }
 
-  #refuse(error: StoreError): Result<unknown, StoreError> {
-    if (error.kind === 'timeout') this.#timeoutsInARow++;
-    // A failed script says nothing about the server.
-    if (error.kind !== 'script' && (error.kind !== 'timeout' || this.#timeoutsInARow >= TIMEOUTS_IN_A_ROW_MAX)) {
-      this.#fail(error);
-    }
-    return err(error);
+  #onServer(server: StoreServer): void {
+    if (server.status === 'failing') this.#guide?.doubt();
+    this.#look();
   }
 
-  #lose(): void {
-    this.#serverId = '';
-    this.#fail(this.#state.error ?? { kind: 'down', message: 'the connection was closed' });
+  /** What the servers' states come to. */
+  #look(): void {
+    const up = this.#masters.filter(({ status }) => status === 'up');
+    const down = this.#masters.filter(({ status, error }) => status !== 'up' && error !== undefined);
+    // At the start, a cluster is up when each of its masters has been tried.
+    const isTried = up.length + down.length === this.#masters.length || this.#state.status === 'up';
+    const status: StoreStatus = up.length > 0 && isTried ? 'up' : 'failing';
+    const error = down[0]?.error ?? (status === 'up' ? undefined : (this.#guideError ?? this.#state.error));
+    this.#change({ status, error, downCount: status === 'up' ? down.length : 0 });
   }
 
-  #fail(error: StoreError): void {
-    if (this.#state.status !== 'closed') this.#change('failing', error);
-  }
-
-  #change(status: StoreStatus, error: StoreError | undefined): void {
-    const isNew = status !== this.#state.status;
-    this.#state = { status, sinceMs: isNew ? Date.now() : this.#state.sinceMs, error };
-    if (isNew) this.#onChange(this.#state);
+  #change(next: Omit<StoreState, 'sinceMs'>): void {
+    const before = this.#state;
+    if (before.status === 'closed') return;
+    const ids = this.#masters.map(({ serverId }) => serverId).join();
+    const isOther = ids !== this.#ids && next.status === 'up';
+    this.#ids = ids;
+    const isNew = next.status !== before.status;
+    this.#state = { ...next, sinceMs: isNew ? Date.now() : before.sinceMs };
+    if (isNew || next.downCount !== before.downCount || isOther) this.#onChange(this.#state);
   }
 }
 
-function clientOptions(settings: RedisSettings) {
-  return {
-    commandTimeout: settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    connectionName: settings.name ?? 'sluice',
-    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    // A report that is executed twice would be taken for two: it fails instead, and the next one says how things are.
-    autoResendUnfulfilledCommands: false,
-    enableAutoPipelining: true,
-    // The same shapes of replies from every server and proxy.
-    protocol: 2 as const,
-    // What this address leads to has become a replica: after a failover, a new connection leads to the master.
-    reconnectOnError: (error: Error) => storeError(error).kind === 'readonly',
-    retryStrategy: (attempt: number) =>
-      Math.min(attempt * RETRY_DELAY_MS, RETRY_DELAY_MS_MAX) * (1 + Math.random() / 4),
-  } satisfies RedisOptions;
+/** The slot or the role lies with another server by now. */
+function isElsewhere({ kind }: StoreError): boolean {
+  return kind === 'moved' || kind === 'readonly' || kind === 'clusterdown';
 }

@@ -13,7 +13,8 @@ export interface StoreError {
  * - readonly: a replica, or a master that lacks replicas
  * - oom: maxmemory is reached, and nothing may be evicted
  * - loading: the server reads its data, or is busy with a script
- * - moved: another node of a cluster has the key, or the slot is not served
+ * - moved: another node of a cluster has the key, or is getting it, or nobody has its slot
+ * - clusterdown: a node of a cluster answers nothing, since it is cut off, or a part of the slots has no master
  * - auth: wrong or missing credentials, or no permission
  * - noscript: the script was not known, even after it was sent
  * - script: a script failed, or answered what it never answers; a bug
@@ -25,6 +26,7 @@ export type StoreErrorKind =
   | 'oom'
   | 'loading'
   | 'moved'
+  | 'clusterdown'
   | 'auth'
   | 'noscript'
   | 'script';
@@ -59,6 +61,8 @@ export function storeError(error: unknown): StoreError {
 
 function kindOf(message: string): StoreErrorKind {
   if (message === 'Command timed out') return 'timeout';
+  // Else it says 'Hash slot not served', which is about that slot alone.
+  if (message.startsWith('CLUSTERDOWN The cluster is down')) return 'clusterdown';
   // A script's own commands fail with 'ERR READONLY You can't write …' or '-READONLY …' in some versions.
   const codes = /^-?([A-Z]+)(?: -?([A-Z]+)\b)?/.exec(message);
   const outer = KINDS_BY_CODE[codes?.[1] ?? ''];

@@ -28,6 +28,18 @@ t.test('the example of docs/configuration.md is a valid configuration, and the J
   t.ok(schema.safeParse(parse(example)).success);
 });
 
+t.test('the JSON Schema accepts each kind of address of a Redis', async (t) => {
+  for (const address of [
+    '',
+    'redis://a',
+    'rediss://u:p%40@a.example:6380/1',
+    'redis-cluster://:p@a:7000,[::1]:7001',
+    'rediss-sentinel://a,b:1/the.master/2?sentinelUsername=u&sentinelPassword=p',
+  ]) {
+    t.ok(schema.safeParse({ version: 1, gateway: { redis: address } }).success, address);
+  }
+});
+
 t.test('the JSON Schema lets ${NAME} stand for any value', async (t) => {
   const text = shop(
     '    stripPath: "${A}"',
@@ -41,6 +53,8 @@ t.test('the JSON Schema refuses what the reader refuses', async (t) => {
     'version: 2',
     'version: 1\nfunctions: {}',
     'version: 1\ngateway: { workers: 65 }',
+    'version: 1\ngateway: { redis: redis-sentinel://a }',
+    'version: 1\ngateway: { redis: "redis://a,b" }',
     'version: 1\nupstreams: { a: { targets: [] } }',
     'version: 1\nupstreams: { a: { targets: [ftp://a] } }',
     shop('    policies: [rate-limit: { limit: 100 }]'),

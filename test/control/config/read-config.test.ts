@@ -226,6 +226,12 @@ t.test('gateway.redis is an address or nothing, and a limit over the cluster wit
   for (const bad of ['a:6379', 'http://a', 'redis://', 'redis://a:0', 'redis://a/x', 'redis://a b']) {
     t.match(redis(bad), [/gateway\.redis: .*redis:/], bad);
   }
+  for (const good of ['redis-cluster://a,b:7000', 'rediss-sentinel://u:p@a,[::1]:1/m/2?sentinelPassword=x']) {
+    t.same(redis(good), [], good);
+  }
+  t.match(redis('redis-cluster://:hush@a,b:0'), [/no port from 1 to 65535 behind the colon of its host 2$/]);
+  t.match(redis('redis-sentinel://:hush@a'), [/it needs the master's name as its path/]);
+  t.notMatch(redis('redis-sentinel://:hush@a').join(), /hush/);
   const limits = '    policies: [concurrency: { max: 1 }, rate-limit: { limit: 1/s, scope: cluster }]';
   t.match(issuesOf(shop(limits)), [/policies\[1\].*scope: warning: has no effect without gateway.redis/]);
   t.same(issuesOf(shop(limits).replace('version: 1', 'version: 1\ngateway: { redis: "redis://a" }')), []);

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
-import { COMMAND_TIMEOUT_MS, RedisConnection, type StoreState } from '../../../src/control/redis/redis-connection.ts';
+import { COMMAND_TIMEOUT_MS, RedisConnection } from '../../../src/control/redis/redis-connection.ts';
 import { script } from '../../../src/control/redis/script.ts';
 import { storeError } from '../../../src/control/redis/store-error.ts';
+import type { StoreState } from '../../../src/control/redis/store-state.ts';
 import { redisBinary, startOwnServer } from '../../support/redis-server.ts';
 
 const echo = script('echo', 'return {KEYS[1], ARGV[1], 7}');
@@ -40,7 +41,7 @@ t.test('scripts run by their digest, and are loaded when the server does not kno
   });
   t.match(await connection.run(echo, ['k'], ['v']), { ok: false, error: { kind: 'down' } }, 'not yet');
   await until('up');
-  t.match(connection.serverId, /^[0-9a-f]{40}$/);
+  t.match(connection.serverIdOf(''), /^[0-9a-f]{40}$/);
   t.same(await connection.run(echo, ['k'], ['v']), { ok: true, value: ['k', 'v', 7] });
   await connection.run(script('x', "return redis.call('SCRIPT', 'FLUSH')"), [], []);
   const many = await Promise.all([1, 2, 3].map((n) => connection.run(echo, ['k'], [n])));
@@ -64,14 +65,14 @@ t.test('a server that is ended is noticed at once, and found again with another 
     await server.stop();
   });
   await until('up');
-  const before = connection.serverId;
+  const before = connection.serverIdOf('');
   const restarted = server.restart();
   await until('failing');
-  t.equal(connection.serverId, '');
+  t.equal(connection.serverIdOf(''), '');
   t.match(await connection.run(echo, ['k'], ['v']), { ok: false, error: { kind: 'down' } });
   await restarted;
   await until('up');
-  t.not(connection.serverId, before);
+  t.not(connection.serverIdOf(''), before);
   t.match(await connection.run(echo, ['k'], ['v']), { ok: true });
   t.same(
     changes.map(({ status }) => status),
@@ -92,10 +93,28 @@ t.test('a silent server costs 50 ms a command, is failing after three, and up wi
     t.match(await connection.run(echo, ['k'], ['v']), { ok: false, error: { kind: 'timeout' } });
   }
   t.equal(connection.state.status, 'failing');
-  t.not(connection.serverId, '', 'the connection is still there');
+  t.not(connection.serverIdOf(''), '', 'the connection is still there');
   server.resume();
   while (!(await connection.run(echo, ['k'], ['v'])).ok);
   t.equal(connection.state.status, 'up');
+});
+
+t.test('a command that comes behind others waits no longer than they do', async (t) => {
+  const server = await startOwnServer(redisBinary(), []);
+  const { connection, until } = watch(server.url, 400);
+  t.teardown(async () => {
+    connection.close();
+    await server.stop();
+  });
+  await until('up');
+  server.pause();
+  const first = connection.run(echo, ['k'], ['v']);
+  // It is on its way, so that the next one is not written with it.
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const second = connection.run(echo, ['k'], ['v']);
+  // Timers run in the order in which they are due, however late: twice the timeout would lose.
+  t.match(await Promise.race([second, wait(700, 'late')]), { ok: false, error: { kind: 'timeout' } });
+  t.match(await first, { ok: false, error: { kind: 'timeout' } });
 });
 
 t.test('a server that may not write, or is full, is failing', async (t) => {
@@ -111,11 +130,11 @@ t.test('a server that may not write, or is full, is failing', async (t) => {
   t.equal(connection.state.status, 'failing');
   await server.restart(['--replicaof', '127.0.0.1 1']);
   await until('up');
+  const before = connection.serverIdOf('');
   t.match(await connection.run(flush, ['k'], []), { ok: false, error: { kind: 'readonly' } });
   t.equal(connection.state.status, 'failing');
-  const before = connection.serverId;
   await server.restart(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
-  while (['', before].includes(connection.serverId)) await wait(5);
+  while (['', before].includes(connection.serverIdOf(''))) await wait(5);
   t.ok(connection.mayEvict);
 });
 
@@ -148,6 +167,7 @@ t.test('errors are told apart by what Redis says', async (t) => {
     ['NOSCRIPT No matching script. Please use EVAL.', 'noscript'],
     ['MOVED 3999 127.0.0.1:6381', 'moved'],
     ['CLUSTERDOWN Hash slot not served', 'moved'],
+    ['CLUSTERDOWN The cluster is down', 'clusterdown'],
     ['LOADING Redis is loading the dataset in memory', 'loading'],
     ['BUSY Redis is busy running a script.', 'loading'],
     ['WRONGPASS invalid username-password pair or user is disabled.', 'auth'],

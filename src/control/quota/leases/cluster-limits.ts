@@ -8,10 +8,11 @@ import type { ClusterLimitDefinition } from '../../../gateway/limiter/cluster-li
 import type { LeaseAnswer, LeaseQuestion } from '../../../gateway/worker-messages.ts';
 import type { LeaseTable } from '../../../shm/lease-table.ts';
 import type { Log } from '../../log.ts';
-import { RedisConnection, type StoreState } from '../../redis/redis-connection.ts';
+import { RedisConnection } from '../../redis/redis-connection.ts';
 import { script } from '../../redis/script.ts';
+import type { StoreState } from '../../redis/store-state.ts';
 import { CLOCK_LUA, MARKER_LUA } from '../store-marker.ts';
-import { leaseKeys } from './ask-store.ts';
+import { leaseMarkers } from './ask-store.ts';
 import { POLL_INTERVAL_US } from './demand-estimate.ts';
 import { LeaseDesk } from './lease-desk.ts';
 import { LEASE_US_MAX } from './lease-terms.ts';
@@ -20,9 +21,18 @@ const PREFIX = 'sluice';
 const HOLDER_BYTES = 8;
 // So long the first connection may take before its absence is worth a line.
 const FIRST_CONNECT_US = 2_000_000;
+// What does not answer is asked for the age of its markers so often: as soon as it does, the three seconds run.
+const TROUBLE_INTERVAL_US = 1_000_000;
 
-// Makes the marker, too: from then on the three seconds run that an empty store waits before it gives shares.
-const markerAge = script('marker-age', `${CLOCK_LUA}\n${MARKER_LUA}\nreturn now - born`);
+// Makes the marker, too: from then on the three seconds run that an empty store waits before it gives shares. It always writes: a
+// store that can be read, and is full or a replica, is none.
+const markerAge = script(
+  'marker-age',
+  `${CLOCK_LUA}
+${MARKER_LUA}
+redis.call('SET', KEYS[2], ARGV[1] .. ':' .. string.format('%.0f', born))
+return now - born`,
+);
 
 export interface ClusterLimitsOptions {
   /** Of Redis, a secret; '' for none. */
@@ -36,6 +46,8 @@ export interface ClusterLimitsOptions {
 /** For metrics. */
 export interface ClusterLimitsStatus {
   readonly isUp: boolean;
+  /** Masters of a cluster that do not answer while others do. */
+  readonly downCount: number;
   readonly keys: number;
   readonly commands: number;
   readonly failures: number;
@@ -56,6 +68,12 @@ export class ClusterLimits {
   #hasBeenReady = false;
   #hasBeenUp = false;
   #hasSaidAway = false;
+  /** What the log said last of a cluster's masters. */
+  #saidDownCount = 0;
+  #hasSaidEviction = false;
+  #askedAgesUs = Number.NEGATIVE_INFINITY;
+  /** Some markers were asked about in vain. */
+  #lacksAges = false;
 
   /** @returns undefined where no store is configured */
   static start(options: ClusterLimitsOptions): ClusterLimits | undefined {
@@ -91,6 +109,7 @@ export class ClusterLimits {
     const { keeper, noRoomCount } = this.#desk;
     return {
       isUp: this.#connection.state.status === 'up',
+      downCount: this.#connection.state.downCount,
       keys: keeper.keyCount,
       commands: keeper.commandCount,
       failures: keeper.failureCount,
@@ -129,6 +148,7 @@ export class ClusterLimits {
 
   #tick(): void {
     this.#desk.tick();
+    this.#lookAfter();
     if (this.#hasBeenUp || this.#hasSaidAway) return;
     if (this.#options.clock.nowUs() - this.#startUs >= FIRST_CONNECT_US) this.#sayAway(this.#connection.state);
   }
@@ -141,10 +161,32 @@ export class ClusterLimits {
     else if (!this.#hasBeenUp) log('info', 'Redis answers: limits over the cluster are leased from it');
     this.#hasBeenUp = true;
     this.#hasSaidAway = false;
-    if (this.#connection.mayEvict) {
+    this.#sayDown(state);
+    if (this.#connection.mayEvict && !this.#hasSaidEviction) {
       log('warn', 'Redis may evict keys (maxmemory-policy is not noeviction): a limit that is evicted is full again');
     }
-    void this.#readAge();
+    this.#hasSaidEviction = this.#connection.mayEvict;
+    void this.#readAges();
+  }
+
+  /** Also a store that nobody has a question for is found to be there again. */
+  #lookAfter(): void {
+    const { status, downCount } = this.#connection.state;
+    if (status === 'up' && downCount === 0 && !this.#lacksAges) return;
+    if (this.#options.clock.nowUs() - this.#askedAgesUs >= TROUBLE_INTERVAL_US) void this.#readAges();
+  }
+
+  #sayDown({ downCount, error }: StoreState): void {
+    if (downCount === this.#saidDownCount) return;
+    this.#saidDownCount = downCount;
+    const { log } = this.#options;
+    if (downCount === 0) return log('info', 'All masters of the Redis cluster answer again');
+    const count = downCount === 1 ? 'A master' : `${downCount} masters`;
+    const why = error === undefined ? '' : ` (${error.kind}: ${error.message})`;
+    log(
+      'warn',
+      `${count} of the Redis cluster cannot be asked${why}: limits whose keys are there do what onStoreLoss says`,
+    );
   }
 
   #sayAway({ error }: StoreState): void {
@@ -153,11 +195,25 @@ export class ClusterLimits {
     this.#options.log('warn', `Redis does not answer${why}: limits over the cluster do what onStoreLoss says`);
   }
 
-  /** How long the store has had its marker: it gives nothing before every lease that it cannot know of has expired. */
-  async #readAge(): Promise<void> {
-    const { marker } = leaseKeys(PREFIX, '', '');
-    const age = await this.#connection.run(markerAge, [marker, marker], [this.#connection.serverId]);
-    const ageUs = age.ok && typeof age.value === 'number' ? age.value : 0;
-    this.#givesUs = this.#options.clock.nowUs() + Math.max(0, LEASE_US_MAX - ageUs);
+  /**
+   * How long the store has had its markers: it gives nothing before every lease that it cannot know of has expired. Those on
+   * masters that cannot be asked say nothing: they would keep an instance out that can serve all other keys.
+   */
+  async #readAges(): Promise<void> {
+    const connection = this.#connection;
+    this.#askedAgesUs = this.#options.clock.nowUs();
+    const markers = leaseMarkers(PREFIX, connection.isCluster).filter((marker) => connection.serverIdOf(marker) !== '');
+    if (markers.length === 0) return;
+    const agesUs = await Promise.all(markers.map((marker) => this.#readAge(marker)));
+    this.#lacksAges = agesUs.includes(undefined);
+    // One that did not answer may be new.
+    const youngestUs = Math.min(...agesUs.map((age) => age ?? 0));
+    this.#givesUs = this.#options.clock.nowUs() + Math.max(0, LEASE_US_MAX - youngestUs);
+  }
+
+  /** Makes the marker where there is none, or another server's. */
+  async #readAge(marker: string): Promise<number | undefined> {
+    const age = await this.#connection.run(markerAge, [marker, marker], [this.#connection.serverIdOf(marker)]);
+    return age.ok && typeof age.value === 'number' ? age.value : undefined;
   }
 }

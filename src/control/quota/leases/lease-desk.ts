@@ -185,7 +185,7 @@ export class LeaseDesk {
   /** Without a store, the instance's part of the limit, where it says so. */
   #fallBack({ kept, limit, idleRounds }: DeskKey, nowUs: number): void {
     if (idleRounds >= FALL_BACK_ROUNDS_MAX || this.#limits.get(limit)?.onStoreLoss !== 'local-share') return;
-    kept.holder.fallBack(nowUs, this.keeper.instanceCount, this.keeper.answeredUs);
+    kept.holder.fallBack(nowUs, this.keeper.instanceCount, this.keeper.seenUs(kept));
   }
 
   /** Tell the workers what a request that finds nothing is to do, so that it need not ask. */

@@ -220,7 +220,7 @@ export class LeaseHolder {
    * is called every second. The store hears of it when it is back. With k of n instances cut off, the limit then holds times
    * 1 + k ÷ n.
    * @param instanceCount  that were last seen to share limits
-   * @param storeSeenUs  when the store has answered for any key: what counts for a key that it has not answered for
+   * @param storeSeenUs  when the store has answered for a key like this: what counts for a key that it has not answered for
    * @returns whether it does: not before every lease of others has expired
    */
   fallBack(nowUs: number, instanceCount: number, storeSeenUs = Number.POSITIVE_INFINITY): boolean {

@@ -59,7 +59,9 @@ export class LeaseKeeper {
   #sweepCount = 0;
   #commandCount = 0;
   #failureCount = 0;
-  #answeredUs: number;
+  readonly #startUs: number;
+  /** By marker: when the store has last answered for a key under it, or has first not. At most one for each marker. */
+  readonly #seenUs = new Map<string, number>();
   #countSinceUs = 0;
   #instanceCount = 1;
   #instanceCountBefore = 1;
@@ -70,12 +72,15 @@ export class LeaseKeeper {
     this.#clock = clock;
     this.#settings = settings;
     this.#context = { holder: settings.holder, sequence: 0, roundTripUs: ROUND_TRIP_US_FIRST };
-    this.#answeredUs = clock.nowUs();
+    this.#startUs = clock.nowUs();
   }
 
-  /** When the store has last answered for any key, or when this began. */
-  get answeredUs(): number {
-    return this.#answeredUs;
+  /**
+   * When the store has last answered for a key like this, or when this began: without a cluster for any key; with one for a key of the
+   * same bucket, since the others may be with masters that answer.
+   */
+  seenUs({ keys }: KeptKey): number {
+    return this.#seenUs.get(keys.marker) ?? this.#startUs;
   }
 
   /** The most that were lately seen to share a key, this one included. */
@@ -119,7 +124,8 @@ export class LeaseKeeper {
     if (kept === undefined && this.#kept.size < KEPT_KEY_COUNT_MAX) {
       const bucket = makeBucket();
       const holder = new LeaseHolder(this.#context, bucket, limitRate, limitBurst, this.#clock.nowUs());
-      kept = { holder, bucket, keys: leaseKeys(this.#settings.prefix, limit, key), waitingCount: 0 };
+      const keys = leaseKeys(this.#settings.prefix, limit, key, this.#connection.isCluster);
+      kept = { holder, bucket, keys, waitingCount: 0 };
       this.#kept.set(name, kept);
     }
     return kept;
@@ -179,17 +185,18 @@ export class LeaseKeeper {
     const nowUs = this.#clock.nowUs();
     if (reply.ok) {
       this.#context.roundTripUs += (nowUs - sentUs - this.#context.roundTripUs) * ROUND_TRIP_WEIGHT;
+      this.#seenUs.set(kept.keys.marker, nowUs);
       this.#noteInstances(nowUs, reply.value.holderCount);
       kept.holder.answered(nowUs, request, reply.value);
     } else {
       this.#failureCount++;
+      if (this.#connection.isCluster && !this.#seenUs.has(kept.keys.marker)) this.#seenUs.set(kept.keys.marker, nowUs);
       kept.holder.failed(nowUs, request);
     }
     this.#settings.onOutcome(kept, kept.holder.outcome);
   }
 
   #noteInstances(nowUs: number, count: number): void {
-    this.#answeredUs = nowUs;
     if (nowUs - this.#countSinceUs > COUNT_WINDOW_US) {
       this.#instanceCountBefore = this.#instanceCount;
       this.#instanceCount = 1;

@@ -42,7 +42,7 @@ const prefix = `test-blocks-${process.pid}`;
 const END_MS = Date.now() + 3_600_000;
 
 const argumentsOf = (request: BlockRequest): (string | number)[] => [
-  connection.serverId,
+  connection.serverIdOf(''),
   request.limit,
   request.holder,
   request.sequence,
@@ -97,7 +97,7 @@ async function compare(seed: number, stepCount: number): Promise<string | undefi
       endMs: random() < 0.5 ? END_MS : 0,
     };
     const inRedis = await connection.run(testScript, keys, [...argumentsOf(request), nowUs]);
-    marker = markerAt(marker, connection.serverId, nowUs);
+    marker = markerAt(marker, connection.serverIdOf(''), nowUs);
     const answer = answerBlock(record, marker, request, nowUs);
     record = answer.record;
     const dumped = await connection.run(dump, keys, []);

@@ -4,95 +4,16 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
-import { monotonicClock } from '../../../../src/base/clock.ts';
-import { KEPT_KEY_COUNT_MAX, type KeptKey, LeaseKeeper } from '../../../../src/control/quota/leases/lease-keeper.ts';
+import { KEPT_KEY_COUNT_MAX, LeaseKeeper } from '../../../../src/control/quota/leases/lease-keeper.ts';
 import { TOKEN } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { ShareBucket } from '../../../../src/control/quota/leases/share-bucket.ts';
 import { RedisConnection } from '../../../../src/control/redis/redis-connection.ts';
 import { script } from '../../../../src/control/redis/script.ts';
 import { redisBinary, startOwnServer } from '../../../support/redis-server.ts';
-import { worstExcess } from './simulation.ts';
-
-const RATE = 500;
-const BURST = 50;
-const STEP_MS = 5;
-const clock = monotonicClock();
+import { BURST, clock, countOf, excessOf, Instance, offerUntil } from './demanding-instances.ts';
 
 const scriptFlush = script('script-flush', "return redis.call('SCRIPT', 'FLUSH')");
 const flushAll = script('flush-all', "return redis.call('FLUSHALL')");
-
-class Instance {
-  readonly connection: RedisConnection;
-  readonly keeper: LeaseKeeper;
-  readonly bucket = new ShareBucket();
-  readonly admittedUs: number[] = [];
-  readonly outcomes = new Set<string>();
-  #kept: KeptKey | undefined;
-  #pollUs = 0;
-
-  constructor(url: string, name: string) {
-    this.connection = new RedisConnection({ url });
-    this.keeper = new LeaseKeeper(this.connection, clock, {
-      prefix: 'test',
-      holder: name,
-      onOutcome: (kept, outcome) => {
-        this.outcomes.add(outcome);
-        while (kept.waitingCount > 0 && this.#take()) kept.waitingCount--;
-        kept.waitingCount = 0;
-      },
-    });
-  }
-
-  /** So many requests, now. */
-  offer(count: number): void {
-    for (let n = 0; n < count; n++) {
-      this.bucket.demandCount++;
-      if (this.#take()) continue;
-      this.#kept = this.keeper.open('a1', 'key', RATE * TOKEN, BURST * TOKEN, () => this.bucket);
-      if (this.#kept?.holder.mayWait(clock.nowUs()) !== true) continue;
-      this.#kept.waitingCount++;
-      this.keeper.starve(this.#kept);
-    }
-    if (clock.nowUs() < this.#pollUs) return;
-    this.#pollUs = clock.nowUs() + 25_000;
-    this.keeper.tick();
-  }
-
-  async leave(): Promise<void> {
-    await this.keeper.close();
-    this.connection.close();
-  }
-
-  #take(): boolean {
-    const nowUs = clock.nowUs();
-    if (!this.bucket.take(nowUs)) return false;
-    this.admittedUs.push(nowUs);
-    return true;
-  }
-}
-
-/** Offer requests to all until so many were admitted since the call. */
-async function offerUntil(instances: readonly Instance[], isDone: () => boolean): Promise<void> {
-  for (let step = 0; !isDone(); step++) {
-    // Ten times the limit, unequally.
-    instances.forEach((instance, index) => instance.offer((index + step) % 3 === 0 ? 12 : 4));
-    await wait(STEP_MS);
-  }
-}
-
-const countOf = (instances: readonly Instance[]): number =>
-  instances.reduce((sum, { admittedUs }) => sum + admittedUs.length, 0);
-
-function excessOf(instances: readonly Instance[]): number {
-  // Whole µs, rounded such that no window gets longer.
-  const times = instances.flatMap(({ admittedUs }) => admittedUs).sort((a, b) => a - b);
-  const first = times[0] ?? 0;
-  return worstExcess(
-    times.map((time) => Math.floor(time - first)),
-    RATE,
-    BURST,
-  );
-}
 
 t.test('keys without a share are forgotten, and there are never too many', async (t) => {
   const connection = new RedisConnection({ url: 'redis://127.0.0.1:1' });
@@ -106,6 +27,27 @@ t.test('keys without a share are forgotten, and there are never too many', async
   for (let tick = 0; tick < 60; tick++) keeper.tick();
   t.equal(keeper.keyCount, 0);
   t.ok(open(-1));
+});
+
+t.test('in a cluster, a key that was never answered waits for its own bucket to have been silent', async (t) => {
+  const virtual = { us: 1e9, nowUs: () => virtual.us };
+  for (const [url, seenUs] of [
+    ['redis://127.0.0.1:1', 1e9],
+    ['redis-cluster://127.0.0.1:1', 2e9],
+  ] as const) {
+    virtual.us = 1e9;
+    const connection = new RedisConnection({ url });
+    t.teardown(() => connection.close());
+    const keeper = new LeaseKeeper(connection, virtual, { prefix: 'test', holder: 'a', onOutcome: () => {} });
+    const kept = keeper.open('a1', 'key', TOKEN, TOKEN, () => new ShareBucket());
+    t.ok(kept);
+    if (kept === undefined) return;
+    virtual.us = 2e9;
+    kept.waitingCount = 1;
+    keeper.starve(kept);
+    while (keeper.failureCount === 0) await wait(1);
+    t.equal(keeper.seenUs(kept), seenUs, url);
+  }
 });
 
 t.test('four instances share one limit over a Redis that fails in every way, and no window is over', async (t) => {
@@ -146,9 +88,9 @@ t.test('four instances share one limit over a Redis that fails in every way, and
   await left[0]?.leave();
   await offerUntil(instances, more(300));
 
-  const serverId = first.connection.serverId || instances[0]?.connection.serverId;
+  const serverId = first.connection.serverIdOf('') || instances[0]?.connection.serverIdOf('');
   const restarted = server.restart();
-  const isBack = ({ connection }: Instance): boolean => !['', serverId].includes(connection.serverId);
+  const isBack = ({ connection }: Instance): boolean => !['', serverId].includes(connection.serverIdOf(''));
   await offerUntil(instances, () => instances.every(isBack));
   await restarted;
   instances.push(new Instance(server.url, 'e'));

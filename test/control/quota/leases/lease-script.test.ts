@@ -9,8 +9,9 @@ import {
   TOKEN,
 } from '../../../../src/control/quota/leases/lease-terms.ts';
 import { markerAt, type StoreMarker } from '../../../../src/control/quota/store-marker.ts';
-import { RedisConnection, type StoreState } from '../../../../src/control/redis/redis-connection.ts';
+import { RedisConnection } from '../../../../src/control/redis/redis-connection.ts';
 import { script } from '../../../../src/control/redis/script.ts';
+import type { StoreState } from '../../../../src/control/redis/store-state.ts';
 import { startRedisServer } from '../../../support/redis-server.ts';
 import { mulberry } from './simulation.ts';
 
@@ -61,7 +62,7 @@ t.test("the gateway's script is the compared one, on Redis's own clock", async (
   const lines = (text: string): string[] => text.split('\n');
   const clock = lines(leaseScript.lua).filter((line) => !testScript.lua.includes(line));
   t.same(clock, ["local time = redis.call('TIME')", 'local now = time[1] * 1000000 + time[2]']);
-  const keys = leaseKeys(prefix, 'clock', 'k');
+  const keys = leaseKeys(prefix, 'clock', 'k', false);
   await connection.run(forget, [keys.record, keys.marker], []);
   const request = { ...quiet, holder: 'a', sequence: 1, wanted: TOKEN, limitRate: 10 * TOKEN, limitBurst: 20 * TOKEN };
   const first = await askStore(connection, keys, request);
@@ -71,7 +72,7 @@ t.test("the gateway's script is the compared one, on Redis's own clock", async (
 });
 
 t.test('a record is gone when it says what none would say', async (t) => {
-  const keys = leaseKeys(prefix, 'expiry', 'k');
+  const keys = leaseKeys(prefix, 'expiry', 'k', false);
   const request = { ...quiet, holder: 'a', sequence: 1, wanted: TOKEN, limitRate: 10 * TOKEN, limitBurst: 20 * TOKEN };
   await askStore(connection, keys, request);
   const reply = await connection.run(ttl, [keys.record], []);
@@ -98,7 +99,7 @@ async function compare(seed: number, stepCount: number): Promise<string | undefi
   const random = mulberry(seed);
   const below = (max: number): number => Math.floor(random() * max);
   const pick = <T>(...values: T[]): T => values[below(values.length)] as T;
-  const keys = leaseKeys(`${prefix}-${seed}`, `${seed}`, 'key');
+  const keys = leaseKeys(`${prefix}-${seed}`, `${seed}`, 'key', false);
   const limits = [
     [1_000, 100],
     [5, 5],
@@ -145,7 +146,7 @@ async function compare(seed: number, stepCount: number): Promise<string | undefi
       purchaseUs: 5_000 + below(45_000),
     };
     const inRedis = await askStore(connection, keys, request, testScript, nowUs);
-    marker = markerAt(marker, connection.serverId, nowUs);
+    marker = markerAt(marker, connection.serverIdOf(''), nowUs);
     const answer = answerLease(record, marker, request, nowUs);
     record = answer.record;
     const dumped = await connection.run(dump, [keys.record], []);
