@@ -1,0 +1,172 @@
+// Takes entries from the stream of deltas, and adds their rows to minute, hour, day and month. An entry counts once, however often it
+// is delivered, and whoever dies: acknowledging it and adding its rows are one script (`usage-add`).
+
+import type { UsageRetention } from '../../../config/config.ts';
+import { nextStep, RESOLUTIONS, type Resolution, stepStart } from '../calendar.ts';
+import { addFigures, FIGURE_COUNT, type Figures, noFigures } from '../usage-figures.ts';
+import { ledgerKeys } from './ledger-keys.ts';
+import type { LedgerRedis } from './ledger-redis.ts';
+import { ledgerScripts } from './ledger-scripts.ts';
+import { ENTRY_ROWS, type PacketRow } from './usage-packet.ts';
+
+export const ROLL_UP_GROUP = 'roll-up';
+
+export interface RollUp {
+  /** That were rolled up, or were by somebody else meanwhile. */
+  readonly entries: number;
+  /** There were no more for this consumer. */
+  readonly isAll: boolean;
+  /** In the stream, before. */
+  readonly streamEntries: number;
+  readonly lagMs: number;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly rows: readonly PacketRow[];
+}
+
+// What Redis reads in half a millisecond.
+const TAKEN_AT_ONCE = 64;
+// Rows that are in many deltas are added once for all of them: the more at once, the less there is to do. 1.3 MB.
+const ENTRIES_AT_ONCE = 512;
+// An instance that has not come back to what it took is gone; if it is not, one of the two finds its entries acknowledged.
+const ABANDONED_MS = 5_000;
+// As many as an entry alone may have, so that the script takes a millisecond at the most.
+const ROWS_AT_ONCE = ENTRY_ROWS;
+// Without rows of their own, entries cost the script 3 µs each.
+const ENTRIES_PER_SCRIPT = 64;
+const MINUTE_SECONDS = 60;
+const MINUTE_MAX = 2 ** 31;
+const NAME_COUNT = 6;
+// What no instance has deleted Redis deletes by itself, some days late.
+const SPARE_SECONDS = 7 * 86_400;
+
+/**
+ * One batch.
+ * @param consumer  of this process
+ * @returns undefined when Redis did not answer: what was taken stays, for this consumer or another one
+ */
+export async function rollUp(
+  redis: LedgerRedis,
+  consumer: string,
+  retention: UsageRetention,
+): Promise<RollUp | undefined> {
+  const taken = await take(redis, consumer);
+  if (taken === undefined) return undefined;
+  const { streamEntries, lagMs, isAll } = taken;
+  const entries = [...taken.entries.values()].sort((one, other) => (firstNames(one) < firstNames(other) ? -1 : 1));
+  for (const group of groupsOf(entries)) {
+    if (!(await add(redis, group, retention))) return undefined;
+  }
+  return { entries: entries.length, isAll, streamEntries, lagMs };
+}
+
+interface Taken extends Omit<RollUp, 'entries'> {
+  /** By id: what one was given before may be given again. */
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+async function take(redis: LedgerRedis, consumer: string): Promise<Taken | undefined> {
+  const entries = new Map<string, Entry>();
+  let state = { streamEntries: 0, lagMs: 0 };
+  let last = '0';
+  for (let given = 0; given < ENTRIES_AT_ONCE; given += TAKEN_AT_ONCE) {
+    const args = [ROLL_UP_GROUP, consumer, TAKEN_AT_ONCE, ABANDONED_MS, last];
+    const reply = await redis.run(ledgerScripts.take, [ledgerKeys.deltas], args);
+    if (!reply.ok) return undefined;
+    const [taken, streamEntries, lagMs] = reply.value as [unknown[], number, number];
+    if (given === 0) state = { streamEntries, lagMs };
+    for (const entry of taken.map(entryOf)) {
+      entries.set(entry.id, entry);
+      last = entry.id;
+    }
+    if (taken.length < TAKEN_AT_ONCE) return { ...state, entries, isAll: true };
+  }
+  return { ...state, entries, isAll: false };
+}
+
+/** Entries that one script adds up: few rows, however many entries hold them. */
+function* groupsOf(entries: readonly Entry[]): Generator<{ ids: string[]; rows: readonly PacketRow[] }> {
+  let ids: string[] = [];
+  let sums = new Map<string, PacketRow>();
+  for (const { id, rows } of entries) {
+    const fresh = rows.filter((row) => !sums.has(keyOf(row))).length;
+    if (ids.length === ENTRIES_PER_SCRIPT || (ids.length > 0 && sums.size + fresh > ROWS_AT_ONCE)) {
+      yield { ids, rows: [...sums.values()] };
+      ids = [];
+      sums = new Map();
+    }
+    ids.push(id);
+    for (const row of rows) sums.set(keyOf(row), sumOf(sums.get(keyOf(row)), row));
+  }
+  if (ids.length > 0) yield { ids, rows: [...sums.values()] };
+}
+
+async function add(
+  redis: LedgerRedis,
+  { ids, rows }: { readonly ids: readonly string[]; readonly rows: readonly PacketRow[] },
+  retention: UsageRetention,
+): Promise<boolean> {
+  const hashes = new Map<string, { readonly place: number; readonly step: readonly [number, number, number] }>();
+  const placeOf = (resolution: Resolution, minute: number): number => {
+    const start = stepStart(resolution, minute);
+    const key = ledgerKeys.rows(resolution, start);
+    const known = hashes.get(key);
+    if (known !== undefined) return known.place;
+    const place = hashes.size + 1;
+    const list = RESOLUTIONS.indexOf(resolution) + 1;
+    hashes.set(key, { place, step: [list, start, expiryOf(resolution, start, retention)] });
+    return place;
+  };
+  const added = rows.map(([minute, names, figures]) => [
+    names,
+    figures,
+    RESOLUTIONS.map((resolution) => placeOf(resolution, minute)),
+  ]);
+  const keys = [ledgerKeys.deltas, ...RESOLUTIONS.map(ledgerKeys.steps), ...hashes.keys()];
+  const batch = JSON.stringify({ ids, steps: [...hashes.values()].map(({ step }) => step), rows: added });
+  // 0: another consumer was quicker with one of them. The rest is taken again.
+  return (await redis.run(ledgerScripts.add, keys, [ROLL_UP_GROUP, batch])).ok;
+}
+
+/** Seconds since 1970. */
+function expiryOf(resolution: Resolution, start: number, retention: UsageRetention): number {
+  const keptMs = retention[`${resolution}Ms`];
+  return nextStep(resolution, start) * MINUTE_SECONDS + Math.ceil(keptMs / 1_000) + SPARE_SECONDS;
+}
+
+/** One that somebody else wrote has no rows: it is acknowledged, and gone. */
+function entryOf(reply: unknown): Entry {
+  const [id, fields] = reply as [string, readonly string[] | null];
+  try {
+    const rows: unknown = JSON.parse(fields?.[1] ?? '[]');
+    return { id, rows: Array.isArray(rows) ? rows.filter(isRow) : [] };
+  } catch {
+    return { id, rows: [] };
+  }
+}
+
+function isRow(row: unknown): row is PacketRow {
+  if (!Array.isArray(row) || row.length !== 3) return false;
+  const [minute, names, figures] = row as unknown[];
+  if (!Number.isInteger(minute) || (minute as number) < 0 || (minute as number) > MINUTE_MAX) return false;
+  if (typeof names !== 'string' || names.split('\n').length !== NAME_COUNT || !Array.isArray(figures)) return false;
+  return figures.length > 0 && figures.length <= FIGURE_COUNT && figures.every((value) => Number.isSafeInteger(value));
+}
+
+function sumOf(sum: PacketRow | undefined, row: PacketRow): PacketRow {
+  if (sum === undefined) return row;
+  const figures: Figures = noFigures();
+  addFigures(figures, sum[2]);
+  addFigures(figures, row[2]);
+  return [row[0], row[1], figures.slice(0, Math.max(sum[2].length, row[2].length))];
+}
+
+function keyOf([minute, names]: PacketRow): string {
+  return `${names}\n${minute}`;
+}
+
+function firstNames({ rows }: Entry): string {
+  return rows[0]?.[1] ?? '';
+}
