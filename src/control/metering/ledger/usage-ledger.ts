@@ -192,7 +192,10 @@ export class UsageLedger {
     if (report === undefined) return;
     const [was, is] = [before, report].map((each) => each && (each.outboxPackets > 0 || each.trouble !== undefined));
     if (is && !was) {
-      log('warn', `usage waits on this disk: Redis does not take it (${report.trouble ?? 'its stream is full'})`);
+      log(
+        'warn',
+        `usage waits on this disk: Redis does not take it (${report.trouble ?? 'its stream is full, or no stream'})`,
+      );
     }
     if (was && !is) log('info', 'usage that waited on this disk is in Redis; none was lost');
     const lost = report.missingDeltas - (before?.missingDeltas ?? 0);

@@ -237,6 +237,35 @@ t.test('what somebody else wrote into the stream is dropped, and stops nothing',
   t.equal(await client.xlen(DELTAS), 0);
 });
 
+t.test('what somebody else wrote under the keys of the ledger holds up nothing but itself', async (t) => {
+  await client.flushall();
+  const store = openStore(t);
+  const [hash, names] = [`sluice:{usage}:minute:${NOW}`, 'one\none-1\n\nshop\norders\n'];
+  await store.apply(call(1));
+  await settle(store);
+  await client.hset(hash, names, 'no list');
+  await t.rejects(callsBy(store, 'minute'), /somebody wrote a row/);
+  await store.apply(call(2));
+  await settle(store);
+  t.same(await callsBy(store, 'minute'), { [`${NOW} one`]: 1 }, 'it begins anew');
+  t.equal(await calls(store), 2, 'the others go on');
+  await client.set(`sluice:{usage}:minute:${NOW - 1}`, 'no hash');
+  await store.apply(deltaOf('one', 3, [{ minute: NOW - 1, consumer: 'alice' }]));
+  while (await store.maintain(retention, NOW));
+  await store.apply(call(4));
+  while (await store.maintain(retention, NOW));
+  t.equal(await calls(store), 3);
+  await client.del(`sluice:{usage}:minute:${NOW - 1}`);
+  await settle(store);
+  t.equal(await calls(store), 4);
+  await client.set(DELTAS, 'no stream');
+  await store.apply(call(5));
+  t.match(store.report(), { outboxPackets: 1, trouble: undefined });
+  await client.del(DELTAS);
+  await settle(store);
+  t.equal(await calls(store), 5);
+});
+
 t.test('a delta of thousands of rows comes in parts, each once, and is read in pages', async (t) => {
   await client.flushall();
   const store = openStore(t, { streamMax: 60 });

@@ -172,7 +172,7 @@ t.test('what goes to disk instead of to the store is said once, and once when it
   t.same(logged, [
     'usage waits on this disk: Redis does not take it (down)',
     'usage that waited on this disk is in Redis; none was lost',
-    'usage waits on this disk: Redis does not take it (its stream is full)',
+    'usage waits on this disk: Redis does not take it (its stream is full, or no stream)',
     'usage that waited on this disk is in Redis; none was lost',
     'Redis came back without 3 writes of usage that it had taken: they are lost',
   ]);

@@ -54,6 +54,8 @@ export class LedgerRedis {
     args: readonly (string | number)[],
   ): Promise<Result<unknown, StoreError>> {
     const reply = await this.#connection.run(script, keys, args);
+    // A failed script says nothing about the server.
+    if (!reply.ok && reply.error.kind === 'script') return reply;
     this.#failure = reply.ok ? undefined : reply.error.kind;
     if (!reply.ok) this.#failedMs = performance.now();
     return reply;

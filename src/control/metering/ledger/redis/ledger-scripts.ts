@@ -49,25 +49,28 @@ return {${Deposit.ADDED}, number}
 const take = script(
   'usage-take',
   `
-local group, consumer, count = ARGV[1], ARGV[2], ARGV[3]
-local function read(from)
-  local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', KEYS[1], from)
-  if reply and reply.err then return nil, reply end
-  return reply and reply[1][2] or {}
+local group, consumer, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local entries = {}
+local function keep(more)
+  -- Redis 6.2 gives nothing for what was deleted.
+  for _, entry in ipairs(more) do if entry then entries[#entries + 1] = entry end end
 end
-local entries, failure = read(ARGV[5])
+local function read(from)
+  local room = count - #entries
+  local reply = room > 0 and redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', room, 'STREAMS', KEYS[1], from)
+  if reply and reply.err then return reply end
+  keep(reply and reply[1][2] or {})
+end
+local failure = read(ARGV[5])
 if failure then
   if not string.find(failure.err, 'NOGROUP', 1, true) then return failure end
   redis.call('XGROUP', 'CREATE', KEYS[1], group, '0', 'MKSTREAM')
-  entries = {}
 end
-if #entries == 0 then
-  entries = redis.call('XAUTOCLAIM', KEYS[1], group, consumer, ARGV[4], '0', 'COUNT', count)[2]
+if #entries < count then
+  keep(redis.call('XAUTOCLAIM', KEYS[1], group, consumer, ARGV[4], '0', 'COUNT', count - #entries)[2])
 end
-if #entries == 0 then
-  entries, failure = read('>')
-  if failure then return failure end
-end
+failure = read('>')
+if failure then return failure end
 local first, age = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], 0
 if first then
   local now = redis.call('TIME')
@@ -100,10 +103,11 @@ for _, row in ipairs(batch.rows) do
     local sum = sums[hash][names]
     if not sum then
       local stored = redis.call('HGET', KEYS[5 + hash], names)
-      sum = stored and cjson.decode(stored) or {}
+      local isRead, list = pcall(cjson.decode, stored or '[]')
+      sum = isRead and type(list) == 'table' and list or {}
       sums[hash][names] = sum
     end
-    for place, figure in ipairs(more) do sum[place] = (sum[place] or 0) + figure end
+    for place, figure in ipairs(more) do sum[place] = (tonumber(sum[place]) or 0) + figure end
   end
 end
 redis.call('XACK', KEYS[1], ARGV[1], unpack(batch.ids))

@@ -1,7 +1,9 @@
 // Takes entries from the stream of deltas, and adds their rows to minute, hour, day and month. An entry counts once, however often it
 // is delivered, and whoever dies: acknowledging it and adding its rows are one script (`usage-add`).
 
+import type { Result } from '../../../../base/result.ts';
 import type { UsageRetention } from '../../../config/config.ts';
+import type { StoreError } from '../../../redis/store-error.ts';
 import { nextStep, RESOLUTIONS, type Resolution, stepStart } from '../calendar.ts';
 import { addFigures, FIGURE_COUNT, type Figures, noFigures } from '../usage-figures.ts';
 import { ledgerKeys } from './ledger-keys.ts';
@@ -30,8 +32,9 @@ interface Entry {
 const TAKEN_AT_ONCE = 64;
 // Rows that are in many deltas are added once for all of them: the more at once, the less there is to do. 1.3 MB.
 const ENTRIES_AT_ONCE = 512;
-// An instance that has not come back to what it took is gone; if it is not, one of the two finds its entries acknowledged.
-const ABANDONED_MS = 5_000;
+// An instance comes back to what it took within half a second, or is gone. One that is late finds its entries acknowledged: that is work
+// done twice, and counted once.
+const ABANDONED_MS = 2_000;
 // As many as an entry alone may have, so that the script takes a millisecond at the most.
 const ROWS_AT_ONCE = ENTRY_ROWS;
 // Without rows of their own, entries cost the script 3 µs each.
@@ -57,7 +60,7 @@ export async function rollUp(
   const { streamEntries, lagMs, isAll } = taken;
   const entries = [...taken.entries.values()].sort((one, other) => (firstNames(one) < firstNames(other) ? -1 : 1));
   for (const group of groupsOf(entries)) {
-    if (!(await add(redis, group, retention))) return undefined;
+    if (!(await addEach(redis, group, retention))) return undefined;
   }
   return { entries: entries.length, isAll, streamEntries, lagMs };
 }
@@ -87,27 +90,38 @@ async function take(redis: LedgerRedis, consumer: string): Promise<Taken | undef
 }
 
 /** Entries that one script adds up: few rows, however many entries hold them. */
-function* groupsOf(entries: readonly Entry[]): Generator<{ ids: string[]; rows: readonly PacketRow[] }> {
-  let ids: string[] = [];
-  let sums = new Map<string, PacketRow>();
-  for (const { id, rows } of entries) {
-    const fresh = rows.filter((row) => !sums.has(keyOf(row))).length;
-    if (ids.length === ENTRIES_PER_SCRIPT || (ids.length > 0 && sums.size + fresh > ROWS_AT_ONCE)) {
-      yield { ids, rows: [...sums.values()] };
-      ids = [];
-      sums = new Map();
+function* groupsOf(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  let group: Entry[] = [];
+  const keys = new Set<string>();
+  for (const entry of entries) {
+    const fresh = entry.rows.filter((row) => !keys.has(keyOf(row))).length;
+    if (group.length === ENTRIES_PER_SCRIPT || (group.length > 0 && keys.size + fresh > ROWS_AT_ONCE)) {
+      yield group;
+      group = [];
+      keys.clear();
     }
-    ids.push(id);
-    for (const row of rows) sums.set(keyOf(row), sumOf(sums.get(keyOf(row)), row));
+    group.push(entry);
+    for (const row of entry.rows) keys.add(keyOf(row));
   }
-  if (ids.length > 0) yield { ids, rows: [...sums.values()] };
+  if (group.length > 0) yield group;
+}
+
+/** @returns false when Redis does not answer */
+async function addEach(redis: LedgerRedis, group: readonly Entry[], retention: UsageRetention): Promise<boolean> {
+  const added = await add(redis, group, retention);
+  if (added.ok || added.error.kind !== 'script') return added.ok;
+  // It found what somebody else wrote under the ledger's keys: the entry that meets it waits, and no other.
+  for (const entry of group.length > 1 ? group : []) {
+    if (!(await addEach(redis, [entry], retention))) return false;
+  }
+  return true;
 }
 
 async function add(
   redis: LedgerRedis,
-  { ids, rows }: { readonly ids: readonly string[]; readonly rows: readonly PacketRow[] },
+  group: readonly Entry[],
   retention: UsageRetention,
-): Promise<boolean> {
+): Promise<Result<unknown, StoreError>> {
   const hashes = new Map<string, { readonly place: number; readonly step: readonly [number, number, number] }>();
   const placeOf = (resolution: Resolution, minute: number): number => {
     const start = stepStart(resolution, minute);
@@ -119,15 +133,18 @@ async function add(
     hashes.set(key, { place, step: [list, start, expiryOf(resolution, start, retention)] });
     return place;
   };
-  const added = rows.map(([minute, names, figures]) => [
+  const sums = new Map<string, PacketRow>();
+  for (const row of group.flatMap(({ rows }) => rows)) sums.set(keyOf(row), sumOf(sums.get(keyOf(row)), row));
+  const rows = [...sums.values()].map(([minute, names, figures]) => [
     names,
     figures,
     RESOLUTIONS.map((resolution) => placeOf(resolution, minute)),
   ]);
   const keys = [ledgerKeys.deltas, ...RESOLUTIONS.map(ledgerKeys.steps), ...hashes.keys()];
-  const batch = JSON.stringify({ ids, steps: [...hashes.values()].map(({ step }) => step), rows: added });
+  const ids = group.map(({ id }) => id);
+  const batch = JSON.stringify({ ids, steps: [...hashes.values()].map(({ step }) => step), rows });
   // 0: another consumer was quicker with one of them. The rest is taken again.
-  return (await redis.run(ledgerScripts.add, keys, [ROLL_UP_GROUP, batch])).ok;
+  return redis.run(ledgerScripts.add, keys, [ROLL_UP_GROUP, batch]);
 }
 
 /** Seconds since 1970. */

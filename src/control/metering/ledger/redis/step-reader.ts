@@ -95,7 +95,11 @@ async function pageOf(redis: LedgerRedis, key: string, cursor: string): Promise<
 
 function rowOf(step: number, names: string, figures: string): StoredUsage {
   const sum = noFigures();
-  addFigures(sum, JSON.parse(figures) as readonly number[]);
+  try {
+    addFigures(sum, JSON.parse(figures) as readonly number[]);
+  } catch {
+    throw new Error(`usage cannot be read: somebody wrote a row of ${step} that is none`);
+  }
   return { key: [step, ...(names.split('\n') as unknown as UsageNames)], figures: sum };
 }
 
