@@ -45,7 +45,13 @@ function folderOf(t: Ending): string {
 
 function openStore(t: Ending, options: Partial<RedisStoreOptions> = {}): RedisStore {
   const folder = options.folder ?? folderOf(t);
-  const store = new RedisStore({ url: server.url, folder, consumer: `consumer-${++consumers}`, ...options });
+  const store = new RedisStore({
+    url: server.url,
+    folder,
+    consumer: `consumer-${++consumers}`,
+    gatherMs: 0,
+    ...options,
+  });
   t.teardown(() => store.close());
   return store;
 }
@@ -222,6 +228,20 @@ t.test('several consumers that are given the same entries add them up once', asy
   for (const store of stores) await settle(store);
   t.equal(await calls(first), sequence);
   t.same(await client.xlen(DELTAS), 0);
+});
+
+t.test('entries wait for others with the same rows, to be added up at once; not for long', async (t) => {
+  await client.flushall();
+  const [patient, hasty] = [openStore(t, { gatherMs: 600_000 }), openStore(t)];
+  for (let n = 1; n <= 3; n++) await patient.apply(call(n));
+  while (await patient.maintain(retention, NOW));
+  t.equal(patient.report().streamEntries, 3);
+  t.equal(await calls(patient), 0);
+  await client.config('RESETSTAT');
+  await settle(hasty);
+  t.equal(await calls(hasty), 3);
+  const sets = /cmdstat_hset:calls=(\d+)/.exec(await client.info('commandstats'))?.[1];
+  t.equal(sets, '4', 'a row of minute, hour, day and month');
 });
 
 t.test('what somebody else wrote into the stream is dropped, and stops nothing', async (t) => {

@@ -43,7 +43,8 @@ return {${Deposit.ADDED}, number}
 /**
  * What a consumer has to roll up: what it was given before, what another one left lying, what is new.
  * KEYS  deltas
- * ARGV  group, consumer, entries at most, milliseconds after which another's are taken over; id: only what it was given after that one
+ * ARGV  group, consumer, entries at most, milliseconds after which another's are taken over; id: only what it was given after that
+ *       one; new ones only when the oldest is so many milliseconds old, or there are so many
  * It answers with [[id, [field, rows]], …], the stream's length, and the age of its first entry in milliseconds.
  */
 const take = script(
@@ -69,14 +70,16 @@ end
 if #entries < count then
   keep(redis.call('XAUTOCLAIM', KEYS[1], group, consumer, ARGV[4], '0', 'COUNT', count - #entries)[2])
 end
-failure = read('>')
-if failure then return failure end
-local first, age = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], 0
+local first, length, age = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], redis.call('XLEN', KEYS[1]), 0
 if first then
   local now = redis.call('TIME')
   age = math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(string.match(first[1], '^%d+')))
 end
-return {entries, redis.call('XLEN', KEYS[1]), age}
+if age >= tonumber(ARGV[6]) or length >= tonumber(ARGV[7]) then
+  failure = read('>')
+  if failure then return failure end
+end
+return {entries, length, age}
 `,
 );
 
