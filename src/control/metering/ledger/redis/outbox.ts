@@ -23,7 +23,7 @@ interface WithReset {
 
 const FOLDER = 'usage-outbox';
 const FILE = 'data.mdb';
-// 1,000 rows 3 times a second are 450 KB: ten minutes of them, and hours of a hundred rows.
+// 1,000 rows 3 times a second are 450 KB: ten minutes of them, an hour and a half of a hundred.
 const BYTES_MAX = 256 * 2 ** 20;
 
 export class Outbox {
