@@ -38,7 +38,7 @@ const STREAM_ENTRIES_MAX = 16_384;
 // Callers of now are callers of a moment ago, on other instances too: a second of them costs Redis what a third of one does.
 const GATHER_MS = 1_000;
 // A task is one of many on its thread: those behind it wait for so long at most.
-const SLICE_MS = 200;
+const SLICE_MS = 100;
 const CONSUMER_GONE_MS = 3_600_000;
 const DROPPED_AT_ONCE = 100;
 const MINUTE_MS = 60_000;
@@ -134,7 +134,7 @@ export class RedisStore implements UsageStore {
   async #rollUp(retention: UsageRetention): Promise<boolean> {
     const { consumer, gatherMs = GATHER_MS } = this.#options;
     for (const untilMs = performance.now() + SLICE_MS; performance.now() < untilMs; ) {
-      const rolled = await rollUp(this.#redis, { consumer, retention, gatherMs });
+      const rolled = await rollUp(this.#redis, { consumer, retention, gatherMs, untilMs });
       if (rolled === undefined) return false;
       this.#streamEntries = Math.max(0, rolled.streamEntries - rolled.entries);
       this.#lagMs = rolled.lagMs;

@@ -16,7 +16,7 @@ export const ROLL_UP_GROUP = 'roll-up';
 export interface RollUp {
   /** That were rolled up, or were by somebody else meanwhile. */
   readonly entries: number;
-  /** There were no more for this consumer. */
+  /** There were no more for this consumer, and there was the time for all of them. */
   readonly isAll: boolean;
   /** In the stream, before. */
   readonly streamEntries: number;
@@ -51,6 +51,8 @@ export interface RollUpOptions {
   readonly retention: UsageRetention;
   /** How long entries may wait for others with the same rows; not when there are many. */
   readonly gatherMs: number;
+  /** Of performance.now(): what is left then is taken again. */
+  readonly untilMs: number;
 }
 
 /**
@@ -60,12 +62,15 @@ export interface RollUpOptions {
 export async function rollUp(redis: LedgerRedis, options: RollUpOptions): Promise<RollUp | undefined> {
   const taken = await take(redis, options);
   if (taken === undefined) return undefined;
-  const { streamEntries, lagMs, isAll } = taken;
+  const { streamEntries, lagMs } = taken;
   const entries = [...taken.entries.values()].sort((one, other) => (firstNames(one) < firstNames(other) ? -1 : 1));
+  let added = 0;
   for (const group of groupsOf(entries)) {
+    if (performance.now() > options.untilMs) break;
     if (!(await addEach(redis, group, options.retention))) return undefined;
+    added += group.length;
   }
-  return { entries: entries.length, isAll, streamEntries, lagMs };
+  return { entries: added, isAll: taken.isAll && added === entries.length, streamEntries, lagMs };
 }
 
 interface Taken extends Omit<RollUp, 'entries'> {

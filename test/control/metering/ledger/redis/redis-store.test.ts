@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import t from 'tap';
-import type { CallerIndex, SeriesIndex, WorkerIndex } from '../../../../src/base/ids.ts';
-import { RedisStore, type RedisStoreOptions } from '../../../../src/control/metering/ledger/redis/redis-store.ts';
-import type { UsageDelta } from '../../../../src/control/metering/ledger/usage-delta.ts';
-import { figure } from '../../../../src/control/metering/ledger/usage-figures.ts';
-import { queryUsage } from '../../../../src/control/metering/ledger/usage-query.ts';
-import { UsageTable } from '../../../../src/shm/usage-table.ts';
-import { redisBinary, startOwnServer } from '../../../support/redis-server.ts';
-import { storeSuite } from './store.suite.ts';
-import { callsBy, deltaOf, total } from './usage-rig.ts';
+import type { CallerIndex, SeriesIndex, WorkerIndex } from '../../../../../src/base/ids.ts';
+import { RedisStore, type RedisStoreOptions } from '../../../../../src/control/metering/ledger/redis/redis-store.ts';
+import type { UsageDelta } from '../../../../../src/control/metering/ledger/usage-delta.ts';
+import { figure } from '../../../../../src/control/metering/ledger/usage-figures.ts';
+import { queryUsage } from '../../../../../src/control/metering/ledger/usage-query.ts';
+import { UsageTable } from '../../../../../src/shm/usage-table.ts';
+import { redisBinary, startOwnServer } from '../../../../support/redis-server.ts';
+import { storeSuite } from '../store.suite.ts';
+import { callsBy, deltaOf, total } from '../usage-rig.ts';
 
 interface Ending {
   teardown(end: () => Promise<void>): void;
