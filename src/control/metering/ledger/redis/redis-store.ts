@@ -15,7 +15,7 @@ import { LedgerRedis } from './ledger-redis.ts';
 import { ledgerScripts } from './ledger-scripts.ts';
 import { Outbox } from './outbox.ts';
 import { PacketSender } from './packet-sender.ts';
-import { ROLL_UP_GROUP, rollUp } from './roll-up.ts';
+import { ROLL_UP_GROUP, RollUp } from './roll-up.ts';
 import { readSteps } from './step-reader.ts';
 import { packetsOf, type UsagePacket } from './usage-packet.ts';
 
@@ -47,15 +47,15 @@ export class RedisStore implements UsageStore {
   readonly #options: RedisStoreOptions;
   readonly #redis: LedgerRedis;
   readonly #sender: PacketSender;
+  readonly #rollUp: RollUp;
   #outbox: Outbox | undefined;
-  #streamEntries = 0;
-  #lagMs = 0;
   #prunedMinute = 0;
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
     this.#redis = new LedgerRedis(options.url);
     this.#sender = new PacketSender(this.#redis, options.streamMax ?? STREAM_ENTRIES_MAX);
+    this.#rollUp = new RollUp(this.#redis, options.consumer, options.gatherMs ?? GATHER_MS);
   }
 
   async apply(delta: UsageDelta): Promise<boolean> {
@@ -78,7 +78,7 @@ export class RedisStore implements UsageStore {
     this.#openOutbox();
     const isMoreHere = (await this.#drain()) === 'more';
     if (!(await this.#redis.isReady())) return false;
-    if ((await this.#rollUp(retention)) || isMoreHere) return true;
+    if ((await this.#rollUp.run(retention, SLICE_MS)) || isMoreHere) return true;
     if (this.#prunedMinute === nowMinute) return false;
     // Once a minute, and on, until nothing old is left.
     if (await this.#prune(retention, nowMinute)) return true;
@@ -96,8 +96,8 @@ export class RedisStore implements UsageStore {
     const outbox = this.#outbox?.counts();
     return {
       trouble: this.#redis.trouble,
-      streamEntries: this.#streamEntries,
-      lagMs: this.#lagMs,
+      streamEntries: this.#rollUp.streamEntries,
+      lagMs: this.#rollUp.lagMs,
       outboxPackets: outbox?.packets ?? 0,
       outboxBytes: outbox?.bytes ?? 0,
       missingDeltas: this.#sender.missingDeltas,
@@ -128,19 +128,6 @@ export class RedisStore implements UsageStore {
       outbox.remove(oldest.key);
     }
     return 'more';
-  }
-
-  /** @returns whether there may be more */
-  async #rollUp(retention: UsageRetention): Promise<boolean> {
-    const { consumer, gatherMs = GATHER_MS } = this.#options;
-    for (const untilMs = performance.now() + SLICE_MS; performance.now() < untilMs; ) {
-      const rolled = await rollUp(this.#redis, { consumer, retention, gatherMs, untilMs });
-      if (rolled === undefined) return false;
-      this.#streamEntries = Math.max(0, rolled.streamEntries - rolled.entries);
-      this.#lagMs = rolled.lagMs;
-      if (rolled.isAll) return false;
-    }
-    return true;
   }
 
   /** Delete steps that are older than they have to be kept. @returns whether there may be more */

@@ -13,16 +13,6 @@ import { ENTRY_ROWS, type PacketRow } from './usage-packet.ts';
 
 export const ROLL_UP_GROUP = 'roll-up';
 
-export interface RollUp {
-  /** That were rolled up, or were by somebody else meanwhile. */
-  readonly entries: number;
-  /** There were no more for this consumer, and there was the time for all of them. */
-  readonly isAll: boolean;
-  /** In the stream, before. */
-  readonly streamEntries: number;
-  readonly lagMs: number;
-}
-
 interface Entry {
   readonly id: string;
   readonly rows: readonly PacketRow[];
@@ -32,9 +22,9 @@ interface Entry {
 const TAKEN_AT_ONCE = 64;
 // Rows that are in many deltas are added once for all of them: the more at once, the less there is to do. 5 MB.
 const ENTRIES_AT_ONCE = 2_048;
-// An instance comes back to what it took within half a second, or is gone. One that is late finds its entries acknowledged: that is work
+// An instance that has a backlog is done with what it took in some seconds. One that is late finds its entries acknowledged: that is work
 // done twice, and counted once.
-const ABANDONED_MS = 2_000;
+const ABANDONED_MS = 10_000;
 // As many as an entry alone may have, so that the script takes a millisecond at the most.
 const ROWS_AT_ONCE = ENTRY_ROWS;
 // Without rows of their own, entries cost the script 3 µs each.
@@ -45,56 +35,77 @@ const NAME_COUNT = 6;
 // What no instance has deleted Redis deletes by itself, some days late.
 const SPARE_SECONDS = 7 * 86_400;
 
-export interface RollUpOptions {
-  /** Of this process. */
-  readonly consumer: string;
-  readonly retention: UsageRetention;
-  /** How long entries may wait for others with the same rows; not when there are many. */
-  readonly gatherMs: number;
-  /** Of performance.now(): what is left then is taken again. */
-  readonly untilMs: number;
-}
+export class RollUp {
+  readonly #redis: LedgerRedis;
+  readonly #consumer: string;
+  readonly #gatherMs: number;
+  /** Taken, and not added up yet. Other consumers may take them over, if this goes on for long: they count once. */
+  #groups: (readonly Entry[])[] = [];
+  /** The last time that was all there is. */
+  #isAll = true;
+  #streamEntries = 0;
+  #lagMs = 0;
 
-/**
- * One batch.
- * @returns undefined when Redis did not answer: what was taken stays, for this consumer or another one
- */
-export async function rollUp(redis: LedgerRedis, options: RollUpOptions): Promise<RollUp | undefined> {
-  const taken = await take(redis, options);
-  if (taken === undefined) return undefined;
-  const { streamEntries, lagMs } = taken;
-  const entries = [...taken.entries.values()].sort((one, other) => (firstNames(one) < firstNames(other) ? -1 : 1));
-  let added = 0;
-  for (const group of groupsOf(entries)) {
-    if (performance.now() > options.untilMs) break;
-    if (!(await addEach(redis, group, options.retention))) return undefined;
-    added += group.length;
+  /**
+   * @param consumer  of this process
+   * @param gatherMs  how long entries may wait for others with the same rows; not when there are many
+   */
+  constructor(redis: LedgerRedis, consumer: string, gatherMs: number) {
+    this.#redis = redis;
+    this.#consumer = consumer;
+    this.#gatherMs = gatherMs;
   }
-  return { entries: added, isAll: taken.isAll && added === entries.length, streamEntries, lagMs };
-}
 
-interface Taken extends Omit<RollUp, 'entries'> {
-  /** By id: what one was given before may be given again. */
-  readonly entries: ReadonlyMap<string, Entry>;
-}
+  /** Entries in the stream, of all instances, when some were last taken; without those that were added up since. */
+  get streamEntries(): number {
+    return this.#streamEntries;
+  }
 
-async function take(redis: LedgerRedis, { consumer, gatherMs }: RollUpOptions): Promise<Taken | undefined> {
-  const entries = new Map<string, Entry>();
-  let state = { streamEntries: 0, lagMs: 0 };
-  let last = '0';
-  for (let given = 0; given < ENTRIES_AT_ONCE; given += TAKEN_AT_ONCE) {
-    const args = [ROLL_UP_GROUP, consumer, TAKEN_AT_ONCE, ABANDONED_MS, last, gatherMs, ENTRIES_AT_ONCE / 2];
-    const reply = await redis.run(ledgerScripts.take, [ledgerKeys.deltas], args);
-    if (!reply.ok) return undefined;
-    const [taken, streamEntries, lagMs] = reply.value as [unknown[], number, number];
-    if (given === 0) state = { streamEntries, lagMs };
-    for (const entry of taken.map(entryOf)) {
-      entries.set(entry.id, entry);
-      last = entry.id;
+  /** The age of the oldest then, in milliseconds. */
+  get lagMs(): number {
+    return this.#lagMs;
+  }
+
+  /**
+   * Add up some entries.
+   * @returns whether there are more for this consumer; false also when Redis does not answer: then they wait, for this one or another
+   */
+  async run(retention: UsageRetention, sliceMs: number): Promise<boolean> {
+    if (this.#groups.length === 0 && !(await this.#take())) return false;
+    const untilMs = performance.now() + sliceMs;
+    for (let group = this.#groups.pop(); group !== undefined; group = this.#groups.pop()) {
+      if (!(await addEach(this.#redis, group, retention))) {
+        this.#groups = [];
+        return false;
+      }
+      this.#streamEntries = Math.max(0, this.#streamEntries - group.length);
+      if (performance.now() > untilMs) return this.#groups.length > 0 || !this.#isAll;
     }
-    if (taken.length < TAKEN_AT_ONCE) return { ...state, entries, isAll: true };
+    return !this.#isAll;
   }
-  return { ...state, entries, isAll: false };
+
+  /** @returns false when Redis does not answer */
+  async #take(): Promise<boolean> {
+    const entries = new Map<string, Entry>();
+    let last = '0';
+    this.#isAll = false;
+    for (let given = 0; given < ENTRIES_AT_ONCE && !this.#isAll; given += TAKEN_AT_ONCE) {
+      const terms = [TAKEN_AT_ONCE, ABANDONED_MS, last, this.#gatherMs, ENTRIES_AT_ONCE / 2];
+      const args = [ROLL_UP_GROUP, this.#consumer, ...terms];
+      const reply = await this.#redis.run(ledgerScripts.take, [ledgerKeys.deltas], args);
+      if (!reply.ok) return false;
+      const [taken, streamEntries, lagMs] = reply.value as [unknown[], number, number];
+      if (given === 0) [this.#streamEntries, this.#lagMs] = [streamEntries, lagMs];
+      for (const entry of taken.map(entryOf)) {
+        // What one was given before may be given again.
+        entries.set(entry.id, entry);
+        last = entry.id;
+      }
+      this.#isAll = taken.length < TAKEN_AT_ONCE;
+    }
+    this.#groups = [...groupsOf([...entries.values()].sort(byNames))];
+    return true;
+  }
 }
 
 /** Entries that one script adds up: few rows, however many entries hold them. */
@@ -192,6 +203,6 @@ function keyOf([minute, names]: PacketRow): string {
   return `${names}\n${minute}`;
 }
 
-function firstNames({ rows }: Entry): string {
-  return rows[0]?.[1] ?? '';
+function byNames({ rows: [one] }: Entry, { rows: [other] }: Entry): number {
+  return (one?.[1] ?? '') < (other?.[1] ?? '') ? -1 : 1;
 }
