@@ -164,7 +164,8 @@ export class UsageLedger {
 
   async #maintain(): Promise<void> {
     const retention = this.#options.retention();
-    if (retention === undefined || this.#isMaintaining || !this.#isUp) return;
+    // Also while nothing can be written: rolling up may be what makes room.
+    if (retention === undefined || this.#isMaintaining) return;
     this.#isMaintaining = true;
     try {
       // A minute at a time: deltas get their turn in between.

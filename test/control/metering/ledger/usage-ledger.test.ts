@@ -18,6 +18,7 @@ function rig(
   const written: UsageDelta[] = [];
   const logged: string[] = [];
   let isKept = true;
+  let maintained = 0;
   const ledger = new UsageLedger({
     table,
     instance: 'one',
@@ -30,14 +31,17 @@ function rig(
       written.push(delta);
       return write(delta);
     },
-    maintainMs: 60_000,
-    maintain: () => Promise.resolve({ isMore: false, report: undefined }),
+    maintainMs: 1,
+    maintain: () => {
+      maintained++;
+      return Promise.resolve({ isMore: false, report: undefined });
+    },
   });
   const call = (caller = 2, series = 1, worker: WorkerIndex = WORKER): void => {
     const row = table.rowOf(worker, caller as CallerIndex, series as SeriesIndex, 0, 0);
     table.count(row, 2, -1, 5);
   };
-  return { table, ledger, written, logged, call, stopKeeping: () => (isKept = false) };
+  return { table, ledger, written, logged, call, stopKeeping: () => (isKept = false), maintained: () => maintained };
 }
 
 function callsIn(deltas: readonly UsageDelta[]): number {
@@ -99,6 +103,17 @@ t.test('while the store is away the same delta is sent again, and the rest stays
   );
   t.equal(callsIn(written.slice(from)), 5);
   t.equal(logged[1], 'usage is written again; none was lost');
+});
+
+t.test('a store that takes nothing is rolled up all the same: that may make room', async (t) => {
+  const { ledger, table, call, maintained } = rig(() => Promise.reject(new Error('full')));
+  call();
+  table.turn(WORKER, 1);
+  await ledger.flush();
+  t.match(ledger.counts, { isUp: false });
+  ledger.start();
+  while (maintained() < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  t.equal(await ledger.close(5_000), false);
 });
 
 t.test('at the end it says what could not be written in time', async (t) => {

@@ -144,11 +144,15 @@ t.test('entries are rolled up while memory is full', async (t) => {
 
 t.test('an outbox that is full takes nothing more, until there is room', async (t) => {
   await client.flushall();
-  const store = openStore(t, { streamMax: 0, outboxBytesMax: 250 });
-  for (const sequence of [1, 2]) await store.apply(call(sequence));
+  const store = openStore(t, { streamMax: 1, outboxBytesMax: 250 });
+  for (const sequence of [1, 2, 3]) await store.apply(call(sequence));
   const { outboxBytes } = store.report();
-  await t.rejects(store.apply(call(3)), /the outbox of usage is full: 250 bytes/);
+  await t.rejects(store.apply(call(4)), /the outbox of usage is full: 250 bytes/);
   t.match(store.report(), { outboxPackets: 2, outboxBytes });
+  await settle(store);
+  t.ok(await store.apply(call(4)));
+  await settle(store);
+  t.equal(await calls(store), 4);
   const file = join(folderOf(t), 'file');
   writeFileSync(file, '');
   const unusable = openStore(t, { folder: file });
