@@ -11,7 +11,8 @@ import type { RouteLatency } from '../src/control/metering/latency-summary.ts';
 import type { UsageDelta } from '../src/control/metering/ledger/usage-delta.ts';
 import type { UsageAnswer } from '../src/control/metering/ledger/usage-query.ts';
 import type { Statement } from '../src/control/metering/ledger/usage-statement.ts';
-import type { LedgerRead, LedgerTask } from '../src/control/metering/ledger/usage-tasks.ts';
+import type { StoreReport } from '../src/control/metering/ledger/usage-store.ts';
+import type { LedgerPlace, LedgerRead, LedgerTask, Maintained } from '../src/control/metering/ledger/usage-tasks.ts';
 import type { SeriesTask } from '../src/control/metering/series-metrics.ts';
 import type { CompileTask } from '../src/control/releases/compile-file.ts';
 import type { CompileAnswer } from '../src/control/releases/publisher.ts';
@@ -49,18 +50,18 @@ export async function exportSpans(task: ExportTask): Promise<ExportAnswer> {
   return send(task);
 }
 
-export async function writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<void> {
+export async function writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<StoreReport | undefined> {
   const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');
-  ledger.writeUsage(task);
+  return ledger.writeUsage(task);
 }
 
-export async function maintainUsage(task: LedgerTask & { readonly retention: UsageRetention }): Promise<boolean> {
+export async function maintainUsage(task: LedgerTask & { readonly retention: UsageRetention }): Promise<Maintained> {
   const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');
   return ledger.maintainUsage(task);
 }
 
 export async function readUsage(task: {
-  readonly folder: string;
+  readonly place: LedgerPlace;
   readonly read: LedgerRead;
 }): Promise<UsageAnswer | Statement> {
   const ledger = await import('../src/control/metering/ledger/usage-tasks.ts');

@@ -75,7 +75,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     },
   });
   const usage: WiredLedger = wireLedger({
-    ...{ table: shm.usage, tasks, folder: first.folder, log, publisher },
+    ...{ table: shm.usage, tasks, folder: first.folder, redis: first.gateway.redis, log, publisher },
     config: () => reloader.gateway.usage,
   });
   const published = await publisher.publish(() => []);

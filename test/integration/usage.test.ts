@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { type UsageOptions, usage } from '../../src/cli/usage.ts';
+import { LmdbStore } from '../../src/control/metering/ledger/lmdb-store.ts';
 import { figure } from '../../src/control/metering/ledger/usage-figures.ts';
-import { UsageStore } from '../../src/control/metering/ledger/usage-store.ts';
+
 import { testConfig } from '../support/configs.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { startLoad } from '../support/load.ts';
@@ -56,16 +57,17 @@ function start(data: string, ...args: readonly string[]): Promise<GatewayProcess
 
 /** Calls by 'consumer key service route status', of everything that is on disk. */
 async function stored(data: string): Promise<Readonly<Record<string, number>>> {
-  const store = UsageStore.open(data);
+  const store = LmdbStore.open(data);
   const sums: Record<string, number> = {};
-  for (const { key, figures } of store.read('minute', 0, 2 ** 31)) {
+  await store.read('minute', 0, 2 ** 31, ({ key, figures }) => {
     const [, consumer, id, , service, route] = key;
     for (let statusClass = 0; statusClass < 6; statusClass++) {
       const name = `${consumer} ${id} ${service} ${route} ${statusClass}`;
       const calls = figures[figure.classes + statusClass] as number;
       if (calls > 0) sums[name] = (sums[name] ?? 0) + calls;
     }
-  }
+    return true;
+  });
   await store.close();
   return sums;
 }

@@ -11,7 +11,8 @@ import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { UsageDelta } from '../metering/ledger/usage-delta.ts';
 import type { UsageAnswer, UsageQuery } from '../metering/ledger/usage-query.ts';
 import type { Statement, StatementQuery } from '../metering/ledger/usage-statement.ts';
-import type { LedgerRead, LedgerTask } from '../metering/ledger/usage-tasks.ts';
+import type { StoreReport } from '../metering/ledger/usage-store.ts';
+import type { LedgerPlace, LedgerRead, LedgerTask, Maintained } from '../metering/ledger/usage-tasks.ts';
 import type { SeriesTask } from '../metering/series-metrics.ts';
 import type { CompileTask } from '../releases/compile-file.ts';
 import type { CompileAnswer } from '../releases/publisher.ts';
@@ -46,8 +47,10 @@ export class TaskPool {
       idleTimeout: TELEMETRY_IDLE_MS,
       concurrentTasksPerWorker: TELEMETRY_TASKS_AT_ONCE,
     });
-    this.#ledger = new Piscina({ ...options, idleTimeout: LEDGER_IDLE_MS });
-    this.#usage = new Piscina({ ...options, idleTimeout: LEDGER_IDLE_MS });
+    // Between two tasks, these threads' connections to Redis have to be looked after: their loops go on.
+    const ledgerOptions = { ...options, idleTimeout: LEDGER_IDLE_MS, atomics: 'disabled' as const };
+    this.#ledger = new Piscina(ledgerOptions);
+    this.#usage = new Piscina(ledgerOptions);
   }
 
   compile(task: CompileTask): Promise<CompileAnswer> {
@@ -72,22 +75,22 @@ export class TaskPool {
     return this.#telemetry.run(task, { name: 'exportSpans', transferList });
   }
 
-  writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<void> {
+  writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<StoreReport | undefined> {
     this.#usedForUsage.add(this.#ledger);
     return this.#ledger.run(task, { name: 'writeUsage' });
   }
 
-  maintainUsage(task: LedgerTask & { readonly retention: UsageRetention }): Promise<boolean> {
+  maintainUsage(task: LedgerTask & { readonly retention: UsageRetention }): Promise<Maintained> {
     this.#usedForUsage.add(this.#ledger);
     return this.#ledger.run(task, { name: 'maintainUsage' });
   }
 
-  queryUsage(folder: string, query: UsageQuery): Promise<UsageAnswer> {
-    return this.#readUsage(folder, { kind: 'query', query }) as Promise<UsageAnswer>;
+  queryUsage(place: LedgerPlace, query: UsageQuery): Promise<UsageAnswer> {
+    return this.#readUsage(place, { kind: 'query', query }) as Promise<UsageAnswer>;
   }
 
-  usageStatement(folder: string, query: StatementQuery): Promise<Statement> {
-    return this.#readUsage(folder, { kind: 'statement', query }) as Promise<Statement>;
+  usageStatement(place: LedgerPlace, query: StatementQuery): Promise<Statement> {
+    return this.#readUsage(place, { kind: 'statement', query }) as Promise<Statement>;
   }
 
   async close(): Promise<void> {
@@ -98,8 +101,8 @@ export class TaskPool {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  #readUsage(folder: string, read: LedgerRead): Promise<unknown> {
+  #readUsage(place: LedgerPlace, read: LedgerRead): Promise<unknown> {
     this.#usedForUsage.add(this.#usage);
-    return this.#usage.run({ folder, read }, { name: 'readUsage' });
+    return this.#usage.run({ place, read }, { name: 'readUsage' });
   }
 }

@@ -14,6 +14,8 @@ import {
 import type { UsageRetention } from '../../config/config.ts';
 import type { Log } from '../../log.ts';
 import type { DeltaBank, UsageDelta } from './usage-delta.ts';
+import type { StoreReport } from './usage-store.ts';
+import type { Maintained } from './usage-tasks.ts';
 
 export interface UsageLedgerOptions {
   readonly table: UsageTable;
@@ -28,10 +30,12 @@ export interface UsageLedgerOptions {
   callerName(index: number): string | undefined;
   /** 'service\nroute' */
   routeName(index: number): string | undefined;
+  /** Between two looks at what there is to maintain. */
+  readonly maintainMs: number;
   /** Rejects when it cannot be written; it may have been, all the same. */
-  write(delta: UsageDelta): Promise<void>;
-  /** Roll up, and delete what is old. @returns whether there is more to do */
-  maintain(retention: UsageRetention): Promise<boolean>;
+  write(delta: UsageDelta): Promise<StoreReport | undefined>;
+  /** Roll up, and delete what is old. */
+  maintain(retention: UsageRetention): Promise<Maintained>;
 }
 
 export interface LedgerCounts {
@@ -40,13 +44,14 @@ export interface LedgerCounts {
   readonly deltas: number;
   /** Calls that found no row of their own. */
   readonly overflow: number;
+  /** undefined: the store is this instance's own, or nothing is known of it yet. */
+  readonly store: StoreReport | undefined;
 }
 
 const FLUSH_MS = 300;
 // Workers hand over ten times a second.
 const SETTLE_MS = 250;
 const RETRY_MS = 2_000;
-const MAINTAIN_MS = 20_000;
 const MINUTE_MS = 60_000;
 // A worker's two banks have twice as many: some 5 ms of this thread.
 const ROWS_AT_ONCE = 4_096;
@@ -72,6 +77,8 @@ export class UsageLedger {
   #triedMs = 0;
   #deltas = 0;
   #overflow = 0;
+  #report: StoreReport | undefined;
+  #hasSaidStuck = false;
 
   constructor(options: UsageLedgerOptions) {
     this.#options = options;
@@ -80,14 +87,14 @@ export class UsageLedger {
   /** undefined: nothing is kept. */
   get counts(): LedgerCounts | undefined {
     if (this.#options.retention() === undefined) return undefined;
-    return { isUp: this.#isUp, deltas: this.#deltas, overflow: this.#overflow };
+    return { isUp: this.#isUp, deltas: this.#deltas, overflow: this.#overflow, store: this.#report };
   }
 
   start(): void {
     this.#flushTimer = setInterval(() => {
       if (this.#isUp || this.#options.wallMs() - this.#triedMs >= RETRY_MS) void this.flush();
     }, FLUSH_MS);
-    this.#maintainTimer = setInterval(() => void this.#maintain(), MAINTAIN_MS);
+    this.#maintainTimer = setInterval(() => void this.#maintain(), this.#options.maintainMs);
   }
 
   /** Have what the workers handed over written. One at a time. */
@@ -142,7 +149,7 @@ export class UsageLedger {
     if (delta === undefined) return;
     this.#triedMs = this.#options.wallMs();
     try {
-      await this.#options.write(delta);
+      this.#note(await this.#options.write(delta));
       this.#delta = undefined;
       this.#deltas++;
       if (!this.#isUp) this.#options.log('info', 'usage is written again; none was lost');
@@ -157,16 +164,43 @@ export class UsageLedger {
 
   async #maintain(): Promise<void> {
     const retention = this.#options.retention();
-    if (retention === undefined || this.#isMaintaining || !this.#isUp) return;
+    // Also while nothing can be written: rolling up may be what makes room.
+    if (retention === undefined || this.#isMaintaining) return;
     this.#isMaintaining = true;
     try {
       // A minute at a time: deltas get their turn in between.
-      while (!this.#isClosed && (await this.#options.maintain(retention)));
+      for (let isMore = true; isMore && !this.#isClosed; ) {
+        const maintained = await this.#options.maintain(retention);
+        this.#note(maintained.report);
+        isMore = maintained.isMore;
+      }
+      this.#hasSaidStuck = false;
     } catch (error) {
-      if (!this.#isClosed) this.#options.log('error', `usage cannot be rolled up: ${(error as Error).message}`);
+      if (!this.#isClosed && !this.#hasSaidStuck) {
+        this.#options.log('error', `usage cannot be rolled up: ${(error as Error).message}`);
+      }
+      this.#hasSaidStuck = true;
     } finally {
       this.#isMaintaining = false;
     }
+  }
+
+  /** What goes elsewhere than to its store is said once, and once when it is there again. */
+  #note(report: StoreReport | undefined): void {
+    const { log } = this.#options;
+    const before = this.#report;
+    this.#report = report;
+    if (report === undefined) return;
+    const [was, is] = [before, report].map((each) => each && (each.outboxPackets > 0 || each.trouble !== undefined));
+    if (is && !was) {
+      log(
+        'warn',
+        `usage waits on this disk: Redis does not take it (${report.trouble ?? 'its stream is full, or no stream'})`,
+      );
+    }
+    if (was && !is) log('info', 'usage that waited on this disk is in Redis; none was lost');
+    const lost = report.missingDeltas - (before?.missingDeltas ?? 0);
+    if (lost > 0) log('error', `Redis came back without ${lost} writes of usage that it had taken: they are lost`);
   }
 
   #keeps(): boolean {

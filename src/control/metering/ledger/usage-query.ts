@@ -77,10 +77,10 @@ interface Group {
 const GROUPS_MAX = 100_000;
 const READ_MAX = 2_000_000;
 
-export function queryUsage(store: UsageStore, query: UsageQuery): UsageAnswer {
+export async function queryUsage(store: UsageStore, query: UsageQuery): Promise<UsageAnswer> {
   const from = stepStart(query.resolution, query.from);
   const to = query.to <= query.from ? from : nextStep(query.resolution, query.to - 1);
-  const groups = groupsOf(store, query, from, to);
+  const groups = await groupsOf(store, query, from, to);
   if (typeof groups === 'string') return { ok: false, problem: groups };
   const { after, limit } = query;
   const sorted = [...groups.values()].sort((a, b) => compareKeys(a.key, b.key));
@@ -96,22 +96,32 @@ export function queryUsage(store: UsageStore, query: UsageQuery): UsageAnswer {
 }
 
 /** @returns what is too much about it, if anything is */
-function groupsOf(store: UsageStore, query: UsageQuery, from: number, to: number): Map<string, Group> | string {
+async function groupsOf(
+  store: UsageStore,
+  query: UsageQuery,
+  from: number,
+  to: number,
+): Promise<Map<string, Group> | string> {
   const groups = new Map<string, Group>();
   const places = query.by.map((dimension) => DIMENSIONS.indexOf(dimension));
   const only = Object.entries(query.only).map(
     ([dimension, name]) => [DIMENSIONS.indexOf(dimension as Dimension), name] as const,
   );
   let read = 0;
-  for (const { key, figures } of store.read(query.resolution, from, to)) {
-    if (++read > READ_MAX) return 'it reaches over too much: ask for a shorter time, or by hour, day or month';
-    if (only.some(([place, name]) => key[place] !== name)) continue;
+  let problem: string | undefined;
+  await store.read(query.resolution, from, to, ({ key, figures }) => {
+    if (++read > READ_MAX) problem = 'it reaches over too much: ask for a shorter time, or by hour, day or month';
+    if (problem !== undefined || only.some(([place, name]) => key[place] !== name)) return problem === undefined;
     const group = groupOf(groups, keyOf(key, places, query.resolution));
-    if (group === undefined) return 'it has too many rows: ask for a shorter time, or by less';
+    if (group === undefined) {
+      problem = 'it has too many rows: ask for a shorter time, or by less';
+      return false;
+    }
     addFigures(group.figures, figures);
     group.costNano += costNano(priceOf(query.prices, key[3]), figures);
-  }
-  return groups;
+    return true;
+  });
+  return problem ?? groups;
 }
 
 function keyOf(key: UsageKey, places: readonly number[], resolution: Resolution): readonly (string | number)[] {

@@ -31,17 +31,18 @@ export interface Statement {
   readonly total: number;
 }
 
-export function statementOf(store: UsageStore, { consumer, month, prices }: StatementQuery): Statement {
+export async function statementOf(store: UsageStore, { consumer, month, prices }: StatementQuery): Promise<Statement> {
   const sums = new Map<string, { readonly plan: string; readonly service: string; readonly figures: Figures }>();
   const end = nextStep('month', month);
-  for (const { key, figures } of store.read('month', month, end)) {
+  await store.read('month', month, end, ({ key, figures }) => {
     const [, owner, , plan, service] = key;
-    if (owner !== consumer) continue;
+    if (owner !== consumer) return true;
     const name = `${plan}\n${service}`;
     const sum = sums.get(name) ?? { plan, service, figures: noFigures() };
     addFigures(sum.figures, figures);
     sums.set(name, sum);
-  }
+    return true;
+  });
   const names = [...sums.keys()].sort();
   const costs = names.map((name) => costOf(sums.get(name) as Sum, prices));
   const plans = [...new Set(costs.map(({ line }) => line.plan))];

@@ -1,25 +1,10 @@
-// The ledger on disk: LMDB in <data folder>/ledger. Runs in the task pool; a second process may write at the same time.
-//
-//   database   key                                                             value
-//   ------------------------------------------------------------------------------------------------
-//   minute     [minute, consumer, key, plan, service, route, environment]      figures (usage-figures.ts)
-//   hour       the same, with the hour's first minute; day and month too       figures
-//   meta       ['applied', instance]                                           [last sequence, when, in minutes]
-//   meta       ['rolled']                                                      the first minute that is not rolled up
-//
-// Invariants: what a delta adds and its sequence are one transaction, so that it counts once. A row of hour, day or month holds
-// the minutes before `rolled`, and no other: rolling a minute up and moving `rolled` on are one transaction, and a delta that
-// comes late, for a minute before it, is added to all four at once.
+// Where the ledger is kept: on the disk of one instance (lmdb-store.ts), or in the Redis that all instances share (redis/redis-store.ts).
+// One thread of the task pool writes and maintains, another one reads; each has a store of its own.
 
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Database, open, type RootDatabase, type Transaction } from 'lmdb';
-import { USAGE_ROW_WORDS } from '../../../shm/usage-table.ts';
 import type { UsageRetention } from '../../config/config.ts';
-import { RESOLUTIONS, type Resolution, stepStart } from './calendar.ts';
-import { checkStoreFile } from './check-store-file.ts';
-import { namesOf, type UsageDelta, type UsageNames } from './usage-delta.ts';
-import { addFigures, type Figures, readFigures } from './usage-figures.ts';
+import type { Resolution } from './calendar.ts';
+import type { UsageDelta, UsageNames } from './usage-delta.ts';
+import type { Figures } from './usage-figures.ts';
 
 /** Not readonly, as lmdb has its keys. */
 export type UsageKey = [minute: number, ...names: UsageNames];
@@ -29,172 +14,40 @@ export interface StoredUsage {
   readonly figures: Figures;
 }
 
-/** lmdb has it, and its types do not. */
-interface WithReset {
-  resetReadTxn(): void;
+/** How a store that instances share fares, as far as the thread that writes knows. */
+export interface StoreReport {
+  /** undefined: it answers; else the kind of error that it was left for. */
+  readonly trouble: string | undefined;
+  /** Entries in the store that are not rolled up yet, of all instances. */
+  readonly streamEntries: number;
+  /** Age of the oldest of them, milliseconds of the store's clock. */
+  readonly lagMs: number;
+  /** What waits on this instance's disk. */
+  readonly outboxPackets: number;
+  readonly outboxBytes: number;
+  /** Deltas that were in the store, and are not any more, nor here. */
+  readonly missingDeltas: number;
 }
 
-type Applied = readonly [sequence: number, minute: number];
-
-const FOLDER = 'ledger';
-const FILE = 'data.mdb';
-// A minute is rolled up when its stragglers have come: workers turn ten times a second, deltas are written three times.
-const ROLL_UP_AFTER_MINUTES = 2;
-// Instances that have written nothing for so long are gone, and so are deltas that they may have had on their way.
-const INSTANCE_MINUTES = 7 * 24 * 60;
-const MINUTE_MS = 60_000;
-// A task that deletes more would hold up those behind it.
-const DELETED_AT_ONCE = 20_000;
-const COARSER = ['hour', 'day', 'month'] as const;
-
-export class UsageStore {
-  readonly #root: RootDatabase & WithReset;
-  readonly #rows: Readonly<Record<Resolution, Database<Figures, UsageKey>>>;
-  readonly #meta: Database<number | Applied, string[]>;
-
-  private constructor(root: RootDatabase & WithReset) {
-    this.#root = root;
-    const rows = (name: Resolution) => root.openDB<Figures, UsageKey>(name, {});
-    this.#rows = { minute: rows('minute'), hour: rows('hour'), day: rows('day'), month: rows('month') };
-    this.#meta = root.openDB<number | Applied, string[]>('meta', {});
-  }
-
-  /**
-   * @param folder  the data folder; made when it is not there
-   * @throws {Error} it cannot be used
-   */
-  static open(folder: string): UsageStore {
-    const path = join(folder, FOLDER);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    checkStoreFile(join(path, FILE));
-    // Without overlapping, a transaction is on the disk when it returns.
-    const root = open({ path, maxDbs: RESOLUTIONS.length + 1, overlappingSync: false });
-    return new UsageStore(root as RootDatabase & WithReset);
-  }
-
-  close(): Promise<void> {
-    return this.#root.close();
-  }
-
+export interface UsageStore {
   /**
    * Add a delta up, unless that was done before.
-   * @returns whether it was added
-   * @throws {Error} one before it is missing; nothing has changed
+   * @returns whether it was added, or will be
+   * @throws {Error} one before it is missing, or it can be kept nowhere; nothing has changed, or it may be repeated
    */
-  apply(delta: UsageDelta, nowMinute: number): boolean {
-    return this.#root.transactionSync(() => {
-      const [last] = (this.#meta.get(['applied', delta.instance]) as Applied | undefined) ?? [];
-      if (last !== undefined && delta.sequence <= last) return false;
-      if (last !== undefined && delta.sequence !== last + 1) {
-        throw new Error(`delta ${last + 1} of ${delta.instance} is missing before ${delta.sequence}`);
-      }
-      const rolled = this.rolledMinute();
-      for (const bank of delta.banks) {
-        const { minute, rows } = bank;
-        namesOf(bank).forEach((name, row) => {
-          const figures = readFigures(rows, row * USAGE_ROW_WORDS);
-          this.#add('minute', [minute, ...name], figures);
-          if (minute < rolled) this.#addCoarser([minute, ...name], figures);
-        });
-      }
-      this.#meta.putSync(['applied', delta.instance], [delta.sequence, nowMinute]);
-      return true;
-    });
-  }
-
-  /** The first minute that is not in the hours, days and months; 0: none is. */
-  rolledMinute(transaction?: Transaction): number {
-    return (this.#meta.get(['rolled'], transaction && { transaction }) as number | undefined) ?? 0;
-  }
-
+  apply(delta: UsageDelta, nowMinute: number): boolean | Promise<boolean>;
   /**
-   * Roll up the oldest minute that is not yet, if there is one and it is over.
+   * Some of what has to be done beside: roll up, delete what is older than it has to be kept.
    * @returns whether there may be more
    */
-  rollUp(nowMinute: number): boolean {
-    return this.#root.transactionSync(() => {
-      const until = nowMinute - ROLL_UP_AFTER_MINUTES;
-      const [first] = this.#rows.minute.getKeys({ start: [this.rolledMinute()], limit: 1 });
-      if (first === undefined || first[0] >= until) {
-        if (until > this.rolledMinute()) this.#meta.putSync(['rolled'], until);
-        return false;
-      }
-      const [minute] = first;
-      for (const { key, value } of this.#rows.minute.getRange(between(minute, minute + 1))) {
-        this.#addCoarser(key, value);
-      }
-      this.#meta.putSync(['rolled'], minute + 1);
-      return true;
-    });
-  }
-
+  maintain(retention: UsageRetention, nowMinute: number): boolean | Promise<boolean>;
   /**
-   * Delete what is older than it has to be kept; minutes only once they are rolled up.
-   * @returns whether there may be more
+   * Everything counted from one minute to before another, in rows of a resolution, or of minutes that are not rolled up yet.
+   * @param take  of each row; false when it wants no more
+   * @throws {Error} it cannot be read
    */
-  prune(retention: UsageRetention, nowMinute: number): boolean {
-    const ages: Record<Resolution, number> = {
-      minute: retention.minuteMs,
-      hour: retention.hourMs,
-      day: retention.dayMs,
-      month: retention.monthMs,
-    };
-    return this.#root.transactionSync(() => {
-      let deleted = 0;
-      for (const resolution of RESOLUTIONS) {
-        const oldest = stepStart(resolution, nowMinute - ages[resolution] / MINUTE_MS);
-        const until = resolution === 'minute' ? Math.min(oldest, this.rolledMinute()) : oldest;
-        const rows = this.#rows[resolution];
-        for (const key of [...rows.getKeys({ ...between(0, until), limit: DELETED_AT_ONCE - deleted })]) {
-          rows.removeSync(key);
-          deleted++;
-        }
-      }
-      for (const { key, value } of [...this.#meta.getRange({ start: ['applied'], end: ['applie~'] })]) {
-        if (Array.isArray(value) && value[1] < nowMinute - INSTANCE_MINUTES) this.#meta.removeSync(key);
-      }
-      return deleted === DELETED_AT_ONCE;
-    });
-  }
-
-  /**
-   * Everything counted from one minute to before another, in the rows of a resolution; what is not rolled up yet in minutes. One
-   * state of the store, whoever writes meanwhile.
-   */
-  *read(resolution: Resolution, from: number, to: number): Generator<StoredUsage> {
-    // lmdb would let go of its view in a later turn of the loop; a thread of the pool that waits for its next task has none, would
-    // see the same state for ever, and keep the file from using its pages again.
-    this.#root.resetReadTxn();
-    const transaction = this.#root.useReadTransaction();
-    try {
-      for (const { key, value } of this.#rows[resolution].getRange({ ...between(from, to), transaction })) {
-        yield { key, figures: value };
-      }
-      if (resolution === 'minute') return;
-      const start = Math.max(from, this.rolledMinute(transaction));
-      for (const { key, value } of this.#rows.minute.getRange({ ...between(start, to), transaction })) {
-        yield { key, figures: value };
-      }
-    } finally {
-      transaction.done();
-      this.#root.resetReadTxn();
-    }
-  }
-
-  #addCoarser([minute, ...names]: UsageKey, figures: readonly number[]): void {
-    for (const resolution of COARSER) this.#add(resolution, [stepStart(resolution, minute), ...names], figures);
-  }
-
-  #add(resolution: Resolution, key: UsageKey, figures: readonly number[]): void {
-    const rows = this.#rows[resolution];
-    const sum = rows.get(key);
-    if (sum === undefined) return void rows.putSync(key, [...figures]);
-    addFigures(sum, figures);
-    rows.putSync(key, sum);
-  }
-}
-
-/** Keys of minutes from one to before another: a list sorts behind its own beginning. */
-function between(from: number, to: number): { start: number[]; end: number[] } {
-  return { start: [from], end: [Math.max(from, to)] };
+  read(resolution: Resolution, from: number, to: number, take: (row: StoredUsage) => boolean): Promise<void>;
+  /** undefined: it is this instance's own. */
+  report(): StoreReport | undefined;
+  close(): Promise<void>;
 }

@@ -14,6 +14,8 @@ export interface LedgerParts {
   readonly tasks: TaskPool;
   /** The data folder. */
   readonly folder: string;
+  /** The address of the Redis that instances share, a secret; '' for none. */
+  readonly redis: string;
   readonly log: Log;
   readonly publisher: Publisher;
   /** As it is now; undefined: nothing is kept. */
@@ -27,24 +29,31 @@ export interface WiredLedger {
 }
 
 const MINUTE_MS = 60_000;
+// Minutes are rolled up one at a time, two minutes after their end.
+const LOCAL_MAINTAIN_MS = 20_000;
+// What is in the stream is in no answer yet.
+const SHARED_MAINTAIN_MS = 500;
 
-export function wireLedger({ table, tasks, folder, log, publisher, config }: LedgerParts): WiredLedger {
+export function wireLedger({ table, tasks, folder, redis, log, publisher, config }: LedgerParts): WiredLedger {
+  const instance = randomUUID();
+  const place = { folder, redis, instance };
   const ledger = new UsageLedger({
     table,
-    instance: randomUUID(),
+    instance,
+    maintainMs: redis === '' ? LOCAL_MAINTAIN_MS : SHARED_MAINTAIN_MS,
     log,
     wallMs: Date.now,
     retention: () => config()?.retention,
     callerName: (index) => publisher.callerName(index),
     routeName: (index) => publisher.routeName(index),
-    write: (delta) => tasks.writeUsage({ folder, nowMinute: nowMinute(), delta }),
-    maintain: (retention) => tasks.maintainUsage({ folder, nowMinute: nowMinute(), retention }),
+    write: (delta) => tasks.writeUsage({ place, nowMinute: nowMinute(), delta }),
+    maintain: (retention) => tasks.maintainUsage({ place, nowMinute: nowMinute(), retention }),
   });
   const view: UsageView = {
     config,
     nowMinute,
-    query: (query) => tasks.queryUsage(folder, query),
-    statement: (query) => tasks.usageStatement(folder, query),
+    query: (query) => tasks.queryUsage(place, query),
+    statement: (query) => tasks.usageStatement(place, query),
   };
   return { ledger, view };
 }

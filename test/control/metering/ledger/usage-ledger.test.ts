@@ -3,17 +3,22 @@ import type { CallerIndex, SeriesIndex, WorkerIndex } from '../../../../src/base
 import { namesOf, type UsageDelta } from '../../../../src/control/metering/ledger/usage-delta.ts';
 import { callsOf, readFigures } from '../../../../src/control/metering/ledger/usage-figures.ts';
 import { UsageLedger } from '../../../../src/control/metering/ledger/usage-ledger.ts';
+import type { StoreReport } from '../../../../src/control/metering/ledger/usage-store.ts';
 import { OTHER_CALLER, USAGE_ROW_WORDS, UsageTable } from '../../../../src/shm/usage-table.ts';
 
 const retention = { minuteMs: 1, hourMs: 1, dayMs: 1, monthMs: 1 };
 const WORKER = 0 as WorkerIndex;
 
 /** A ledger whose store does what the test says. */
-function rig(write: (delta: UsageDelta) => Promise<void> = () => Promise.resolve(), workerCount = 1) {
+function rig(
+  write: (delta: UsageDelta) => Promise<StoreReport | undefined> = () => Promise.resolve(undefined),
+  workerCount = 1,
+) {
   const table = UsageTable.create(workerCount);
   const written: UsageDelta[] = [];
   const logged: string[] = [];
   let isKept = true;
+  let maintained = 0;
   const ledger = new UsageLedger({
     table,
     instance: 'one',
@@ -26,13 +31,17 @@ function rig(write: (delta: UsageDelta) => Promise<void> = () => Promise.resolve
       written.push(delta);
       return write(delta);
     },
-    maintain: () => Promise.resolve(false),
+    maintainMs: 1,
+    maintain: () => {
+      maintained++;
+      return Promise.resolve({ isMore: false, report: undefined });
+    },
   });
   const call = (caller = 2, series = 1, worker: WorkerIndex = WORKER): void => {
     const row = table.rowOf(worker, caller as CallerIndex, series as SeriesIndex, 0, 0);
     table.count(row, 2, -1, 5);
   };
-  return { table, ledger, written, logged, call, stopKeeping: () => (isKept = false) };
+  return { table, ledger, written, logged, call, stopKeeping: () => (isKept = false), maintained: () => maintained };
 }
 
 function callsIn(deltas: readonly UsageDelta[]): number {
@@ -69,13 +78,13 @@ t.test('what workers handed over is written, with its names', async (t) => {
     ['', '', '', '', '', ''],
     ['*', '*', '', 'shop', 'orders', ''],
   ]);
-  t.same(ledger.counts, { isUp: true, deltas: 1, overflow: 0 });
+  t.same(ledger.counts, { isUp: true, deltas: 1, overflow: 0, store: undefined });
 });
 
 t.test('while the store is away the same delta is sent again, and the rest stays where it was counted', async (t) => {
   let isAway = true;
   const { ledger, table, written, logged, call } = rig(() =>
-    isAway ? Promise.reject(new Error('ENOSPC')) : Promise.resolve(),
+    isAway ? Promise.reject(new Error('ENOSPC')) : Promise.resolve(undefined),
   );
   for (let n = 0; n < 5; n++) {
     call();
@@ -94,6 +103,17 @@ t.test('while the store is away the same delta is sent again, and the rest stays
   );
   t.equal(callsIn(written.slice(from)), 5);
   t.equal(logged[1], 'usage is written again; none was lost');
+});
+
+t.test('a store that takes nothing is rolled up all the same: that may make room', async (t) => {
+  const { ledger, table, call, maintained } = rig(() => Promise.reject(new Error('full')));
+  call();
+  table.turn(WORKER, 1);
+  await ledger.flush();
+  t.match(ledger.counts, { isUp: false });
+  ledger.start();
+  while (maintained() < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  t.equal(await ledger.close(5_000), false);
 });
 
 t.test('at the end it says what could not be written in time', async (t) => {
@@ -144,4 +164,31 @@ t.test('more than some thousand rows are several deltas, and each worker has its
   const [first] = written[0]?.banks ?? [];
   t.same(first && namesOf(first)[0], ['*', '*', '', '*', '*', '']);
   t.equal(first && namesOf(first).length, 4_096);
+});
+
+t.test('what goes to disk instead of to the store is said once, and once when it is there', async (t) => {
+  const fine = { trouble: undefined, streamEntries: 0, lagMs: 0, outboxPackets: 0, outboxBytes: 0, missingDeltas: 0 };
+  let report: StoreReport = fine;
+  const { ledger, table, logged, call } = rig(() => Promise.resolve(report));
+  const write = async (next: Partial<StoreReport>) => {
+    report = { ...fine, ...next };
+    call();
+    table.turn(WORKER, 7);
+    await ledger.flush();
+  };
+  await write({});
+  await write({ outboxPackets: 1, trouble: 'down' });
+  await write({ outboxPackets: 2, trouble: 'down' });
+  t.match(ledger.counts, { isUp: true, store: { outboxPackets: 2 } });
+  await write({});
+  await write({ outboxPackets: 1 });
+  await write({ missingDeltas: 3 });
+  await write({ missingDeltas: 3 });
+  t.same(logged, [
+    'usage waits on this disk: Redis does not take it (down)',
+    'usage that waited on this disk is in Redis; none was lost',
+    'usage waits on this disk: Redis does not take it (its stream is full, or no stream)',
+    'usage that waited on this disk is in Redis; none was lost',
+    'Redis came back without 3 writes of usage that it had taken: they are lost',
+  ]);
 });

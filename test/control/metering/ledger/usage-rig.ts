@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallerIndex, SeriesIndex, WorkerIndex } from '../../../../src/base/ids.ts';
 import type { Resolution } from '../../../../src/control/metering/ledger/calendar.ts';
+import { LmdbStore } from '../../../../src/control/metering/ledger/lmdb-store.ts';
 import type { UsageDelta } from '../../../../src/control/metering/ledger/usage-delta.ts';
 import { callsOf } from '../../../../src/control/metering/ledger/usage-figures.ts';
-import { UsageStore } from '../../../../src/control/metering/ledger/usage-store.ts';
+import type { UsageStore } from '../../../../src/control/metering/ledger/usage-store.ts';
 import { UsageTable } from '../../../../src/shm/usage-table.ts';
 
 export interface Call {
@@ -23,9 +24,9 @@ export interface Call {
   readonly cause?: number;
 }
 
-export function openStore(t: { teardown(end: () => Promise<void>): void }): UsageStore {
+export function openStore(t: { teardown(end: () => Promise<void>): void }): LmdbStore {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'));
-  const store = UsageStore.open(folder);
+  const store = LmdbStore.open(folder);
   t.teardown(async () => {
     await store.close();
     rmSync(folder, { recursive: true, force: true });
@@ -53,11 +54,16 @@ function namesOf({ consumer = 'alice', plan = '', service = 'shop', route = 'ord
 }
 
 /** Calls by 'step consumer', of all that there is. */
-export function callsBy(store: UsageStore, resolution: Resolution, stepOf = (minute: number) => minute) {
+export async function callsBy(store: UsageStore, resolution: Resolution, stepOf = (minute: number) => minute) {
   const sums: Record<string, number> = {};
-  for (const { key, figures } of store.read(resolution, 0, 2 ** 31)) {
+  await store.read(resolution, 0, 2 ** 31, ({ key, figures }) => {
     const name = `${stepOf(key[0])} ${key[1]}`;
     sums[name] = (sums[name] ?? 0) + callsOf(figures);
-  }
+    return true;
+  });
   return sums;
+}
+
+export function total(sums: Readonly<Record<string, number>>): number {
+  return Object.values(sums).reduce((sum, count) => sum + count, 0);
 }
