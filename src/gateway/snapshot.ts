@@ -279,6 +279,8 @@ export interface RoutePlan {
   readonly policies: readonly PolicyPlan[];
   /** Header names (lower case) that carry credentials: never forwarded. */
   readonly credentialHeaders: readonly string[];
+  readonly credentialQueries: readonly string[];
+  readonly credentialCookies: readonly string[];
   /** The value of RateLimit-Policy; '' when the route has no rate limit. */
   readonly rateLimitPolicy: string;
 }
@@ -342,15 +344,12 @@ export interface PolicyPlan {
 }
 
 export interface AuthPlan {
-  readonly methods: readonly AuthMethodPlan[];
+  /** In the order in which they are tried. */
+  readonly methods: readonly { readonly kind: string; readonly plan: unknown }[];
+  /** Else one of them suffices. */
+  readonly needsAll: boolean;
   /** The value of WWW-Authenticate. */
   readonly challenge: string;
-}
-
-export interface AuthMethodPlan {
-  readonly kind: 'api-key';
-  /** Lower case. */
-  readonly header: string;
 }
 
 export interface ConcurrencyPlan {

@@ -202,7 +202,10 @@ const waitingConfig = buildConfig({
     buildService('shop', {
       routes: [
         buildRoute('orders', 'ANY /orders', [
-          { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } },
+          {
+            policy: 'auth',
+            config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+          },
         ]),
       ],
     }),

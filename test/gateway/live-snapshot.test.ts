@@ -11,7 +11,10 @@ import {
 } from '../support/build-config.ts';
 import { compile, TestPlane } from '../support/plane.ts';
 
-const auth = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const auth = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+};
 
 const config = buildConfig({
   gateway: buildGateway({ trustedProxies: ['10.0.0.0/8'] }),

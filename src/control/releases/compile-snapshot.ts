@@ -244,7 +244,7 @@ function routePlan(
   limits: LimitCollector,
   plans: PlanCompiler,
 ): RoutePlan {
-  const credentialHeaders = new Set<string>();
+  const credentials = { header: new Set<string>(), query: new Set<string>(), cookie: new Set<string>() };
   const rateLimitPolicy: string[] = [];
   const contextOf = (place: string, isServiceLevel: boolean, isShadow: boolean): CompileContext => ({
     service: service.name,
@@ -256,7 +256,7 @@ function routePlan(
     addLimit: (definition) => limits.add(definition),
     addClusterLimit: (definition) => limits.addCluster(definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
-    addCredentialHeader: (name) => void (isShadow || credentialHeaders.add(name)),
+    addCredential: ({ in: place, name }) => void (isShadow || credentials[place].add(name)),
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [
@@ -282,7 +282,9 @@ function routePlan(
     allowSemicolons: route.allowSemicolons,
     bodyBytesMax: config.gateway.limits.bodyBytes,
     policies: policyPlans(policies),
-    credentialHeaders: [...credentialHeaders],
+    credentialHeaders: [...credentials.header],
+    credentialQueries: [...credentials.query],
+    credentialCookies: [...credentials.cookie],
     rateLimitPolicy: rateLimitPolicy.join(', '),
   };
 }

@@ -140,7 +140,7 @@ export class MirrorCopy implements AnswerHandler {
     const call = transport.send(
       {
         method: x.method,
-        path: plan.basePath + upstreamPath(x) + x.query,
+        path: plan.basePath + upstreamPath(x),
         headerLines: `${relayRequestLines(x, plan.authority)}${MIRROR_HEADER}: 1\r\n`,
         bodyLength: x.bodyLength,
         isRepeatable: false,

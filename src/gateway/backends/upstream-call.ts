@@ -115,7 +115,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     const call = transport.send(
       {
         method: x.method,
-        path: plan.basePath + upstreamPath(x) + x.query,
+        path: plan.basePath + upstreamPath(x),
         headerLines: relayRequestLines(x, plan.authority),
         bodyLength: x.bodyLength,
         isRepeatable: this.#isRepeatable(),

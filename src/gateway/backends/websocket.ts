@@ -80,7 +80,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
     this.#socketCall = connectSocket(
       {
         connector: this.#upstream.connectorOf(this.#target),
-        path: plan.basePath + upstreamPath(x) + x.query,
+        path: plan.basePath + upstreamPath(x),
         headers: handshakeHeaders(listOfLines(relayRequestLines(x, plan.authority)), x),
         protocols: protocolsOf(x),
         messageBytesMax: x.offer?.messageBytesMax ?? 0,

@@ -56,7 +56,7 @@ export function readQuery(query: string, name: string): string | undefined {
     if (end < 0) end = query.length;
     const equals = query.indexOf('=', start);
     const nameEnd = equals < 0 || equals > end ? end : equals;
-    if (isName(query, start, nameEnd, name)) return decode(query.slice(Math.min(nameEnd + 1, end), end));
+    if (isName(query, start, nameEnd, name)) return decodeQuery(query.slice(Math.min(nameEnd + 1, end), end));
     start = end + 1;
   }
   return undefined;
@@ -94,10 +94,11 @@ function isName(query: string, start: number, end: number, name: string): boolea
   // Nothing gets shorter by being encoded.
   if (end - start < name.length) return false;
   const written = query.slice(start, end);
-  return (written.includes('%') || written.includes('+')) && decode(written) === name;
+  return (written.includes('%') || written.includes('+')) && decodeQuery(written) === name;
 }
 
-function decode(written: string): string {
+/** @param written  of a query: a name or a value */
+export function decodeQuery(written: string): string {
   if (!written.includes('%') && !written.includes('+')) return written;
   const spaced = written.replaceAll('+', ' ');
   try {

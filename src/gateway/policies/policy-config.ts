@@ -25,8 +25,8 @@ export interface CompileContext {
   addClusterLimit(definition: ClusterLimitDefinition): void;
   /** @returns the index in the snapshot's list of limits; the same id always gives the same index */
   addLimit(definition: LimitDefinition): number;
-  /** @param name  lower case; this header is not forwarded */
-  addCredentialHeader(name: string): void;
+  /** It is not forwarded. @param credential  a header's name is in lower case */
+  addCredential(credential: { readonly in: 'header' | 'query' | 'cookie'; readonly name: string }): void;
   /** @param item  one item of the RateLimit-Policy header */
   addRateLimitPolicy(item: string): void;
 }

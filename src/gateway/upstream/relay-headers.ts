@@ -60,6 +60,7 @@ export function relayRequestLines(x: Exchange, authority: string): string {
   const plan = x.route?.plan;
   const named = connectionTokens(x.connectionHeader);
   const credentials = plan?.credentialHeaders ?? NO_NAMES;
+  const cookies = plan?.credentialCookies ?? NO_NAMES;
   let lines = hostLine(plan?.preserveHost === true && x.authority !== '' ? x.authority : authority);
   let forwardedFor = '';
   let forwardedProto = x.scheme as string;
@@ -71,8 +72,8 @@ export function relayRequestLines(x: Exchange, authority: string): string {
     const value = headers[i + 1] as string;
     const kind = kinds.of(name);
     if (kind === 0) {
-      if ((named.length === 0 || !named.includes(name)) && !credentials.includes(name))
-        lines += `${name}: ${value}\r\n`;
+      if ((named.length > 0 && named.includes(name)) || credentials.includes(name)) continue;
+      lines += cookies.length > 0 && name === 'cookie' ? cookieLine(value, cookies) : `${name}: ${value}\r\n`;
     } else if (kind !== DROPPED && x.peerTrusted && !named.includes(name)) {
       if (kind === FORWARDED_FOR) forwardedFor += `${value}, `;
       else if (kind === FORWARDED_PROTO) forwardedProto = value;
@@ -89,6 +90,12 @@ export function relayRequestLines(x: Exchange, authority: string): string {
     lines += `content-length: ${x.bodyLength}\r\n`;
   }
   return lines;
+}
+
+/** @returns '' when nothing is left */
+function cookieLine(value: string, credentials: readonly string[]): string {
+  const kept = value.split(';').filter((pair) => !credentials.includes((pair.split('=', 1)[0] as string).trim()));
+  return kept.length === 0 ? '' : `cookie: ${kept.join(';').trim()}\r\n`;
 }
 
 // The lines of the last request: behind a load balancer, and for the requests of one connection, they are those of the next.

@@ -82,7 +82,12 @@ services:
       websocket: false,
       allowEncodedSlashes: false,
       allowSemicolons: true,
-      policies: [{ policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } }],
+      policies: [
+        {
+          policy: 'auth',
+          config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+        },
+      ],
       routes: [
         {
           name: 'get-order',

@@ -19,7 +19,10 @@ function limit(kind: string, count = 10): PolicyUse {
   return { policy: 'rate-limit', config: { limit: { count, periodSeconds: 1 }, burst: count, by: { kind } } };
 }
 
-const auth: PolicyUse = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-key' }] } };
+const auth: PolicyUse = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-key' }], needsAll: false },
+};
 const concurrency: PolicyUse = { policy: 'concurrency', config: { max: 3, by: { kind: 'route' } } };
 
 function routePlans(config: Config): readonly RoutePlan[] {
@@ -85,6 +88,8 @@ t.test('a route says all that its service and the gateway say of it', async (t) 
     bodyBytesMax: 77,
     policies: [],
     credentialHeaders: [],
+    credentialQueries: [],
+    credentialCookies: [],
     rateLimitPolicy: '',
   });
 });

@@ -18,7 +18,10 @@ import {
 import { answer, TestPlane, type ToldClient } from '../../support/plane.ts';
 import { publishLimits } from '../../support/publish-limits.ts';
 
-const auth: PolicyUse = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const auth: PolicyUse = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+};
 const limit: PolicyUse = {
   policy: 'rate-limit',
   config: { limit: { count: 60, periodSeconds: 60 }, burst: 2, by: { kind: 'header', name: 'x-tenant' } },

@@ -8,7 +8,10 @@ import { answerLease, leaseShare } from '../../support/lease-share.ts';
 import { TestPlane } from '../../support/plane.ts';
 import { publishLimits } from '../../support/publish-limits.ts';
 
-const AUTH = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const AUTH = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+};
 
 function limit(count: number, burst: number, periodSeconds = 1) {
   return { rate: { count, periodSeconds }, burst };

@@ -7,7 +7,10 @@ import { buildConfig, buildConsumer, buildRoute, buildService } from '../../supp
 import { TestPlane } from '../../support/plane.ts';
 import { publishLimits } from '../../support/publish-limits.ts';
 
-const AUTH = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const AUTH = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+};
 const DAY_US = 86_400_000_000;
 
 /** The test is the main thread: it sees what is needed, and grants it. */

@@ -11,7 +11,7 @@ import type { LimitDefinition } from '../../../src/gateway/snapshot.ts';
 function recordingContext(parts: Partial<CompileContext> = {}) {
   const limits: LimitDefinition[] = [];
   const clusterLimits: ClusterLimitDefinition[] = [];
-  const credentialHeaders: string[] = [];
+  const credentials: string[] = [];
   const rateLimitPolicies: string[] = [];
   const context: CompileContext = {
     service: 'shop',
@@ -22,11 +22,11 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     hasStore: false,
     addClusterLimit: (definition) => void clusterLimits.push(definition),
     addLimit: (definition) => limits.push(definition) - 1,
-    addCredentialHeader: (name) => credentialHeaders.push(name),
+    addCredential: ({ in: place, name }) => void credentials.push(`${place} ${name}`),
     addRateLimitPolicy: (item) => rateLimitPolicies.push(item),
     ...parts,
   };
-  return { context, limits, clusterLimits, credentialHeaders, rateLimitPolicies };
+  return { context, limits, clusterLimits, credentials, rateLimitPolicies };
 }
 
 function compileRateLimit(config: unknown, parts: Partial<CompileContext> = {}) {
@@ -43,19 +43,25 @@ t.test('the registry names each policy once, and none of a later version', async
 });
 
 t.test(
-  'auth compiles to lower-case headers, keeps them from the upstream, and challenges with the service',
+  'auth compiles to lower-case headers, keeps credentials from the upstream, and challenges with the service',
   async (t) => {
     const recorded = recordingContext();
-    const config = authConfig.schema.parse({ any: ['api-key', { 'api-key': { header: 'X-Token' } }] });
+    const places = [{ header: 'X-Token' }, { query: 'api_key' }, { cookie: 'key' }];
+    const config = authConfig.schema.parse({ any: ['api-key', ...places.map((place) => ({ 'api-key': place }))] });
     t.equal(authConfig.stage(config), 'authenticate');
-    t.same(authConfig.compile(config, recorded.context), {
+    t.match(authConfig.compile(config, recorded.context), {
       methods: [
-        { kind: 'api-key', header: 'x-api-key' },
-        { kind: 'api-key', header: 'x-token' },
+        { kind: 'api-key', plan: { in: 'header', name: 'x-api-key' } },
+        { kind: 'api-key', plan: { in: 'header', name: 'x-token' } },
+        { kind: 'api-key', plan: { in: 'query', name: 'api_key' } },
+        { kind: 'api-key', plan: { in: 'cookie', name: 'key' } },
       ],
+      needsAll: false,
       challenge: 'ApiKey realm="shop"',
     });
-    t.same(recorded.credentialHeaders, ['x-api-key', 'x-token']);
+    t.same(recorded.credentials, ['header x-api-key', 'header x-token', 'query api_key', 'cookie key']);
+    const all = authConfig.schema.parse({ all: ['api-key', { 'api-key': { query: 'key' } }] });
+    t.match(authConfig.compile(all, recordingContext().context), { needsAll: true });
   },
 );
 

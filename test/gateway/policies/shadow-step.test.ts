@@ -9,7 +9,10 @@ import { answer, TestPlane } from '../../support/plane.ts';
 import { publishLimits } from '../../support/publish-limits.ts';
 
 const by = (kind: string) => (kind === 'header' ? { kind, name: 'x-tenant' } : { kind });
-const auth: PolicyUse = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const auth: PolicyUse = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+};
 const limit = (kind: string, burst: number): PolicyUse => ({
   policy: 'rate-limit',
   config: { limit: { count: 1, periodSeconds: 1 }, burst, by: by(kind) },

@@ -191,7 +191,10 @@ t.test('the sample is what it is said to be', async (t) => {
 function planeWith(accessLog: Partial<AccessLogConfig> | undefined) {
   const disk = new ToldDisk();
   const rig = new TestPlane([], undefined, 0, disk);
-  const auth = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-key' }] } };
+  const auth = {
+    policy: 'auth',
+    config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-key' }], needsAll: false },
+  };
   const configWith = (log: Partial<AccessLogConfig> | undefined) =>
     buildConfig({
       gateway: buildGateway({

@@ -1,75 +1,105 @@
-// auth: who is calling. Any one of the listed methods suffices.
+// auth: who is calling. Any one of the listed methods suffices, or all of them are needed.
 
 import * as z from 'zod';
-import type { AuthMethodPlan, AuthPlan } from '../../snapshot.ts';
-import { headerName, section, word } from '../../units/config.ts';
+import type { AuthPlan } from '../../snapshot.ts';
+import { section, word } from '../../units/config.ts';
 import { definePolicyConfig } from '../policy-config.ts';
+import type { Credential } from './credential.ts';
+import type { AuthMethodConfig, AuthMethodUse } from './method-config.ts';
+import { laterMethods, methodConfigs } from './method-configs.ts';
 
-// Headers that a client or the gateway needs for something else: taking one as a credential would drop it on the way.
-const TAKEN_HEADERS: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'content-type',
-  'expect',
-  'forwarded',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'x-consumer-id',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-request-id',
-]);
-
-const LATER_METHODS = ['basic', 'external', 'hmac', 'jwt', 'mtls', 'oauth2'];
+const METHODS_MAX = 16;
 
 export interface AuthConfig {
-  readonly any: readonly AuthMethodPlan[];
+  /** In the order in which they are tried. */
+  readonly methods: readonly AuthMethodUse[];
+  /** Else one of them suffices. */
+  readonly needsAll: boolean;
 }
 
-const apiKeySchema = section(
-  {
-    header: headerName(TAKEN_HEADERS)
-      .prefault('X-Api-Key')
-      .describe('The request header that carries the key; it is not forwarded.'),
-  },
-  ['query', 'cookie'],
-);
+const byKind = new Map(methodConfigs.map((method) => [method.kind, method]));
+const kinds = methodConfigs.map(({ kind }) => kind);
+const WITH_SETTINGS = section(
+  Object.fromEntries(methodConfigs.map(({ kind, schema }) => [kind, schema.optional()])),
+  laterMethods,
+).superRefine((method, context) => {
+  // What is wrong with a key is told already.
+  if (context.issues.length > 0) return;
+  if (Object.values(method).filter((settings) => settings !== undefined).length === 1) return;
+  context.addIssue({ code: 'custom', path: [], params: { message: `names one of ${kinds.join(', ')}` } });
+});
 
-const methodSchema = z
-  .union([word(['api-key'], LATER_METHODS), section({ 'api-key': apiKeySchema }, LATER_METHODS)])
-  .transform((method): AuthMethodPlan => {
-    const header = method === 'api-key' ? 'x-api-key' : method['api-key'].header;
-    return { kind: 'api-key', header };
-  });
+const methodSchema = z.union([word(kinds, [...laterMethods]), WITH_SETTINGS]).transform((method, context) => {
+  if (typeof method !== 'string') return useOf(method);
+  // Only the name: every setting's default.
+  const parsed = byKind.get(method)?.schema.safeParse({});
+  if (parsed?.success === true) return useOf({ [method]: parsed.data });
+  context.issues.push(...((parsed?.error.issues ?? []) as typeof context.issues));
+  return z.NEVER;
+});
+
+function methods(says: string): z.ZodType<readonly AuthMethodUse[] | undefined> {
+  return z.array(methodSchema).min(1).max(METHODS_MAX).superRefine(refuseTwins).optional().describe(says) as z.ZodType<
+    readonly AuthMethodUse[] | undefined
+  >;
+}
 
 const schema: z.ZodType<AuthConfig> = section({
-  any: z
-    .array(methodSchema)
-    .min(1)
-    .max(16)
-    .superRefine(refuseTwins)
-    .describe('The ways in which a caller may prove who it is; one of them suffices.'),
-});
+  any: methods('The ways in which a caller may prove who it is; one of them suffices.'),
+  all: methods(
+    'The ways in which a caller must prove who it is, in this order; the consumer is the same in all of them.',
+  ),
+})
+  .superRefine(({ any, all }, context) => {
+    if ((any === undefined) !== (all === undefined)) return;
+    context.addIssue({ code: 'custom', path: [], params: { message: 'has a list any, or a list all' } });
+  })
+  .transform(({ any, all }) => ({ methods: any ?? all ?? [], needsAll: all !== undefined }));
 
 export const authConfig = definePolicyConfig<AuthConfig, AuthPlan>({
   name: 'auth',
   schema,
   stage: () => 'authenticate',
-  compile(config, context) {
-    for (const method of config.any) context.addCredentialHeader(method.header);
-    // Service names hold no quote or backslash (safeName), so that the quoted string needs no escapes.
-    return { methods: config.any, challenge: `ApiKey realm="${context.service}"` };
+  compile({ methods: uses, needsAll }, context) {
+    const challenges = new Set<string>();
+    const plans = uses.map((use) => {
+      const method = methodOf(use);
+      for (const credential of method.credentials(use)) context.addCredential(credential);
+      challenges.add(method.challenge(use, context.service));
+      return { kind: use.kind, plan: method.compile(use, context) };
+    });
+    challenges.delete('');
+    return { methods: plans, needsAll, challenge: [...challenges].join(', ') };
   },
 });
 
-function refuseTwins(methods: readonly AuthMethodPlan[], context: z.RefinementCtx): void {
-  for (const [index, method] of methods.entries()) {
-    if (methods.findIndex((other) => other.header === method.header) === index) continue;
-    context.addIssue({ code: 'custom', path: [index], params: { message: 'repeats a method of this list' } });
+/** The settings with the method's name. */
+function useOf(method: Readonly<Record<string, unknown>>): AuthMethodUse {
+  const [kind = '', settings] = Object.entries(method).find(([, value]) => value !== undefined) ?? [];
+  return { ...(settings as object), kind };
+}
+
+function methodOf({ kind }: AuthMethodUse): AuthMethodConfig<unknown, unknown> {
+  const method = byKind.get(kind);
+  if (method === undefined) throw new Error(`no method is called ${kind}: the parser let it through`);
+  return method;
+}
+
+function refuseTwins(uses: readonly AuthMethodUse[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const [index, use] of uses.entries()) {
+    // What is no method has an issue of its own.
+    if (!byKind.has(use?.kind)) continue;
+    const names = methodOf(use)
+      .credentials(use)
+      .map((credential) => nameOf(use.kind, credential));
+    if (names.some((name) => seen.has(name))) {
+      context.addIssue({ code: 'custom', path: [index], params: { message: 'repeats a method of this list' } });
+    }
+    for (const name of names) seen.add(name);
   }
+}
+
+function nameOf(kind: string, { in: place, name }: Credential): string {
+  return `${kind} ${place} ${name}`;
 }

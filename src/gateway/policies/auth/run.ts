@@ -1,45 +1,76 @@
-// Who is calling: the first method whose credential is there and valid says so.
+// Who is calling: the first method whose credential is there and valid says so, or all of them do.
 
+import type { SharedMemory } from '../../../shm/shared-memory.ts';
+import type { Caller } from '../../consumers.ts';
 import type { LiveSnapshot } from '../../live-snapshot.ts';
-import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
+import { ADMIT, errors, type Verdict, WAIT } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import type { AuthPlan } from '../../snapshot.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
+import { type LiveAuthMethod, NO_CREDENTIAL } from './method-run.ts';
+import { methodRuns } from './method-runs.ts';
 
 export const authRun = definePolicyRun<AuthPlan>({
   name: 'auth',
-  prepare: (plan, snapshot) => new AuthStep(plan, snapshot),
+  prepare: (plan, snapshot, shm) => new AuthStep(plan, snapshot, shm),
 });
 
 class AuthStep implements PolicyStep {
   readonly #plan: AuthPlan;
-  readonly #snapshot: LiveSnapshot;
+  readonly #methods: readonly LiveAuthMethod[];
 
-  constructor(plan: AuthPlan, snapshot: LiveSnapshot) {
+  constructor(plan: AuthPlan, snapshot: LiveSnapshot, shm: SharedMemory) {
     this.#plan = plan;
-    this.#snapshot = snapshot;
+    this.#methods = plan.methods.map(({ kind, plan: own }) => {
+      const run = methodRuns.find((each) => each.kind === kind);
+      if (run === undefined) throw new Error(`no method is called ${kind}: the registries differ`);
+      return run.prepare(own as never, snapshot, shm);
+    });
   }
 
-  /** @hot a known key is one Map lookup */
+  /** @hot */
   run(x: Exchange): Verdict {
-    const methods = this.#plan.methods;
-    let presented = false;
-    for (let i = 0; i < methods.length; i++) {
-      const key = x.header((methods[i] as (typeof methods)[number]).header);
-      if (key === '') continue;
-      presented = true;
-      const consumer = this.#snapshot.consumers.byApiKey(key);
-      if (consumer !== undefined) {
-        x.consumer = consumer;
-        return ADMIT;
-      }
-    }
-    x.challenge = this.#plan.challenge;
-    x.detail = presented ? 'the credential is not known' : 'no credential was presented';
-    return errors.UNAUTHENTICATED.id;
+    return this.#plan.needsAll ? this.#runAll(x) : this.#runAny(x);
   }
 
   explain(x: Exchange): StepFacts {
     return { consumer: x.consumer?.name ?? 'none' };
+  }
+
+  /** @hot */
+  #runAny(x: Exchange): Verdict {
+    const methods = this.#methods;
+    let refusal = NO_CREDENTIAL;
+    let detail = '';
+    for (let i = 0; i < methods.length; i++) {
+      const verdict = (methods[i] as LiveAuthMethod).authenticate(x);
+      if (verdict === ADMIT || verdict === WAIT) return verdict;
+      if (refusal !== NO_CREDENTIAL || verdict === NO_CREDENTIAL) continue;
+      refusal = verdict;
+      detail = x.detail;
+    }
+    return this.#refuse(x, refusal, detail);
+  }
+
+  #runAll(x: Exchange): Verdict {
+    let consumer: Caller | undefined;
+    for (const method of this.#methods) {
+      const verdict = method.authenticate(x);
+      if (verdict === WAIT) return WAIT;
+      if (verdict !== ADMIT) return this.#refuse(x, verdict, x.detail);
+      consumer ??= x.consumer;
+      if (consumer !== undefined && x.consumer?.name !== consumer.name) {
+        return this.#refuse(x, errors.UNAUTHENTICATED.id, 'the credentials are of two consumers');
+      }
+    }
+    x.consumer = consumer;
+    return ADMIT;
+  }
+
+  #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {
+    x.consumer = undefined;
+    x.challenge = this.#plan.challenge;
+    x.detail = refusal === NO_CREDENTIAL ? 'no credential was presented' : detail;
+    return refusal === NO_CREDENTIAL ? errors.UNAUTHENTICATED.id : refusal;
   }
 }

@@ -4,7 +4,10 @@ import { buildConfig, buildConsumer, buildRoute, buildService } from '../../../s
 import { TestPlane } from '../../../support/plane.ts';
 import { publishLimits } from '../../../support/publish-limits.ts';
 
-const AUTH = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+const AUTH = {
+  policy: 'auth',
+  config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+};
 
 /** One route GET /a/{id}/{rest*} with these limits. */
 function rigWith(...limits: readonly object[]): TestPlane {

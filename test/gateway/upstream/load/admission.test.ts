@@ -14,7 +14,10 @@ const A = 0 as LoadIndex;
 const one: LoadConfig = { adaptive: false, min: 1, max: 1, queueMs: 50, queueLength: 10 };
 
 function configOf(concurrency: LoadConfig | undefined, priority = 0) {
-  const auth = { policy: 'auth', config: { any: [{ kind: 'api-key', header: 'x-api-key' }] } };
+  const auth = {
+    policy: 'auth',
+    config: { methods: [{ kind: 'api-key', in: 'header', name: 'x-api-key' }], needsAll: false },
+  };
   return buildConfig({
     upstreams: [{ ...buildUpstream('main', '127.0.0.1:9001'), ...(concurrency && { concurrency }) }],
     consumers: [
