@@ -1,0 +1,76 @@
+// Blocks over a connection to Redis: one request and its reply, and the marker that vouches for all records.
+
+import { err, ok, type Result } from '../../../base/result.ts';
+import { RedisConnection, type StoreState } from '../../redis/redis-connection.ts';
+import { script } from '../../redis/script.ts';
+import type { StoreError } from '../../redis/store-error.ts';
+import { CLOCK_LUA, MARKER_LUA } from '../store-marker.ts';
+import { type BlockReply, type BlockRequest, blockStatus } from './block-record.ts';
+import { blockScript } from './block-script.ts';
+
+const REPLY_LENGTH = 3;
+
+// Makes the marker where there is none, or another server's.
+const readMarker = script('read-marker', `${CLOCK_LUA}\n${MARKER_LUA}\nreturn redis.call('GET', KEYS[2])`);
+
+/** What blocks are taken from: Redis, or a test's. Replies come in the order of the requests, or never. */
+export interface BlockStore {
+  /** The last thing that is known of the connection. */
+  readonly isUp: boolean;
+  /** @returns the reply; without one, the request may have been answered in the store */
+  ask(id: string, request: BlockRequest): Promise<Result<BlockReply, StoreError>>;
+  /** Another text: the store has lost data, or may have. */
+  marker(): Promise<Result<string, StoreError>>;
+  close(): void;
+}
+
+export class RedisBlockStore implements BlockStore {
+  readonly #connection: RedisConnection;
+  readonly #prefix: string;
+
+  /** @param prefix  of everything that this deployment stores */
+  constructor(url: string, prefix: string, onState: (state: StoreState) => void) {
+    this.#connection = new RedisConnection({ url, name: 'sluice-quotas' }, onState);
+    this.#prefix = prefix;
+  }
+
+  get isUp(): boolean {
+    return this.#connection.state.status === 'up';
+  }
+
+  get mayEvict(): boolean {
+    return this.#connection.mayEvict;
+  }
+
+  async ask(id: string, request: BlockRequest): Promise<Result<BlockReply, StoreError>> {
+    const { limit, holder, sequence, total, returned, wanted, endMs, holds } = request;
+    const key = `${this.#prefix}:quota:{${id.replaceAll('\n', ' ')}}`;
+    const args = [this.#connection.serverId, limit, holder, sequence, total, returned, wanted, endMs, holds ? 1 : 0];
+    const reply = await this.#connection.run(blockScript, [key, ...this.#vouchers()], args);
+    return reply.ok ? readReply(reply.value) : reply;
+  }
+
+  async marker(): Promise<Result<string, StoreError>> {
+    const [marker] = this.#vouchers();
+    const reply = await this.#connection.run(readMarker, [marker, marker], [this.#connection.serverId]);
+    return reply.ok ? ok(String(reply.value)) : reply;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  // Without a cluster all keys share one marker, that of the leases. With one, each slot would have its own.
+  #vouchers(): [marker: string, hold: string] {
+    return [`${this.#prefix}:marker`, `${this.#prefix}:quota-hold`];
+  }
+}
+
+function readReply(value: unknown): Result<BlockReply, StoreError> {
+  const isReply = Array.isArray(value) && value.length === REPLY_LENGTH && value.every(Number.isSafeInteger);
+  if (!isReply) return err({ kind: 'script', message: `a block is not answered with ${JSON.stringify(value)}` });
+  const [status, granted, remaining] = value as [BlockReply['status'], number, number];
+  if (!Object.values(blockStatus).includes(status))
+    return err({ kind: 'script', message: `no such status: ${status}` });
+  return ok({ status, granted, remaining });
+}
