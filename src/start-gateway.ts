@@ -122,6 +122,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       upkeep.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
       await quotas.keeper.close();
+      await quotas.alerts.close();
       await cluster?.close();
       acceptors.close();
       admin.close();

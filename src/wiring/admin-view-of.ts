@@ -42,6 +42,7 @@ export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
     arenaBytes: () => publisher.arenaBytes,
     limitOverflows: () => shm.limits.overflowTotal(),
     clusterLimits: () => cluster?.status(),
+    alerts: () => (reloader.gateway.alerts === undefined ? undefined : quotas.alerts.counts),
     quotaBlocks: () => quotas.cluster?.status(),
     spans: () => spans.counts,
     notReady: () => [...notReady(fleet, shm), ...(cluster?.notReady() ?? [])],

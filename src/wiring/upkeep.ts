@@ -19,6 +19,7 @@ export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader }:
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
   quotas.keeper.start();
+  quotas.alerts.start();
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
   const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);

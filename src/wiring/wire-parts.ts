@@ -53,6 +53,8 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     ...{ table: shm.quotas, clock, folder: first.folder, url: first.gateway.redis, log },
     timeZone: () => reloader.gateway.timeZone,
     wake: (key) => fleet.wakeQuota(key),
+    alerts: () => reloader.gateway.alerts,
+    send: (task) => tasks.sendWebhook(task),
   });
   const upstreams = new UpstreamWatch({
     table: shm.targets,

@@ -1,7 +1,10 @@
 // A quota over real gateways, with a real Redis: one is killed, another one comes, Redis starts again and loses its data; never more
 // than the quota is admitted, and nearly all of it.
 
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -18,9 +21,25 @@ const TIMEOUT_MS = 40_000;
 const redis = await startOwnServer(redisBinary(), ['--appendonly', 'yes', '--appendfsync', 'everysec']);
 const upstream = await startUpstream(echo);
 const data = await mkdtemp(join(tmpdir(), 'sluice-data-'));
+// Who hears of it: each threshold once, by its id.
+const alerts = new Map<string, { data: { consumer: string; threshold: number; used: number } }>();
+const webhook = createServer((request, response) => {
+  let body = '';
+  request.setEncoding('utf8').on('data', (chunk: string) => {
+    body += chunk;
+  });
+  request.on('end', () => {
+    alerts.set(String(request.headers['webhook-id']), JSON.parse(body));
+    response.writeHead(204).end();
+  });
+});
+webhook.listen(0, '127.0.0.1');
+await once(webhook, 'listening');
+const webhookUrl = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/`;
 const yaml = testConfig({
   upstream: upstream.url,
-  gateway: `  redis: "\${REDIS_URL}"`,
+  gateway: `  redis: "\${REDIS_URL}"
+  alerts: { webhook: "${webhookUrl}", secret: a-secret-for-webhooks, at: [50%, 90%] }`,
   more: `plans: { free: { quota: ${QUOTA}/total } }
 consumers:
   alice: { plan: free, keys: [{ id: a, secret: "alice-secret" }] }
@@ -39,6 +58,7 @@ t.teardown(async () => {
   await Promise.all(running.map((gateway) => gateway.stop()));
   await redis.stop();
   await upstream.close();
+  webhook.close();
   await rm(data, { recursive: true, force: true });
 });
 
@@ -85,6 +105,19 @@ t.test('a flood after the end asks Redis hardly at all', async (t) => {
   const commands = (await metric(gateway, 'commands')) - before;
   // One a second for the quota, and the look at the marker; a report of Redis's loss may be under way.
   t.ok(commands <= 2 * seconds + 12, `${commands} in ${seconds} s`);
+});
+
+t.test('each threshold is one alert, whoever sends it', async (t) => {
+  const deadlineMs = performance.now() + TIMEOUT_MS;
+  while (alerts.size < 2 && performance.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  const seen = [...alerts.values()].map(({ data }) => data).toSorted((a, b) => a.threshold - b.threshold);
+  t.match(seen, [
+    { consumer: 'alice', threshold: 0.5 },
+    { consumer: 'alice', threshold: 0.9 },
+  ]);
+  t.ok(seen.every(({ threshold, used }) => used >= threshold * QUOTA && used <= QUOTA));
+  const [gateway] = running as [GatewayProcess];
+  t.match(await (await fetch(`${gateway.admin}/metrics`)).text(), /^sluice_alerts_dropped_total 0$/m);
 });
 
 t.test('without Redis a quota is closed or open, as its plan says, and nobody waits', async (t) => {

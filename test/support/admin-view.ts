@@ -43,6 +43,7 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     limitOverflows: () => 6,
     clusterLimits: () => undefined,
     quotaBlocks: () => undefined,
+    alerts: () => undefined,
     spans: () => ({ exported: 7, failed: 8, dropped: 9 }),
     notReady: () => [],
     ...parts,

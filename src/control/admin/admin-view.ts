@@ -2,6 +2,7 @@
 
 import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { AlertCounts } from '../alerts/alert-desk.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { LedgerCounts } from '../metering/ledger/usage-ledger.ts';
@@ -42,6 +43,8 @@ export interface AdminView {
   clusterLimits(): ClusterLimitsStatus | undefined;
   /** undefined: there is no store, or the data folder cannot be used. */
   quotaBlocks(): BlockStatus | undefined;
+  /** undefined: there are none. */
+  alerts(): AlertCounts | undefined;
   /** What became of the spans that the workers handed over. */
   spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */

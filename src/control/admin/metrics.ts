@@ -6,6 +6,7 @@ import type { WorkerField } from '../../shm/control-block.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
+import { renderAlerts } from './alert-metrics.ts';
 import { renderBalancing } from './balancing-metrics.ts';
 import { renderBlocks } from './block-metrics.ts';
 import { renderGuards } from './guard-metrics.ts';
@@ -27,6 +28,7 @@ export function renderMetrics(view: AdminView): string {
   renderLedger(page, view);
   renderLeases(page, view);
   renderBlocks(page, view);
+  renderAlerts(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

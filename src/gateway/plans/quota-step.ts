@@ -77,7 +77,10 @@ class QuotaStep implements PolicyStep {
     const left = slot < 0 || number === 0 ? NO_BLOCK : table.take(slot, number);
     if (left === NO_BLOCK) return this.#wait(x, consumer, quota);
     // The store is away: waiting is of no use, and asking is the main thread's.
-    if (left === NOT_KNOWN) return quota.isOpen ? ADMIT : errors.QUOTA_UNKNOWN.id;
+    if (left === NOT_KNOWN) {
+      this.#facts = { name: quota.label, quota: quota.max, skipped: 'not known' };
+      return quota.isOpen ? ADMIT : errors.QUOTA_UNKNOWN.id;
+    }
     reading.remaining = left === USED_UP ? 0 : left + table.beyondOf(slot);
     reading.resetSeconds = wholeSeconds((table.endUsOf(quota.calendar) - nowUs) / US_PER_SECOND);
     reading.retryAfterSeconds = left === USED_UP && !quota.isTotal ? reading.resetSeconds : 0;

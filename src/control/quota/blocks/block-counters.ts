@@ -120,6 +120,11 @@ export class BlockCounters implements QuotaCounters {
   }
 
   async close(): Promise<void> {
+    // What could not be given back before, and what has had no answer.
+    const open = [...this.#windows.values()].filter(
+      ({ account }) => account.spare > 0 || account.pending !== undefined,
+    );
+    await this.giveBack(open.map(({ id }) => ({ id, count: 0 })));
     await Promise.all([...this.#busy].map(({ turn }) => turn));
     this.#options.store.close();
     await this.#options.held.close();

@@ -13,6 +13,15 @@ const REPLY_LENGTH = 3;
 // Makes the marker where there is none, or another server's.
 const readMarker = script('read-marker', `${CLOCK_LUA}\n${MARKER_LUA}\nreturn redis.call('GET', KEYS[2])`);
 
+// The first to claim something has it, and may ask again.
+const claimScript = script(
+  'claim',
+  `redis.call('SET', KEYS[1], ARGV[1], 'NX')
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] ~= '0' then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
+return 1`,
+);
+
 /** What blocks are taken from: Redis, or a test's. Replies come in the order of the requests, or never. */
 export interface BlockStore {
   /** The last thing that is known of the connection. */
@@ -54,6 +63,12 @@ export class RedisBlockStore implements BlockStore {
     const [marker] = this.#vouchers();
     const reply = await this.#connection.run(readMarker, [marker, marker], [this.#connection.serverId]);
     return reply.ok ? ok(String(reply.value)) : reply;
+  }
+
+  /** @param endMs  since 1970, when it is forgotten; 0 for never @returns whether it is the owner's; undefined: not known */
+  async claim(name: string, owner: string, endMs: number): Promise<boolean | undefined> {
+    const reply = await this.#connection.run(claimScript, [`${this.#prefix}:claim:${name}`], [owner, endMs]);
+    return reply.ok ? reply.value === 1 : undefined;
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../log.ts';
 import type { StoreState } from '../../redis/redis-connection.ts';
+import { NEVER_MS } from '../calendar-window.ts';
 import { HeldStore } from '../durable/held-store.ts';
 import type { CountedWindow, NoAnswer, QuotaCounters, ReturnedBlock, Taken } from '../quota-counters.ts';
 import { BlockCounters, type BlockStatus } from './block-counters.ts';
@@ -12,6 +13,8 @@ import { RedisBlockStore } from './block-store.ts';
 
 const PREFIX = 'sluice';
 const REOPEN_MS = 5_000;
+// As long as instances may try to do it.
+const CLAIM_KEPT_MS = 172_800_000;
 
 export interface ClusterQuotasOptions {
   /** Of Redis, a secret. */
@@ -66,6 +69,11 @@ export class ClusterQuotas implements QuotaCounters {
   /** undefined: the data folder cannot be used. */
   status(): BlockStatus | undefined {
     return this.#counters?.status();
+  }
+
+  /** Something that one instance does for all: whether it is this owner. @returns undefined: not known */
+  claim(name: string, owner: string, endMs: number): Promise<boolean | undefined> {
+    return this.#store.claim(name, owner, endMs >= NEVER_MS ? 0 : endMs + CLAIM_KEPT_MS);
   }
 
   async close(): Promise<void> {

@@ -24,6 +24,23 @@ const LASTS_US = 2_000_000;
 const REUSE_US = 10_000_000;
 const TROUBLE_LOG_US = 60_000_000;
 
+/** What has been used of a quota, as of now. */
+export interface QuotaUse {
+  readonly need: QuotaNeed;
+  /** Of the quota, the consumer and the window. */
+  readonly id: string;
+  readonly window: CalendarWindow;
+  /** Taken by all instances, less what lies unused on this one. */
+  readonly used: number;
+}
+
+export interface QuotaWatcher {
+  /** Another one: all is to be told anew. */
+  readonly version: unknown;
+  /** @returns the use from which on it wants to hear again */
+  note(use: QuotaUse): number;
+}
+
 interface Holding {
   readonly slot: number;
   need: QuotaNeed;
@@ -38,6 +55,10 @@ interface Holding {
   refusedUs: number;
   /** A request is under way whose fate is not known. */
   isLate: boolean;
+  /** What the counters had left beside the block; Infinity: nothing is known. */
+  beyond: number;
+  noticeAt: number;
+  noticeVersion: unknown;
 }
 
 export interface QuotaKeeperOptions {
@@ -47,6 +68,8 @@ export interface QuotaKeeperOptions {
   readonly wallMs?: () => number;
   readonly counters: QuotaCounters;
   readonly timeZone: () => string;
+  /** Hears of every use, a second later at the latest. */
+  readonly watcher?: QuotaWatcher;
   /** Exchanges that wait for this key may go on. */
   readonly wake: (key: string) => void;
   readonly log: Log;
@@ -80,7 +103,7 @@ export class QuotaKeeper {
   tick(): void {
     this.#rollOn();
     this.#options.counters.tick(this.#wallMs());
-    if (this.#options.counters.isShared) this.#sweepSome();
+    if (this.#options.counters.isShared || this.#options.watcher !== undefined) this.#sweepSome();
   }
 
   /** A worker needs a block, now or soon. */
@@ -158,8 +181,21 @@ export class QuotaKeeper {
       return true;
     }
     holding.grantedUs = nowUs;
+    holding.beyond = taken.left;
     table.grant(slot, number, taken.granted, taken.left, taken.left === 0 ? -1 : Math.floor(taken.granted / 2));
+    this.#tellUse(holding, window);
     return true;
+  }
+
+  #tellUse(holding: Holding, window: CalendarWindow): void {
+    const { watcher, table } = this.#options;
+    const { need, id, slot, windowNumber } = holding;
+    if (watcher === undefined || holding.beyond === Number.POSITIVE_INFINITY) return;
+    const used = need.max - holding.beyond - Math.max(0, table.leftOf(slot, windowNumber));
+    const isKnown = holding.noticeVersion === watcher.version && used < holding.noticeAt;
+    if (isKnown) return;
+    holding.noticeVersion = watcher.version;
+    holding.noticeAt = watcher.note({ need, id, window, used });
   }
 
   #holdingOf(slot: number, need: QuotaNeed, id: string, windowNumber: number): Holding {
@@ -169,9 +205,11 @@ export class QuotaKeeper {
       holding = {
         ...{ slot, need, id, windowNumber, size: BLOCK_MIN, grantedUs: never },
         ...{ left: 0, leftUs: never, refusedUs: never, isLate: false },
+        ...{ beyond: Number.POSITIVE_INFINITY, noticeAt: 0, noticeVersion: undefined },
       };
       this.#holdings.set(slot, holding);
     }
+    if (holding.id !== id) Object.assign(holding, { beyond: Number.POSITIVE_INFINITY, noticeAt: 0 });
     holding.need = need;
     holding.id = id;
     holding.windowNumber = windowNumber;
@@ -206,9 +244,12 @@ export class QuotaKeeper {
 
   /** @returns what has lain unused for too long */
   #look(holding: Holding): ReturnedBlock | undefined {
-    const { table, clock } = this.#options;
-    const { slot, windowNumber, id, need } = holding;
-    if (this.#windows[need.calendar]?.number !== windowNumber) return undefined;
+    const { table, clock, counters } = this.#options;
+    const { slot, windowNumber, need } = holding;
+    const current = this.#windows[need.calendar];
+    if (current?.number !== windowNumber) return undefined;
+    this.#tellUse(holding, current.window);
+    if (!counters.isShared) return undefined;
     if (holding.isLate) void this.need(need);
     const nowUs = clock.nowUs();
     const left = table.leftOf(slot, windowNumber);
@@ -218,15 +259,21 @@ export class QuotaKeeper {
       holding.leftUs = nowUs;
     }
     if (left <= 0 || nowUs - holding.leftUs < IDLE_US || this.#pending.has(need.key)) return undefined;
-    const count = table.revoke(slot, windowNumber);
-    return count > 0 ? { id, count } : undefined;
+    return this.#revoke(holding);
+  }
+
+  #revoke(holding: Holding): ReturnedBlock | undefined {
+    const count = this.#options.table.revoke(holding.slot, holding.windowNumber);
+    if (count === 0) return undefined;
+    holding.beyond += count;
+    return { id: holding.id, count };
   }
 
   async #returnAll(): Promise<void> {
     const blocks: ReturnedBlock[] = [];
-    for (const { slot, id, windowNumber } of this.#holdings.values()) {
-      const count = this.#options.table.revoke(slot, windowNumber);
-      if (count > 0) blocks.push({ id, count });
+    for (const holding of this.#holdings.values()) {
+      const block = this.#revoke(holding);
+      if (block !== undefined) blocks.push(block);
     }
     if (blocks.length > 0) await this.#giveBack(blocks);
   }

@@ -2,7 +2,7 @@ import t from 'tap';
 import { mulberry } from '../leases/simulation.ts';
 import { type BlockScenario, simulateBlocks } from './block-simulation.ts';
 
-const SEEDS = Number(process.env['BLOCK_SEEDS'] ?? 24);
+const SEEDS = Number(process.env['BLOCK_SEEDS'] ?? 16);
 
 function scenario(seed: number, parts: Partial<BlockScenario>): BlockScenario {
   const random = mulberry(seed);
