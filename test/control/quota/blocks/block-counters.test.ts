@@ -1,4 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
+import { ok } from '../../../../src/base/result.ts';
+import { BlockCounters } from '../../../../src/control/quota/blocks/block-counters.ts';
+import { answerBlock, type BlockRecord, type BlockRequest } from '../../../../src/control/quota/blocks/block-record.ts';
+import type { HeldTotals } from '../../../../src/control/quota/durable/held-store.ts';
 import { mulberry } from '../leases/simulation.ts';
 import { type BlockScenario, simulateBlocks } from './block-simulation.ts';
 
@@ -60,4 +65,81 @@ t.test('over by no more than what an instance had had that was away while the st
     }
   }
   t.comment(`${over} over`);
+});
+
+/** Two lives on one disk, and a store that answers at once; the disk takes as long as the test says. */
+function lives() {
+  const totals = new Map<string, number>();
+  const requests: BlockRequest[] = [];
+  const writes: (() => void)[] = [];
+  const store = { record: undefined as BlockRecord | undefined, marker: 'm1', isDiskSlow: false };
+  const begin = (life: number): BlockCounters => {
+    const key = `a${life}`;
+    const held: HeldTotals = {
+      holder: key,
+      firstSequence: life * 1_000,
+      marker: 'm1',
+      totalOf: () => totals.get(key) ?? 0,
+      async add(_id, tokens) {
+        if (store.isDiskSlow) await new Promise<void>((resolve) => writes.push(resolve));
+        totals.set(key, (totals.get(key) ?? 0) + tokens);
+        return totals.get(key) ?? 0;
+      },
+      list: (after) =>
+        after === ''
+          ? [...totals].map(([holder, total]) => ({ id: 'q', holder, total, endMs: 2 ** 43, key: holder }))
+          : [],
+      settle: async () => {},
+      prune: async () => {},
+      close: async () => {},
+    };
+    return new BlockCounters({
+      store: {
+        isUp: true,
+        async ask(_id, request) {
+          requests.push(request);
+          const answer = answerBlock(store.record, { serverId: 's', bornUs: 0, holdUntilUs: 0 }, request, 1e9);
+          store.record = answer.record;
+          return ok(answer.reply);
+        },
+        marker: async () => ok(store.marker),
+        close: () => {},
+      },
+      held,
+      clock: { nowUs: () => 0 },
+      log: () => {},
+    });
+  };
+  return { begin, store, requests, writes };
+}
+
+const WINDOW = { id: 'q', max: 1_000, endMs: 2 ** 43 };
+
+t.test('what a store is told after a loss holds a grant that was on its way to the disk', async (t) => {
+  const { begin, store, requests, writes } = lives();
+  const counters = begin(1);
+  t.match(await counters.take(WINDOW, 10), { granted: 10 });
+  store.isDiskSlow = true;
+  const taking = counters.take(WINDOW, 20);
+  await nextTurn();
+  store.marker = 'm2';
+  counters.tick(10_000);
+  await nextTurn();
+  t.equal(requests.filter(({ sequence }) => sequence === 0).length, 0, 'it waits for the disk');
+  for (const write of writes) write();
+  t.match(await taking, { granted: 20 });
+  await nextTurn();
+  t.match(requests.at(-1), { sequence: 0, total: 30 });
+});
+
+t.test('a process that is taken over from gives back what it has, though its heir has asked meanwhile', async (t) => {
+  const { begin, store } = lives();
+  const old = begin(1);
+  t.match(await old.take(WINDOW, 40), { granted: 40, left: 960 });
+  const heir = begin(2);
+  t.match(await heir.take(WINDOW, 40), { granted: 40, left: 920 });
+  await old.giveBack([{ id: 'q', count: 30 }]);
+  t.equal(store.record?.taken, 50);
+  t.match(await heir.take(WINDOW, 1), { granted: 1, left: 949 });
+  t.same(old.status().returned, 30);
 });
