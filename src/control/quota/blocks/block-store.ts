@@ -47,10 +47,6 @@ export class RedisBlockStore implements BlockStore {
     return this.#connection.state.status === 'up';
   }
 
-  get mayEvict(): boolean {
-    return this.#connection.mayEvict;
-  }
-
   async ask(id: string, request: BlockRequest): Promise<Result<BlockReply, StoreError>> {
     const { limit, holder, sequence, total, returned, wanted, endMs, holds } = request;
     const key = `${this.#prefix}:quota:{${id.replaceAll('\n', ' ')}}`;

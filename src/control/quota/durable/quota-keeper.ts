@@ -13,8 +13,9 @@ import type { QuotaCounters, ReturnedBlock } from '../quota-counters.ts';
 import { BLOCK_MIN } from './block-of.ts';
 
 const TICK_MS = 100;
-// A holding is looked at once a second.
+// A holding is looked at once a second; of more than 10,000 each less often, so that a tick takes some 2 ms at most.
 const SWEEP_TICKS = 10;
+const SWEEP_COUNT_MAX = 1_000;
 const REFUSED_US = 1_000_000;
 const IDLE_US = 10_000_000;
 
@@ -224,18 +225,19 @@ export class QuotaKeeper {
     return isOver && this.#holdings.delete(slot);
   }
 
-  /** A tenth of all holdings. */
+  /** A tenth of all holdings, or as many as there is time for. */
   #sweepSome(): void {
     if (this.#sweep === undefined) {
       this.#sweep = this.#holdings.values();
-      this.#sweepTicks = SWEEP_TICKS;
-      this.#sweepCount = Math.ceil(this.#holdings.size / SWEEP_TICKS);
+      this.#sweepCount = Math.min(SWEEP_COUNT_MAX, Math.ceil(this.#holdings.size / SWEEP_TICKS));
+      this.#sweepTicks = Math.max(SWEEP_TICKS, Math.ceil(this.#holdings.size / SWEEP_COUNT_MAX));
     }
+    const nowUs = this.#options.clock.nowUs();
     const idle: ReturnedBlock[] = [];
     for (let count = 0; count < this.#sweepCount; count++) {
       const next = this.#sweep.next();
       if (next.done === true) break;
-      const block = this.#look(next.value);
+      const block = this.#look(next.value, nowUs);
       if (block !== undefined) idle.push(block);
     }
     if (--this.#sweepTicks <= 0) this.#sweep = undefined;
@@ -243,15 +245,14 @@ export class QuotaKeeper {
   }
 
   /** @returns what has lain unused for too long */
-  #look(holding: Holding): ReturnedBlock | undefined {
-    const { table, clock, counters } = this.#options;
+  #look(holding: Holding, nowUs: number): ReturnedBlock | undefined {
+    const { table, counters } = this.#options;
     const { slot, windowNumber, need } = holding;
     const current = this.#windows[need.calendar];
     if (current?.number !== windowNumber) return undefined;
     this.#tellUse(holding, current.window);
     if (!counters.isShared) return undefined;
     if (holding.isLate) void this.need(need);
-    const nowUs = clock.nowUs();
     const left = table.leftOf(slot, windowNumber);
     if (left < 0 && left !== NO_BLOCK && nowUs - holding.refusedUs >= REFUSED_US) table.reopen(slot, windowNumber);
     if (left !== holding.left) {
