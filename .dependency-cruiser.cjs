@@ -137,7 +137,7 @@ module.exports = {
       from: { path: '^workers/task\\.worker\\.ts$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|telemetry|apidocs|metering)/'],
+        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|telemetry|apidocs|metering|alerts)/'],
       },
     },
     {
@@ -167,9 +167,9 @@ module.exports = {
     },
     {
       name: 'owners-of-lmdb',
-      comment: 'The ledger, in the task pool, and durable quotas; no request thread opens it.',
+      comment: 'The ledger, in the task pool, durable quotas and alerts; no request thread opens it.',
       severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable)/' },
+      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable|alerts)/' },
       to: { path: '(^|/)node_modules/lmdb/' },
     },
     {

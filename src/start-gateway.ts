@@ -91,6 +91,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     await fleet.drain(0);
     acceptors.close();
     upstreams.stop();
+    await quotas.keeper.close();
     await cluster?.close();
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
@@ -120,7 +121,8 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       upstreams.stop();
       upkeep.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
-      await quotas.close();
+      await quotas.keeper.close();
+      await quotas.alerts.close();
       await cluster?.close();
       acceptors.close();
       admin.close();

@@ -5,6 +5,7 @@
 
 import { setPriority } from 'node:os';
 import type { Result } from '../src/base/result.ts';
+import type { WebhookAnswer, WebhookTask } from '../src/control/alerts/send-webhook.ts';
 import type { TargetConfig, UsageRetention } from '../src/control/config/config.ts';
 import type { TargetsFileTask } from '../src/control/config/read-targets-file.ts';
 import type { RouteLatency } from '../src/control/metering/latency-summary.ts';
@@ -47,6 +48,11 @@ export async function latencies(task: SeriesTask): Promise<readonly RouteLatency
 
 export async function exportSpans(task: ExportTask): Promise<ExportAnswer> {
   const { exportSpans: send } = await import('../src/control/telemetry/export-spans.ts');
+  return send(task);
+}
+
+export async function sendWebhook(task: WebhookTask): Promise<WebhookAnswer> {
+  const { sendWebhook: send } = await import('../src/control/alerts/send-webhook.ts');
   return send(task);
 }
 

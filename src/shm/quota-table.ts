@@ -9,7 +9,8 @@
 //   64 + 16·c + 8    u32    endHigh     µs        main
 //   128 + 32·s + 0   i32    hashLow     -         main           of the quota and the consumer
 //   128 + 32·s + 4   i32    hashHigh    -         main
-//   128 + 32·s + 8   i32    block       requests  main, workers  bits 31-24 window, modulo 256; 23-0 what is left of the block
+//   128 + 32·s + 8   i32    block       requests  main, workers  bits 31-24 window, modulo 256; 23-0 what is left of the block;
+//                                                                2²⁴ − 1: used up; 2²⁴ − 2: not known
 //   128 + 32·s + 12  u32    beyond      requests  main           what the durable counter had left besides the block
 //   128 + 32·s + 16  u32    mark        requests  main           who leaves so much asks for the next block
 //   128 + 32·s + 20  u32    calendar    -         main
@@ -26,12 +27,14 @@ import { assert } from '../base/assert.ts';
 
 export const QUOTA_SLOT_COUNT = 65_536;
 export const CALENDAR_COUNT = 4;
-export const BLOCK_MAX = 2 ** 24 - 2;
+export const BLOCK_MAX = 2 ** 24 - 3;
 
 /** take(): ask for a block. */
 export const NO_BLOCK = -1;
 /** take(): the quota is used up. */
 export const USED_UP = -2;
+/** take(): the counters cannot be asked for now. */
+export const NOT_KNOWN = -3;
 
 const MAGIC = 0x51c1ce0b;
 const CALENDARS_BYTE = 64;
@@ -41,6 +44,7 @@ const SLOT_BYTES = 32;
 const SLOTS_PER_BUCKET = 8;
 const LEFT_MASK = 2 ** 24 - 1;
 const NOTHING_LEFT = LEFT_MASK;
+const UNKNOWN = LEFT_MASK - 1;
 const TAG_SHIFT = 24;
 const ATTEMPTS_MAX = 256;
 const TWO_32 = 2 ** 32;
@@ -104,7 +108,7 @@ export class QuotaTable {
   /**
    * Spend one request.
    * @param number  of windowAt()
-   * @returns what is left of the block, NO_BLOCK or USED_UP
+   * @returns what is left of the block, NO_BLOCK, USED_UP or NOT_KNOWN
    */
   take(slot: number, number: number): number {
     const at = slotWord(slot) + 2;
@@ -112,7 +116,7 @@ export class QuotaTable {
       const block = Atomics.load(this.#words, at);
       const left = block & LEFT_MASK;
       if (block >>> TAG_SHIFT !== (number & 0xff) || left === 0) return NO_BLOCK;
-      if (left === NOTHING_LEFT) return USED_UP;
+      if (left > BLOCK_MAX) return left === NOTHING_LEFT ? USED_UP : NOT_KNOWN;
       if (Atomics.compareExchange(this.#words, at, block, block - 1) === block) return left - 1;
     }
     return NO_BLOCK;
@@ -174,7 +178,7 @@ export class QuotaTable {
     for (;;) {
       const block = Atomics.load(this.#words, at);
       const left = block & LEFT_MASK;
-      const kept = block >>> TAG_SHIFT === (number & 0xff) && left !== NOTHING_LEFT ? left : 0;
+      const kept = block >>> TAG_SHIFT === (number & 0xff) && left <= BLOCK_MAX ? left : 0;
       const next = tokens + kept === 0 ? NOTHING_LEFT : Math.min(BLOCK_MAX, tokens + kept);
       if (Atomics.compareExchange(this.#words, at, block, ((number & 0xff) << TAG_SHIFT) | next) === block) return;
     }
@@ -184,7 +188,33 @@ export class QuotaTable {
   revoke(slot: number, number: number): number {
     const block = Atomics.exchange(this.#words, slotWord(slot) + 2, 0);
     const left = block & LEFT_MASK;
-    return block >>> TAG_SHIFT === (number & 0xff) && left !== NOTHING_LEFT ? left : 0;
+    return block >>> TAG_SHIFT === (number & 0xff) && left <= BLOCK_MAX ? left : 0;
+  }
+
+  /** What is left of a window's block, NO_BLOCK, USED_UP or NOT_KNOWN. */
+  leftOf(slot: number, number: number): number {
+    const block = Atomics.load(this.#words, slotWord(slot) + 2);
+    const left = block & LEFT_MASK;
+    if (block >>> TAG_SHIFT !== (number & 0xff) || left === 0) return NO_BLOCK;
+    if (left <= BLOCK_MAX) return left;
+    return left === NOTHING_LEFT ? USED_UP : NOT_KNOWN;
+  }
+
+  /** The counters cannot be asked: what is left is spent, then nobody waits until reopen(). */
+  refuse(slot: number, number: number): void {
+    const at = slotWord(slot) + 2;
+    const block = Atomics.load(this.#words, at);
+    if (this.leftOf(slot, number) !== NO_BLOCK) return;
+    // Only this thread puts anything in the place of an empty block but giveBack(), whose request then has it.
+    Atomics.compareExchange(this.#words, at, block, ((number & 0xff) << TAG_SHIFT) | UNKNOWN);
+  }
+
+  /** Whoever finds nothing may ask again: a block that is used up, or not known. */
+  reopen(slot: number, number: number): void {
+    const at = slotWord(slot) + 2;
+    const left = this.leftOf(slot, number);
+    if (left !== USED_UP && left !== NOT_KNOWN) return;
+    Atomics.store(this.#words, at, (number & 0xff) << TAG_SHIFT);
   }
 }
 

@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 const LOOP_DELAY_RESOLUTION_MS = 20;
 
 export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
-  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage, cluster } = parts;
+  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage, cluster, quotas } = parts;
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -42,6 +42,8 @@ export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
     arenaBytes: () => publisher.arenaBytes,
     limitOverflows: () => shm.limits.overflowTotal(),
     clusterLimits: () => cluster?.status(),
+    alerts: () => (reloader.gateway.alerts === undefined ? undefined : quotas.alerts.counts),
+    quotaBlocks: () => quotas.cluster?.status(),
     spans: () => spans.counts,
     notReady: () => [...notReady(fleet, shm), ...(cluster?.notReady() ?? [])],
   };

@@ -4,7 +4,6 @@ import type { Clock } from '../base/clock.ts';
 import type { GatewayConfig } from '../control/config/config.ts';
 import type { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { WiredLedger } from '../control/metering/ledger/wire-ledger.ts';
-import type { QuotaKeeper } from '../control/quota/durable/quota-keeper.ts';
 import type { ClusterLimits } from '../control/quota/leases/cluster-limits.ts';
 import type { LimitRegistry } from '../control/quota/limit-registry.ts';
 import type { Publisher } from '../control/releases/publisher.ts';
@@ -15,6 +14,7 @@ import type { ListenerPlan } from '../control/workers/listener-plan.ts';
 import type { WorkerFleet } from '../control/workers/worker-fleet.ts';
 import type { Acceptors } from '../gateway/listener/uws/acceptors.ts';
 import type { SharedMemory } from '../shm/shared-memory.ts';
+import type { WiredQuotas } from './wire-quotas.ts';
 
 export interface Parts {
   /** With the ports of a gateway that is taken over from. */
@@ -23,7 +23,7 @@ export interface Parts {
   readonly clock: Clock;
   readonly shm: SharedMemory;
   readonly limits: LimitRegistry;
-  readonly quotas: QuotaKeeper;
+  readonly quotas: WiredQuotas;
   readonly plan: ListenerPlan;
   readonly acceptors: Acceptors;
   readonly fleet: WorkerFleet;

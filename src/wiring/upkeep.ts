@@ -18,7 +18,8 @@ export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader }:
     turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
     isRunning: (worker) => shm.control.status(worker as WorkerIndex) !== WorkerStatus.ABSENT,
   });
-  quotas.start();
+  quotas.keeper.start();
+  quotas.alerts.start();
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
   const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);

@@ -4,7 +4,6 @@ import { type Clock, monotonicClock } from '../base/clock.ts';
 import { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { Log } from '../control/log.ts';
 import { type WiredLedger, wireLedger } from '../control/metering/ledger/wire-ledger.ts';
-import { QuotaKeeper } from '../control/quota/durable/quota-keeper.ts';
 import type { ClusterLimits, ClusterLimitsOptions } from '../control/quota/leases/cluster-limits.ts';
 import { LimitRegistry } from '../control/quota/limit-registry.ts';
 import { Publisher } from '../control/releases/publisher.ts';
@@ -19,6 +18,7 @@ import { SharedMemory } from '../shm/shared-memory.ts';
 import type { FirstCompile } from './compile-first.ts';
 import type { Parts } from './parts.ts';
 import { StartError } from './start-error.ts';
+import { type WiredQuotas, wireQuotas } from './wire-quotas.ts';
 
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
 const ATTACH_TIMEOUT_MS = 10_000;
@@ -43,13 +43,19 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     listenersOf: (worker) => plan.listenersOf(worker),
     snapshots: () => publisher.snapshots(),
     onSpans: (batch) => spans.add(batch),
-    onQuotaNeed: (need) => void quotas.need(need),
+    onQuotaNeed: (need) => void quotas.keeper.need(need),
     onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
     onLeaseQuestion: (worker, question) => cluster?.ask(worker, question),
     onHopeless: (worker, lateMs) => endHopeless(worker, lateMs, log),
   });
   let cluster: ClusterLimits | undefined;
-  const quotas = keepQuotas(first, shm, clock, log, () => ({ fleet, reloader }));
+  const quotas: WiredQuotas = await wireQuotas({
+    ...{ table: shm.quotas, clock, folder: first.folder, url: first.gateway.redis, log },
+    timeZone: () => reloader.gateway.timeZone,
+    wake: (key) => fleet.wakeQuota(key),
+    alerts: () => reloader.gateway.alerts,
+    send: (task) => tasks.sendWebhook(task),
+  });
   const upstreams = new UpstreamWatch({
     table: shm.targets,
     clock,
@@ -71,7 +77,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     onSettled: (current, isNew) => {
       cluster?.useLimits(current?.clusterLimits ?? []);
       upstreams.settle(current?.upstreams ?? [], isNew);
-      if (isNew) void quotas.refresh();
+      if (isNew) void quotas.keeper.refresh();
     },
   });
   const usage: WiredLedger = wireLedger({
@@ -86,20 +92,8 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   const spans = forwardSpans(tasks, clock, log, () => reloader);
   return {
     gateway: takeOver.gateway,
-    takeOver,
-    clock,
-    shm,
-    limits,
-    quotas,
-    plan,
-    acceptors,
-    fleet,
-    publisher,
-    reloader,
-    spans,
-    upstreams,
-    usage,
-    cluster,
+    ...{ takeOver, clock, shm, limits, quotas, plan, acceptors, fleet },
+    ...{ publisher, reloader, spans, upstreams, usage, cluster },
   };
 }
 
@@ -110,17 +104,6 @@ function forwardSpans(tasks: TaskPool, clock: Clock, log: Log, reloader: () => R
     clock,
     log,
   });
-}
-
-function keepQuotas(
-  { folder }: FirstCompile,
-  { quotas: table }: SharedMemory,
-  clock: Clock,
-  log: Log,
-  parts: () => Pick<Parts, 'fleet' | 'reloader'>,
-): QuotaKeeper {
-  const timeZone = () => parts().reloader.gateway.timeZone;
-  return new QuotaKeeper({ table, clock, folder, timeZone, wake: (key) => parts().fleet.wakeQuota(key), log });
 }
 
 /** The client of Redis costs a start 130 ms: it is loaded where there is one. */

@@ -42,6 +42,8 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     arenaBytes: () => 65_536,
     limitOverflows: () => 6,
     clusterLimits: () => undefined,
+    quotaBlocks: () => undefined,
+    alerts: () => undefined,
     spans: () => ({ exported: 7, failed: 8, dropped: 9 }),
     notReady: () => [],
     ...parts,

@@ -2,9 +2,11 @@
 
 import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { AlertCounts } from '../alerts/alert-desk.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { LedgerCounts } from '../metering/ledger/usage-ledger.ts';
+import type { BlockStatus } from '../quota/blocks/block-counters.ts';
 import type { ClusterLimitsStatus } from '../quota/leases/cluster-limits.ts';
 import type { PublishedUpstream } from '../releases/publisher.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
@@ -39,6 +41,10 @@ export interface AdminView {
   limitOverflows(): number;
   /** undefined: there is no store. */
   clusterLimits(): ClusterLimitsStatus | undefined;
+  /** undefined: there is no store, or the data folder cannot be used. */
+  quotaBlocks(): BlockStatus | undefined;
+  /** undefined: there are none. */
+  alerts(): AlertCounts | undefined;
   /** What became of the spans that the workers handed over. */
   spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */

@@ -6,7 +6,9 @@ import type { WorkerField } from '../../shm/control-block.ts';
 import { MetricsPage, type Sample } from '../metering/metrics-page.ts';
 import { shadowSamples } from '../metering/shadow-metrics.ts';
 import type { AdminView } from './admin-view.ts';
+import { renderAlerts } from './alert-metrics.ts';
 import { renderBalancing } from './balancing-metrics.ts';
+import { renderBlocks } from './block-metrics.ts';
 import { renderGuards } from './guard-metrics.ts';
 import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
@@ -25,6 +27,8 @@ export function renderMetrics(view: AdminView): string {
   renderLoad(page, view);
   renderLedger(page, view);
   renderLeases(page, view);
+  renderBlocks(page, view);
+  renderAlerts(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

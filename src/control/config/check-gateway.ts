@@ -1,5 +1,6 @@
 // What the parts of the section `gateway` mean for each other.
 
+import { checkAlerts } from './check-alerts.ts';
 import type { AddressConfig, GatewayConfig } from './config.ts';
 import type { Report } from './report.ts';
 
@@ -8,6 +9,7 @@ export function checkGateway(gateway: GatewayConfig, raw: unknown, report: Repor
   checkAddresses(gateway, raw, report);
   checkTimers(gateway, raw, report);
   checkExplain(gateway, report);
+  checkAlerts(gateway, report);
 }
 
 function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): void {

@@ -3,6 +3,7 @@
 
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
+import type { AlertsConfig } from './alerts-config.ts';
 import type { AllowanceConfig, PlanBindings, PlanConfig } from './plan-config.ts';
 
 export interface Config {
@@ -47,6 +48,8 @@ export interface GatewayConfig {
   readonly explain?: ExplainConfig | undefined;
   /** Absent: nobody writes down who called what. */
   readonly usage?: UsageConfig | undefined;
+  /** Absent: nobody is told that a quota runs out. */
+  readonly alerts?: AlertsConfig | undefined;
 }
 
 /** When the gateway sheds requests for its own sake. */

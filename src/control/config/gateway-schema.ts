@@ -4,6 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
+import { alertsSchema } from './alerts-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
@@ -129,6 +130,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .describe(
         'Who called what, how often and how fast, kept on disk by minute, hour, day and month; absent: not kept.',
       ),
+    alerts: alertsSchema.optional().describe('Who is told, by a webhook, that a quota runs out; absent: nobody.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
   ['tls', 'publicAddress'],

@@ -10,6 +10,8 @@ const ANY = '*';
 // Everything below it may be a secret, or a secret at the wrong place.
 const SECRET_SECTIONS: readonly Path[] = [
   ['consumers'],
+  ['gateway', 'alerts', 'secret'],
+  ['gateway', 'alerts', 'webhook'],
   ['gateway', 'explain', 'secret'],
   ['gateway', 'redis'],
   ['gateway', 'tracing', 'headers'],

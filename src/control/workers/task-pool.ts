@@ -5,6 +5,7 @@ import { stat } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Piscina } from 'piscina';
 import type { Result } from '../../base/result.ts';
+import type { WebhookAnswer, WebhookTask } from '../alerts/send-webhook.ts';
 import type { TargetConfig, UsageRetention } from '../config/config.ts';
 import type { TargetsFileTask } from '../config/read-targets-file.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
@@ -23,8 +24,8 @@ const TELEMETRY_IDLE_MS = 90_000;
 // It holds the store open.
 const LEDGER_IDLE_MS = Number.POSITIVE_INFINITY;
 const LEDGER_CLOSE_MS = 1_000;
-// One page and one export of spans, which is waiting for the most part: each has its own queue.
-const TELEMETRY_TASKS_AT_ONCE = 2;
+// One page, and one export of spans and one alert, which are waiting for the most part: each has its own queue.
+const TELEMETRY_TASKS_AT_ONCE = 3;
 
 export class TaskPool {
   readonly #compiler: Piscina;
@@ -73,6 +74,10 @@ export class TaskPool {
     // The bytes move there without being copied.
     const transferList = task.batches.map(({ buffer }) => buffer as ArrayBuffer);
     return this.#telemetry.run(task, { name: 'exportSpans', transferList });
+  }
+
+  sendWebhook(task: WebhookTask): Promise<WebhookAnswer> {
+    return this.#telemetry.run(task, { name: 'sendWebhook' });
   }
 
   writeUsage(task: LedgerTask & { readonly delta: UsageDelta }): Promise<StoreReport | undefined> {

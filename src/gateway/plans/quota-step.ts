@@ -2,7 +2,7 @@
 // from a block in shared memory, of every quota or of none; where there is no block, it waits for the main thread's next.
 
 import { SeededHash } from '../../base/hash.ts';
-import { NO_BLOCK, type QuotaTable, USED_UP } from '../../shm/quota-table.ts';
+import { NO_BLOCK, NOT_KNOWN, type QuotaTable, USED_UP } from '../../shm/quota-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { LimitReading } from '../limiter/charge-limit.ts';
 import type { QuotaPlan } from '../limiter/limit-plans.ts';
@@ -33,6 +33,8 @@ class QuotaStep implements PolicyStep {
   readonly #hash: SeededHash;
   /** Of the last decision. */
   #facts: StepFacts = NOTHING;
+  /** Of the decision under way: a bit for each quota that was charged. */
+  #charged = 0;
 
   constructor(snapshot: LiveSnapshot, shm: SharedMemory) {
     this.#snapshot = snapshot;
@@ -44,12 +46,15 @@ class QuotaStep implements PolicyStep {
     const { consumer } = x;
     const quotas = consumer === undefined ? NO_QUOTAS : this.#quotasOf(consumer);
     const { policyItems } = x;
+    this.#charged = 0;
     for (let index = 0; consumer !== undefined && index < quotas.length; index++) {
-      const verdict = this.#charge(x, consumer, quotas[index] as QuotaPlan);
+      const verdict = this.#charge(x, consumer, quotas[index] as QuotaPlan, 1 << index);
       if (verdict === ADMIT) continue;
       // All of them or none.
       if (verdict === WAIT) x.policyItems = policyItems;
-      for (let earlier = 0; earlier < index; earlier++) this.#giveBack(x, consumer, quotas[earlier] as QuotaPlan);
+      for (let earlier = 0; earlier < index; earlier++) {
+        if (this.#charged & (1 << earlier)) this.#giveBack(x, consumer, quotas[earlier] as QuotaPlan);
+      }
       return verdict;
     }
     return ADMIT;
@@ -64,13 +69,18 @@ class QuotaStep implements PolicyStep {
     return (consumer.plan === undefined ? undefined : this.#snapshot.plan.plans[consumer.plan]?.quotas) ?? NO_QUOTAS;
   }
 
-  #charge(x: Exchange, consumer: ConsumerPlan, quota: QuotaPlan): Verdict {
+  #charge(x: Exchange, consumer: ConsumerPlan, quota: QuotaPlan, bit: number): Verdict {
     const table = this.#table;
     const nowUs = x.plane.clock.nowUs();
     const slot = this.#slotOf(consumer, quota);
     const number = table.windowAt(quota.calendar, nowUs);
     const left = slot < 0 || number === 0 ? NO_BLOCK : table.take(slot, number);
     if (left === NO_BLOCK) return this.#wait(x, consumer, quota);
+    // The store is away: waiting is of no use, and asking is the main thread's.
+    if (left === NOT_KNOWN) {
+      this.#facts = { name: quota.label, quota: quota.max, skipped: 'not known' };
+      return quota.isOpen ? ADMIT : errors.QUOTA_UNKNOWN.id;
+    }
     reading.remaining = left === USED_UP ? 0 : left + table.beyondOf(slot);
     reading.resetSeconds = wholeSeconds((table.endUsOf(quota.calendar) - nowUs) / US_PER_SECOND);
     reading.retryAfterSeconds = left === USED_UP && !quota.isTotal ? reading.resetSeconds : 0;
@@ -83,6 +93,7 @@ class QuotaStep implements PolicyStep {
     x.noteLimit(quota.label, reading);
     x.notePolicyItem(quota.policyItem);
     if (left !== USED_UP) {
+      this.#charged |= bit;
       if (left === table.markOf(slot)) this.#ask(x, consumer, quota);
       return ADMIT;
     }

@@ -102,6 +102,47 @@ t.test('who waits for too long takes the way out: closed refuses, open lets in',
   t.equal(open.sent.length, 1);
 });
 
+t.test('while the counters cannot be asked what is left is spent, then nobody waits, and nobody asks', async (t) => {
+  const closed = new Rig([{ max: 10, period: 'day' }]);
+  closed.send();
+  closed.grant(2);
+  const { low, high } = closed.needs[0] as QuotaNeed;
+  const slot = closed.shm.quotas.find(low, high);
+  closed.shm.quotas.refuse(slot, 1);
+  closed.send();
+  t.equal(closed.sent.length, 2);
+  closed.shm.quotas.refuse(slot, 1);
+  const asked = closed.needs.length;
+  const { client } = closed.send();
+  t.match(client.body, 'QUOTA_UNKNOWN');
+  t.equal(closed.needs.length, asked);
+  closed.shm.quotas.reopen(slot, 1);
+  closed.send();
+  t.equal(closed.needs.length, asked + 1, 'one may ask again');
+});
+
+t.test('a quota that is not known and open is not charged, and gets nothing back', async (t) => {
+  const quotas: QuotaConfig[] = [
+    { max: 10, period: 'h' },
+    { max: 10, period: 'day' },
+  ];
+  const rig = new Rig(quotas, { onStoreLoss: 'open' });
+  rig.send();
+  const { low, high, calendar } = rig.needs[0] as QuotaNeed;
+  const slot = rig.shm.quotas.open(low, high, calendar, () => false);
+  rig.shm.quotas.refuse(slot, 1);
+  rig.plane.parking.wake(rig.needs[0]?.key ?? '');
+  rig.grant(0);
+  t.equal(rig.sent.length, 0, 'the day is used up');
+  rig.shm.quotas.grant(slot, 1, 5, 0, 2);
+  rig.send();
+  t.equal(rig.shm.quotas.leftOf(slot, 1), 5, 'charged and given back');
+  rig.shm.quotas.revoke(slot, 1);
+  rig.shm.quotas.refuse(slot, 1);
+  rig.send();
+  t.equal(rig.shm.quotas.leftOf(slot, 1), -3);
+});
+
 t.test('a block is of its window: when that is over, it counts for nothing', async (t) => {
   const rig = new Rig([{ max: 10, period: 'day' }]);
   rig.send();

@@ -3,18 +3,13 @@
 
 import { createRequire } from 'node:module';
 import type { RootDatabase } from 'lmdb';
+import type { CountedWindow, QuotaCounters, ReturnedBlock, Taken } from '../quota-counters.ts';
 import { blockOf } from './block-of.ts';
 
 interface Counter {
   readonly taken: number;
   /** Milliseconds since 1970; after that nobody asks. */
   readonly endMs: number;
-}
-
-export interface Taken {
-  readonly granted: number;
-  /** What can still be taken afterwards. */
-  readonly left: number;
 }
 
 // Loaded when there is a quota: every gateway's start would cost 60 ms more.
@@ -24,46 +19,71 @@ const require = createRequire(import.meta.url);
 const KEPT_MS = 86_400_000;
 const MAP_BYTES = 2 ** 30;
 
-export class QuotaStore {
-  readonly #db: RootDatabase<Counter, string>;
+const PRUNE_MS = 3_600_000;
 
-  /** @param folder  made if need be @throws when it cannot be used */
+export class QuotaStore implements QuotaCounters {
+  readonly isShared = false;
+  readonly #folder: string;
+  #db: RootDatabase<Counter, string> | undefined;
+  #prunedMs = 0;
+
+  /** @param folder  made, and opened, at the first need */
   constructor(folder: string) {
-    const { open } = require('lmdb') as typeof import('lmdb', { with: { 'resolution-mode': 'require' }});
-    // No overlapping sync: what a transaction says is on the disk when it has ended.
-    this.#db = open<Counter, string>({ path: folder, overlappingSync: false, mapSize: MAP_BYTES, noSubdir: false });
+    this.#folder = folder;
   }
 
-  /** @param max  of the window @param wanted  requests; fewer are granted as the end comes near */
-  take(id: string, max: number, wanted: number, endMs: number): Promise<Taken> {
-    return this.#db.transaction((): Taken => {
-      const { taken = 0 } = this.#db.get(id) ?? {};
+  async take({ id, max, endMs }: CountedWindow, wanted: number): Promise<Taken> {
+    const db = this.#open();
+    return db.transaction((): Taken => {
+      const { taken = 0 } = db.get(id) ?? {};
       const granted = blockOf(Math.max(0, max - taken), wanted);
-      if (granted > 0) void this.#db.put(id, { taken: taken + granted, endMs });
+      if (granted > 0) void db.put(id, { taken: taken + granted, endMs });
       return { granted, left: Math.max(0, max - taken - granted) };
     });
   }
 
-  /** What was granted and is not going to be used. */
-  async giveBack(blocks: readonly { readonly id: string; readonly count: number }[]): Promise<void> {
-    await this.#db.transaction(() => {
+  async giveBack(blocks: readonly ReturnedBlock[]): Promise<void> {
+    const db = this.#open();
+    await db.transaction(() => {
       for (const { id, count } of blocks) {
-        const counter = this.#db.get(id);
-        if (counter !== undefined) void this.#db.put(id, { ...counter, taken: Math.max(0, counter.taken - count) });
+        const counter = db.get(id);
+        if (counter !== undefined) void db.put(id, { ...counter, taken: Math.max(0, counter.taken - count) });
       }
     });
   }
 
-  /** Forget windows that are over. */
-  async prune(nowMs: number): Promise<void> {
-    const over = [...this.#db.getRange()].filter(({ value }) => value.endMs + KEPT_MS < nowMs);
+  /** Forgets windows that are over, each hour. */
+  tick(nowMs: number): void {
+    if (this.#db === undefined || nowMs < this.#prunedMs + PRUNE_MS) return;
+    this.#prunedMs = nowMs;
+    // Whatever is wrong shows at the next take.
+    this.#prune(this.#db, nowMs).catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    await this.#db?.close();
+    this.#db = undefined;
+  }
+
+  async #prune(db: RootDatabase<Counter, string>, nowMs: number): Promise<void> {
+    const over = [...db.getRange()].filter(({ value }) => value.endMs + KEPT_MS < nowMs);
     if (over.length === 0) return;
-    await this.#db.transaction(() => {
-      for (const { key } of over) void this.#db.remove(key);
+    await db.transaction(() => {
+      for (const { key } of over) void db.remove(key);
     });
   }
 
-  close(): Promise<void> {
-    return this.#db.close();
+  /** @throws when it cannot be used */
+  #open(): RootDatabase<Counter, string> {
+    if (this.#db !== undefined) return this.#db;
+    const { open } = require('lmdb') as typeof import('lmdb', { with: { 'resolution-mode': 'require' }});
+    // No overlapping sync: what a transaction says is on the disk when it has ended.
+    this.#db = open<Counter, string>({
+      path: this.#folder,
+      overlappingSync: false,
+      mapSize: MAP_BYTES,
+      noSubdir: false,
+    });
+    return this.#db;
   }
 }

@@ -50,6 +50,7 @@ const argumentsOf = (request: BlockRequest): (string | number)[] => [
   request.returned,
   request.wanted,
   request.endMs,
+  request.holds ? 1 : 0,
 ];
 
 t.test('the script in Redis and the model in TypeScript answer alike, whatever is asked', async (t) => {
@@ -60,7 +61,7 @@ t.test('the script in Redis and the model in TypeScript answer alike, whatever i
 
 t.test("the gateway's script is the compared one, on Redis's own clock; a counter goes with its window", async (t) => {
   t.equal(blockScript.lua.split('\n').slice(2).join('\n'), testScript.lua.split('\n').slice(1).join('\n'));
-  const keys = [`${prefix}:own`, `${prefix}:own-marker`];
+  const keys = ['own', 'own-marker', 'own-hold'].map((name) => `${prefix}:${name}`);
   const request = { limit: 10, holder: 'a', sequence: 1, total: 0, returned: 0, wanted: 3, endMs: END_MS };
   t.same(await connection.run(blockScript, keys, argumentsOf(request)), { ok: true, value: [2, 0, 10] });
   const left = await connection.run(ttl, keys, []);
@@ -72,10 +73,11 @@ t.test("the gateway's script is the compared one, on Redis's own clock; a counte
 async function compare(seed: number, stepCount: number): Promise<string | undefined> {
   const random = mulberry(seed);
   const below = (max: number): number => Math.floor(random() * max);
-  const keys = [`${prefix}:${seed}`, `${prefix}:${seed}:marker`];
+  const keys = ['', ':marker', ':hold'].map((name) => `${prefix}:${seed}${name}`);
   const limit = [10, 1_000, 1_000_000_000][below(3)] as number;
   let marker: StoreMarker | undefined;
   let record: BlockRecord | undefined;
+  let holdUntilUs = 0;
   let nowUs = 1.7e15;
   let sequence = 0;
   for (let step = 0; step < stepCount; step++) {
@@ -85,21 +87,23 @@ async function compare(seed: number, stepCount: number): Promise<string | undefi
       await connection.run(forget, keys, []);
       record = undefined;
       marker = undefined;
+      holdUntilUs = 0;
     } else if (chance < 0.05) nowUs -= below(10 * REBUILD_US);
     sequence += below(2);
     const request: BlockRequest = {
       limit,
       holder: `h${below(5)}`,
-      sequence: Math.max(1, sequence - below(3)),
+      sequence: random() < 0.2 ? 0 : Math.max(1, sequence - below(3)),
+      holds: random() < 0.1,
       total: random() < 0.7 ? 0 : below(limit / 4),
       returned: random() < 0.7 ? 0 : below(limit / 8),
       wanted: random() < 0.2 ? 0 : 1 + below(limit / 2),
       endMs: random() < 0.5 ? END_MS : 0,
     };
     const inRedis = await connection.run(testScript, keys, [...argumentsOf(request), nowUs]);
-    marker = markerAt(marker, connection.serverIdOf(''), nowUs);
-    const answer = answerBlock(record, marker, request, nowUs);
-    record = answer.record;
+    marker = markerAt(marker, connection.serverIdOf(keys[0] ?? ''), nowUs);
+    const answer = answerBlock(record, { ...marker, holdUntilUs }, request, nowUs);
+    ({ record, holdUntilUs } = answer);
     const dumped = await connection.run(dump, keys, []);
     const { status, granted, remaining } = answer.reply;
     const found = JSON.stringify([inRedis, dumped]);

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { QuotaKeeper } from '../../../../src/control/quota/durable/quota-keeper.ts';
+import { QuotaStore } from '../../../../src/control/quota/durable/quota-store.ts';
+import type { NoAnswer, QuotaCounters, Taken } from '../../../../src/control/quota/quota-counters.ts';
 import { NO_BLOCK, QuotaTable, USED_UP } from '../../../../src/shm/quota-table.ts';
 import { VirtualClock } from '../../../gateway/limiter/window.ts';
 
@@ -17,12 +19,12 @@ class Rig {
   readonly troubles: string[] = [];
   readonly keeper: QuotaKeeper;
 
-  constructor(folder: string) {
+  constructor(folder: string, counters: QuotaCounters = new QuotaStore(join(folder, 'quotas'))) {
     this.keeper = new QuotaKeeper({
       table: this.table,
       clock: this.clock,
       wallMs: () => WALL_MS + (this.clock.us - 1_000_000_000) / 1_000,
-      folder,
+      counters,
       timeZone: () => 'UTC',
       wake: () => {},
       log: (_level, message) => void this.troubles.push(message),
@@ -123,4 +125,85 @@ t.test('counters that cannot be opened are told of, once, and hand out nothing',
   t.equal(await rig.spend(3, 100), 0);
   t.equal(rig.troubles.length, 1);
   t.match(rig.troubles[0], 'counters of quotas cannot be used');
+});
+
+/** Of others, too: what they answer is up to the test. */
+class Shared implements QuotaCounters {
+  readonly isShared = true;
+  readonly asked: number[] = [];
+  readonly returned: number[] = [];
+  answer: Taken | NoAnswer = { granted: 10, left: 90 };
+
+  async take(_window: unknown, wanted: number): Promise<Taken | NoAnswer> {
+    this.asked.push(wanted);
+    return this.answer;
+  }
+
+  async giveBack(blocks: readonly { readonly count: number }[]): Promise<void> {
+    this.returned.push(...blocks.map(({ count }) => count));
+  }
+
+  tick(): void {}
+
+  async close(): Promise<void> {}
+}
+
+function pass(rig: Rig, seconds: number): void {
+  for (let tick = 0; tick < seconds * 10; tick++) {
+    rig.clock.us += 100_000;
+    rig.keeper.tick();
+  }
+}
+
+t.test(
+  'what is shared and used up is asked for again each second, and at once when the counters are back',
+  async (t) => {
+    const counters = new Shared();
+    const rig = new Rig('', counters);
+    counters.answer = { granted: 0, left: 0 };
+    t.equal(await rig.spend(50, 100), 0);
+    t.equal(counters.asked.length, 1);
+    for (let second = 0; second < 10; second++) {
+      pass(rig, 1);
+      t.equal(await rig.spend(50, 100), 0);
+    }
+    t.ok(counters.asked.length >= 5 && counters.asked.length <= 11, `${counters.asked.length} in ten seconds`);
+    counters.answer = { granted: 3, left: 0 };
+    rig.keeper.retry();
+    t.equal(await rig.spend(3, 100), 3);
+    await rig.keeper.close();
+  },
+);
+
+t.test(
+  'a store that is away is asked no more than that; one answer that is late is asked for again by itself',
+  async (t) => {
+    const counters = new Shared();
+    const rig = new Rig('', counters);
+    counters.answer = 'away';
+    for (let n = 0; n < 20; n++) t.equal(await rig.spend(1, 100), 0);
+    t.equal(counters.asked.length, 1);
+    counters.answer = 'late';
+    rig.keeper.retry();
+    t.equal(await rig.spend(1, 100), 0);
+    const asked = counters.asked.length;
+    counters.answer = { granted: 2, left: 5 };
+    pass(rig, 2);
+    t.equal(counters.asked.length, asked + 1);
+    t.equal(await rig.spend(2, 100), 2);
+    await rig.keeper.close();
+  },
+);
+
+t.test('what is shared and lies idle goes back, and what is used does not', async (t) => {
+  const counters = new Shared();
+  const rig = new Rig('', counters);
+  t.equal(await rig.spend(4, 100), 4);
+  t.equal(await rig.spend(4, 100, 6), 4);
+  pass(rig, 8);
+  t.equal(await rig.spend(1, 100, 6), 1);
+  pass(rig, 8);
+  t.same(counters.returned, [6]);
+  await rig.keeper.close();
+  t.same(counters.returned, [6, 5]);
 });

@@ -1,19 +1,22 @@
-// The windows of a quota, by the calendar of a time zone: each hour, day or month, or everything. A window's counter has the
-// window's name in its key, so that a new window needs no reset.
+// The windows of a quota, by the calendar of a time zone: each hour, day or month, or everything. A window's counter has its
+// start in its key, so that a new window needs no reset.
 //
 // Days and months begin with the first instant that the zone's calendar has for them: where clocks are put forward at midnight,
 // a day begins at 1:00. Hours are those of the zone's clock, too (some zones are off by 30 or 45 minutes); an hour that a clock
 // lives through twice is two windows.
 
-export type QuotaPeriod = 'hour' | 'day' | 'month' | 'total';
+/** In the order of the quota table's calendars. */
+export const quotaPeriods = ['h', 'day', 'month', 'total'] as const;
+export type QuotaPeriod = (typeof quotaPeriods)[number];
 
 export interface CalendarWindow {
-  /** Of this window alone: its first instant in base 36; 'total' for everything. */
-  readonly id: string;
-  /** Milliseconds since 1970; −∞ to ∞ for everything. */
+  /** Milliseconds since 1970; 0 to NEVER_MS for everything. */
   readonly startMs: number;
   readonly endMs: number;
 }
+
+/** Past any process's life, and within what the table's words hold. */
+export const NEVER_MS = 2 ** 43;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -22,11 +25,7 @@ const DAY_MS = 24 * HOUR_MS;
 const OFFSET_MS_MAX = 15 * HOUR_MS;
 const FORMAT_COUNT_MAX = 600;
 
-const EVERYTHING: CalendarWindow = {
-  id: 'total',
-  startMs: Number.NEGATIVE_INFINITY,
-  endMs: Number.POSITIVE_INFINITY,
-};
+const EVERYTHING: CalendarWindow = { startMs: 0, endMs: NEVER_MS };
 
 /**
  * The window that a time lies in.
@@ -35,22 +34,18 @@ const EVERYTHING: CalendarWindow = {
  */
 export function windowAt(period: QuotaPeriod, timeZone: string, nowMs: number): CalendarWindow {
   if (period === 'total') return EVERYTHING;
-  if (period === 'hour') {
+  if (period === 'h') {
     const offset = offsetAt(timeZone, nowMs);
     // The zone's clock may be put on within the hour by less than one; then the hour is cut there.
     const startMs = Math.floor((nowMs + offset) / HOUR_MS) * HOUR_MS - offset;
-    return named(startMs, startMs + HOUR_MS);
+    return { startMs, endMs: startMs + HOUR_MS };
   }
   const today = new Date(nowMs + offsetAt(timeZone, nowMs));
   const year = today.getUTCFullYear();
   const month = today.getUTCMonth();
   const day = period === 'day' ? today.getUTCDate() : 1;
   const next = period === 'day' ? Date.UTC(year, month, day + 1) : Date.UTC(year, month + 1, 1);
-  return named(firstInstantOf(timeZone, Date.UTC(year, month, day)), firstInstantOf(timeZone, next));
-}
-
-function named(startMs: number, endMs: number): CalendarWindow {
-  return { id: startMs.toString(36), startMs, endMs };
+  return { startMs: firstInstantOf(timeZone, Date.UTC(year, month, day)), endMs: firstInstantOf(timeZone, next) };
 }
 
 /** The first instant whose date in the zone is this one, or a later one. @param dateMs  the date's midnight in UTC */
