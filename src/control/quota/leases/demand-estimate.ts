@@ -14,6 +14,8 @@ const demandTerms = {
   movedCount: 4,
   /** Polls that are looked at for that. */
   movedPolls: 4,
+  /** So many requests of a key that is new say how much of it is asked for: an average from nothing would take a second to. */
+  firstCount: 4,
 } as const;
 
 const US_PER_SECOND = 1e6;
@@ -22,6 +24,9 @@ export class DemandEstimate {
   perSecond = 0;
   #count: number;
   #atUs: number;
+  /** When it began; long ago once its average stands. */
+  #beganUs: number;
+  readonly #beganCount: number;
   /** Of the last polls: counts and µs, a ring. */
   readonly #counts = new Float64Array(demandTerms.movedPolls);
   readonly #spansUs = new Float64Array(demandTerms.movedPolls);
@@ -30,6 +35,8 @@ export class DemandEstimate {
   constructor(count: number, nowUs: number) {
     this.#count = count;
     this.#atUs = nowUs;
+    this.#beganUs = nowUs;
+    this.#beganCount = count;
   }
 
   /** Nanotokens that are demanded in a time. */
@@ -50,7 +57,11 @@ export class DemandEstimate {
     this.#place = (this.#place + 1) % demandTerms.movedPolls;
     const weight = 1 - Math.exp(-spanUs / demandTerms.averageUs);
     const before = this.perSecond;
-    this.perSecond += weight * ((met * US_PER_SECOND) / spanUs - before);
+    const beganUs = nowUs - this.#beganUs;
+    const beganCount = count - this.#beganCount;
+    if (beganUs < demandTerms.averageUs && beganCount >= demandTerms.firstCount) {
+      this.perSecond = (beganCount * US_PER_SECOND) / beganUs;
+    } else this.perSecond += weight * ((met * US_PER_SECOND) / spanUs - before);
     return this.#seekMove(before);
   }
 
@@ -66,6 +77,7 @@ export class DemandEstimate {
       const chance = demandTerms.movedDeviations * Math.sqrt(Math.max(expected, count)) + demandTerms.movedCount;
       if (Math.abs(count - expected) <= chance) continue;
       this.perSecond = (count * US_PER_SECOND) / us;
+      this.#beganUs = Number.NEGATIVE_INFINITY;
       // What was before the move says nothing any more.
       this.#counts.fill(0);
       this.#spansUs.fill(0);

@@ -97,6 +97,8 @@ export class LeaseHolder {
   #renewUs = Number.NEGATIVE_INFINITY;
   #notBeforeUs = Number.NEGATIVE_INFINITY;
   #isCrowded = false;
+  /** That the last reply told of. */
+  #holderCount = 0;
   /** It runs with a part that the store did not give. */
   #hasFallenBack = false;
   /** Demand has moved since the last request. */
@@ -326,6 +328,10 @@ export class LeaseHolder {
   }
 
   #renewalUs(request: LeaseRequest, reply: LeaseReply): number {
+    const isSettled = reply.holderCount === this.#holderCount;
+    this.#holderCount = reply.holderCount;
+    // Who came before its neighbours has what will be theirs.
+    if (reply.rate > 0 && !isSettled) return holderTerms.acknowledgeUs;
     if (reply.rate > 0) return reply.holderCount > 1 ? holderTerms.renewUs : holderTerms.renewAloneUs;
     // Refused a share: because it would be too small, or because others have to make room first.
     const fair = (request.demand * 100) / Math.max(100, reply.crowdingPercent);

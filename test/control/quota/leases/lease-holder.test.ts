@@ -116,8 +116,11 @@ t.test('a busy key leases a share, keeps room for what is on its way, and report
 
 t.test('demand that falls is given up before the store hears of it', async (t) => {
   const { bucket, demand, must, now, answer } = rig();
-  answer(must(demand(1_000, 1e6)), { rate: 980 * TOKEN, burst: 88 * TOKEN, moved: 88 * TOKEN });
-  demand(1_000, 200_000);
+  const share = { rate: 980 * TOKEN, burst: 88 * TOKEN };
+  answer(must(demand(1_000, 1e6)), { ...share, moved: 88 * TOKEN });
+  // Its first share is looked after soon.
+  answer(must(demand(1_000, 1e6)), share);
+  t.equal(demand(1_000, 200_000), undefined);
   const fromUs = now();
   const request = must(demand(0, 1e6));
   t.ok(now() - fromUs <= 100_000, 'long before the next report is due');
@@ -211,4 +214,28 @@ t.test('however it starves, it asks no more than 20 times a second', async (t) =
     holder.answered(pass(500), request, reply({ burst: TOKEN, moved: TOKEN }));
   }
   t.ok(count <= 20, `${count}`);
+});
+
+t.test(
+  'a new key has its share before a tenth of a second is over, and reports again once it knows its neighbours',
+  async (t) => {
+    const { demand, must, now, answer } = rig();
+    const fromUs = now();
+    const first = must(demand(120, 1e6));
+    t.ok(now() - fromUs <= 75_000, 'four requests say what is asked for');
+    t.ok(first.isLease && first.demand >= 80 * TOKEN && first.demand <= 240 * TOKEN, `${first.demand / TOKEN}/s`);
+    answer(first, { rate: 200 * TOKEN, burst: 20 * TOKEN, moved: 10 * TOKEN, holderCount: 8 });
+    const saidUs = now();
+    answer(must(demand(120, 1e6)), { rate: 200 * TOKEN, burst: 20 * TOKEN, moved: 10 * TOKEN, holderCount: 8 });
+    t.ok(now() - saidUs <= 130_000);
+    const settledUs = now();
+    must(demand(120, 1e6));
+    t.ok(now() - settledUs >= 400_000, 'and then at leisure');
+  },
+);
+
+t.test('few requests of a new key are no demand for a share', async (t) => {
+  const { demand } = rig();
+  t.equal(demand(3 / 0.025, 25_000), undefined);
+  t.equal(demand(0, 500_000), undefined);
 });
