@@ -97,7 +97,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   }
   const upkeep = startUpkeep(parts, log);
   parts.usage.ledger.start();
-  const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`), log);
+  const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`));
   await watcher.ready;
 
   return {
@@ -117,7 +117,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await acceptors.stopListening();
       await fleet.stopListening();
       shm.control.startDraining();
-      await watcher.close();
+      watcher.close();
       upstreams.stop();
       upkeep.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);

@@ -2,7 +2,6 @@
 
 import type { Result } from '../../base/result.ts';
 import type { FileDiscoveryConfig, TargetConfig } from '../config/config.ts';
-import type { Log } from '../log.ts';
 import { ConfigWatcher } from '../releases/config-watcher.ts';
 import type { DiscoveryListener, DiscoverySource } from './discovery-source.ts';
 
@@ -15,21 +14,19 @@ const PROBLEMS_MAX = 5;
 export class FileSource implements DiscoverySource {
   readonly #config: FileDiscoveryConfig;
   readonly #read: ReadTargets;
-  readonly #log: Log;
   #watcher: ConfigWatcher | undefined;
   #listener: DiscoveryListener | undefined;
   #isReading = false;
   #isWanted = false;
 
-  constructor(config: FileDiscoveryConfig, read: ReadTargets, log: Log) {
+  constructor(config: FileDiscoveryConfig, read: ReadTargets) {
     this.#config = config;
     this.#read = read;
-    this.#log = log;
   }
 
   start(listener: DiscoveryListener): void {
     this.#listener = listener;
-    this.#watcher = new ConfigWatcher(this.#config.file, () => this.refresh(), this.#log);
+    this.#watcher = new ConfigWatcher(this.#config.file, () => this.refresh());
     // Not before: a change between the two would be missed.
     void this.#watcher.ready.then(() => this.refresh());
   }
@@ -42,7 +39,7 @@ export class FileSource implements DiscoverySource {
 
   stop(): void {
     this.#listener = undefined;
-    void this.#watcher?.close();
+    this.#watcher?.close();
   }
 
   async #readOnce(): Promise<void> {

@@ -41,7 +41,7 @@ export class UpstreamWatch {
     this.#options = options;
     this.#monitor = new HealthMonitor({ table, clock, log });
     this.#discovery = new Discovery({
-      createSource: (config) => createSource(config, readTargets, log),
+      createSource: (config) => createSource(config, readTargets),
       publish: (why) => options.publish(why),
       clock,
       log,
@@ -94,6 +94,6 @@ function discoveriesOf(upstreams: readonly UpstreamSummary[]): readonly Discover
   return upstreams.flatMap(({ discovery }) => (discovery === undefined ? [] : [discovery]));
 }
 
-function createSource(config: DiscoveryConfig, readTargets: ReadTargets, log: Log): DiscoverySource {
-  return config.kind === 'dns' ? new DnsSource(config) : new FileSource(config, readTargets, log);
+function createSource(config: DiscoveryConfig, readTargets: ReadTargets): DiscoverySource {
+  return config.kind === 'dns' ? new DnsSource(config) : new FileSource(config, readTargets);
 }

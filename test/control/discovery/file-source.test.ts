@@ -39,11 +39,7 @@ class Told implements DiscoveryListener {
 }
 
 function start(t: { teardown(end: () => void): void }, config: FileDiscoveryConfig) {
-  const source = new FileSource(
-    config,
-    (task) => Promise.resolve(readTargetsFile({ ...task, env: { PORT: '9003' } })),
-    () => {},
-  );
+  const source = new FileSource(config, (task) => Promise.resolve(readTargetsFile({ ...task, env: { PORT: '9003' } })));
   const told = new Told();
   source.start(told);
   t.teardown(() => source.stop());
