@@ -11,8 +11,6 @@ export interface PoliteClientOptions {
   readonly clientCount: number;
   /** From one request of a client to its next; 0 for as soon as it is answered. */
   readonly intervalMs: number;
-  /** The intervals are so long on average, and each as long as chance says (a Poisson process). */
-  readonly isRandom?: boolean;
   readonly durationMs: number;
   /** false: every request has a connection of its own. */
   readonly isKept: boolean;
@@ -36,7 +34,7 @@ async function runClient(
   endMs: number,
   events: ClientEvents,
 ): Promise<void> {
-  const { clientCount, intervalMs, isRandom = false, isKept, signal } = options;
+  const { clientCount, intervalMs, isKept, signal } = options;
   const agent = new Agent({ keepAlive: isKept, maxSockets: 1 });
   try {
     // Not all at once.
@@ -44,8 +42,7 @@ async function runClient(
     while (nextMs < endMs) {
       await sleep(Math.max(0, nextMs - performance.now()), undefined, { signal });
       await sendOne(options, agent, events);
-      const waitMs = isRandom ? -Math.log(1 - Math.random()) * intervalMs : intervalMs;
-      nextMs = Math.max(nextMs + waitMs, performance.now());
+      nextMs = Math.max(nextMs + intervalMs, performance.now());
     }
   } finally {
     agent.destroy();

@@ -1,20 +1,15 @@
 // Loads of a cluster: some of its instances, for some time, and what came of it.
 
-import { runPoliteClients } from '../load/polite-clients.ts';
+import { type FloodAnswer, startFlood } from '../load/flood.ts';
 import type { Load } from '../load/start-load.ts';
-import type { Answer } from '../load/watch-client.ts';
 import type { ScenarioContext } from '../scenario.ts';
 import type { OwnCluster, OwnInstance } from '../target/own-cluster.ts';
 import type { Admitted } from './check-limit-windows.ts';
 
-// Lanes of autocannon start over the first second, in which the burst is used up, too: what comes then says nothing of the rate.
+// In which the burst is used up: what comes then says nothing of the rate.
 const BEGINNING_MS = 1_000;
-// Its loads end a tenth of a second early.
-const END_MS = 200;
-// A lane sends once a second all that is its own: of 50, one does every 20 ms, which the smallest shares bear.
-const LANE_COUNT = 50;
-// Clients of a random load, per instance.
-const CLIENT_COUNT = 8;
+// An answer takes a millisecond: most are idle. What is due while none is, is not sent.
+const CONNECTION_COUNT = 32;
 
 export interface ClusterLoad {
   readonly path: string;
@@ -22,6 +17,11 @@ export interface ClusterLoad {
   /** Over all instances. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
+}
+
+export interface ClusterEvents {
+  onAnswer(answer: FloodAnswer): void;
+  onFailure(): void;
 }
 
 export class ClusterFigures {
@@ -56,42 +56,9 @@ export async function loadInstances(
   instances: readonly OwnInstance[],
   load: ClusterLoad,
 ): Promise<ClusterFigures> {
-  return await measure(cluster, load.durationMs, async (onAnswer, onFailure) => {
-    const loads = instances.map((instance) =>
-      startInstanceLoad(
-        context,
-        instance,
-        { ...load, ratePerSecond: load.ratePerSecond / instances.length },
-        { onAnswer, onFailure },
-      ),
-    );
-    await Promise.all(loads.map(({ finished }) => finished));
-  });
-}
-
-/** All of these instances, with requests as chance has them. */
-export async function loadAtRandom(
-  { signal, recorder }: ScenarioContext,
-  cluster: OwnCluster,
-  instances: readonly OwnInstance[],
-  { path, ratePerSecond, durationMs }: ClusterLoad,
-): Promise<ClusterFigures> {
-  const intervalMs = (1_000 * CLIENT_COUNT * instances.length) / ratePerSecond;
-  return await measure(cluster, durationMs, async (onAnswer, onFailure) => {
-    const events = {
-      onSent: () => recorder.onSent(),
-      onAnswer(answer: Answer) {
-        recorder.onAnswer(answer);
-        onAnswer(answer);
-      },
-      onFailure(reason: string) {
-        recorder.onFailure(reason);
-        onFailure();
-      },
-      onUnfinished: () => recorder.onUnfinished(),
-    };
-    const clients = { clientCount: CLIENT_COUNT, intervalMs, isRandom: true, durationMs, isKept: true, signal };
-    await Promise.all(instances.map(({ url }) => runPoliteClients({ ...clients, url: url + path }, events)));
+  const own = { ...load, ratePerSecond: load.ratePerSecond / instances.length };
+  return await measure(cluster, load.durationMs, async (events) => {
+    await Promise.all(instances.map((instance) => startInstanceLoad(context, instance, own, events).finished));
   });
 }
 
@@ -102,64 +69,68 @@ export async function loadInTurns(
   turnMs: number,
   load: ClusterLoad,
 ): Promise<ClusterFigures> {
-  return await measure(cluster, load.durationMs, async (onAnswer, onFailure) => {
+  return await measure(cluster, load.durationMs, async (events) => {
     const endMs = performance.now() + load.durationMs;
-    const loads: Load[] = [];
-    for (let turn = 0; performance.now() < endMs - END_MS; turn++) {
+    for (let turn = 0; performance.now() < endMs; turn++) {
       const instance = cluster.instances[turn % cluster.instances.length] as OwnInstance;
       const durationMs = Math.min(turnMs, endMs - performance.now());
-      // A load's lanes start over a second: the one before goes on for as long.
-      loads.push(
-        startInstanceLoad(
-          context,
-          instance,
-          { ...load, durationMs: durationMs + BEGINNING_MS },
-          { onAnswer, onFailure },
-        ),
-      );
-      await context.wait(durationMs);
+      await startInstanceLoad(context, instance, { ...load, durationMs }, events).finished;
     }
-    await Promise.all(loads.map(({ finished }) => finished));
   });
 }
 
 export function startInstanceLoad(
-  context: ScenarioContext,
+  { recorder, signal, request }: ScenarioContext,
   instance: OwnInstance,
-  { path, headers, ratePerSecond, durationMs }: ClusterLoad,
-  events: { onAnswer(answer: Answer): void; onFailure(): void },
+  { path, headers = {}, ratePerSecond, durationMs }: ClusterLoad,
+  events: ClusterEvents,
 ): Load {
-  return context.load({
-    url: instance.url + path,
-    ...(headers !== undefined && { headers }),
-    ratePerSecond: Math.max(1, Math.round(ratePerSecond)),
-    connectionCount: LANE_COUNT,
-    laneCountMax: LANE_COUNT,
-    durationMs,
-    onAnswer: (answer) => events.onAnswer(answer),
-    onFailure: () => events.onFailure(),
-  });
+  const load = startFlood(
+    {
+      url: instance.url + path,
+      headers: { ...request.headers, ...headers },
+      ratePerSecond,
+      connectionCount: CONNECTION_COUNT,
+      durationMs,
+    },
+    {
+      onSent: () => recorder.onSent(),
+      onAnswer(answer) {
+        recorder.onAnswer({ ...answer, headers: [], intervalMs: 0 });
+        events.onAnswer(answer);
+      },
+      onFailure(reason) {
+        recorder.onFailure(reason);
+        events.onFailure();
+      },
+      onBusy: () => {},
+    },
+  );
+  const stop = (): void => load.stop();
+  signal.addEventListener('abort', stop);
+  void load.finished.then(() => signal.removeEventListener('abort', stop));
+  return load;
 }
 
 async function measure(
   cluster: OwnCluster,
   durationMs: number,
-  run: (onAnswer: (answer: Answer) => void, onFailure: () => void) => Promise<void>,
+  run: (events: ClusterEvents) => Promise<void>,
 ): Promise<ClusterFigures> {
   const figures = new ClusterFigures();
   const callsBefore = await cluster.redis.scriptCalls();
   const fromMs = performance.now();
-  const steadyMs = [fromMs + BEGINNING_MS, fromMs + durationMs - END_MS] as const;
+  const steadyMs = [fromMs + BEGINNING_MS, fromMs + durationMs] as const;
   figures.steadyMs = steadyMs[1] - steadyMs[0];
-  await run(
-    ({ sentMs, arrivedMs, status }) => {
+  await run({
+    onAnswer({ sentMs, arrivedMs, status }) {
       figures.answered++;
       if (status >= 400) return;
       figures.admitted.push({ sentMs, arrivedMs });
       if (arrivedMs >= steadyMs[0] && arrivedMs < steadyMs[1]) figures.steadyCount++;
     },
-    () => figures.failed++,
-  );
+    onFailure: () => figures.failed++,
+  });
   figures.elapsedMs = performance.now() - fromMs;
   figures.scriptCalls = (await cluster.redis.scriptCalls()) - callsBefore;
   return figures;

@@ -7,8 +7,9 @@ import { baseSettings, type Scenario, type ScenarioContext, type Settings } from
 import type { OwnCluster, OwnInstance } from '../target/own-cluster.ts';
 import { printNumber } from '../thresholds.ts';
 import { type Admitted, limitExcess } from './check-limit-windows.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { runClusterChaos } from './cluster-chaos.ts';
-import { type ClusterFigures, loadAtRandom, loadInstances, loadInTurns, startInstanceLoad } from './cluster-load.ts';
+import { type ClusterFigures, loadInstances, loadInTurns, startInstanceLoad } from './cluster-load.ts';
 import { readAdmissions } from './read-admissions.ts';
 
 const EXPECTED = [429, 503];
@@ -23,10 +24,12 @@ const TURNS = 6;
 // Each of the quiet phases, of the chaos' time.
 const PHASE_SHARE = 1 / 12;
 const PHASE_MS_MIN = 2_500;
+// Between two of them: until what was leased in the one is back.
+const SETTLE_MS = 3_500;
 // Of what the rate alone would admit in that time: it ends before.
 const QUOTA_SHARE = 5 / 6;
 // Beside each other, so that both meet what else the machine does.
-const COST_RATE = 300;
+const COST_RATE = 800;
 // Sums of fractions of a millisecond; a real excess is one request or more.
 const EXCESS_ROUNDING = 1e-6;
 
@@ -95,7 +98,7 @@ export const cluster: Scenario = {
     consumers: [`caller: { plan: metered, keys: [{ id: caller-1, secret: "${KEY}" }] }`],
     routes: [
       'load: { match: "GET /load" }',
-      ...['excess', 'near', 'jump', 'alone'].map((name) => limitedRoute(name, settings)),
+      ...['warm', 'excess', 'near', 'jump', 'alone'].map((name) => limitedRoute(name, settings)),
       limitedRoute('low', LOW),
       limitedRoute('cost', { limit: { count: 100_000, periodSeconds: 1 }, burst: 10_000 }),
       'metered: { match: "GET /metered", policies: [{ auth: { any: [api-key] } }] }',
@@ -105,6 +108,7 @@ export const cluster: Scenario = {
   async run(context) {
     const { settings, target, recorder } = context;
     if (target.cluster === undefined) throw new Error('the target is a cluster');
+    const clock = new ClockWatch();
     const phases = await runPhases(context, target.cluster);
     const chaos = await runClusterChaos(context, target.cluster, {
       path: '/metered',
@@ -113,6 +117,7 @@ export const cluster: Scenario = {
       durationMs: settings.durationMs,
     });
     recorder.finish();
+    clock.stop();
     const logged = await readAdmissions(target.cluster.logFiles);
     const seen: Readonly<Record<string, readonly Admitted[]>> = {
       ...Object.fromEntries(Object.entries(phases.figures).map(([name, { admitted }]) => [name, admitted])),
@@ -121,8 +126,9 @@ export const cluster: Scenario = {
     const excesses = Object.keys(seen).map((route) => {
       const { limit, burst } = route === 'low' ? LOW : settings;
       const perMs = limit.count / (limit.periodSeconds * 1_000);
-      const byLog = limitExcess(logged.get(route) ?? [], perMs, burst);
-      return { route, excess: rounded(Math.max(byLog, limitExcess(seen[route] ?? [], perMs, burst))) };
+      const byLog = rounded(limitExcess(logged.get(route) ?? [], perMs, burst));
+      const byClients = rounded(limitExcess(seen[route] ?? [], perMs, burst));
+      return { route, byLog, byClients, excess: Math.max(byLog, byClients) };
     });
     const metered = Math.max(chaos.admitted.length, logged.get('metered')?.length ?? 0);
     const perMs = settings.limit.count / (settings.limit.periodSeconds * 1_000);
@@ -142,13 +148,21 @@ export const cluster: Scenario = {
         'p99-cost': phases.costMs,
       },
       marks: chaos.marks,
+      warnings:
+        clock.forwardMs === 0
+          ? []
+          : [`The time of day was put forward by ${Math.round(clock.forwardMs)} ms: as much more was admitted by it.`],
       facts: [
         ['limit', `${printRate(settings.limit)}, burst ${settings.burst}, over ${settings.instanceCount} instances`],
         ...Object.entries(phases.figures).map(([name, figures]) => [name, printFigures(figures)] as const),
+        ['idle', `${phases.idleCalls} calls of Redis in as long as a phase, of all together`],
         ['p99', `${printNumber(phases.p99Ms)} ms without the limit, ${printNumber(phases.costMs)} ms more with it`],
         ['chaos', `${chaos.harms.kill} killed, ${chaos.harms.add} added, Redis killed ${chaos.harms.redis} times`],
         ['quota', `${metered} admitted of ${quotaOf(settings)}`],
-        ...excesses.map((each) => [`fullest of ${each.route}`, `${each.excess} above the bound`] as const),
+        ...excesses.map(
+          ({ route, byLog, byClients }) =>
+            [`fullest of ${route}`, `${byLog} above the bound by the logs, ${byClients} by the clients`] as const,
+        ),
       ],
     };
   },
@@ -161,14 +175,26 @@ async function runPhases(context: ScenarioContext, all: OwnCluster) {
   const { instances } = all;
   const first = instances.slice(0, 1);
   const of = (path: string, ratePerSecond: number, ms = durationMs) => ({ path, ratePerSecond, durationMs: ms });
+  const settle = (): Promise<void> => context.wait(SETTLE_MS);
+  // Processes that have just started compile their code.
+  await loadInstances(context, all, instances, of('/warm', TIMES_OVER * rate, durationMs / 2));
+  await settle();
   const excess = await loadInstances(context, all, instances, of('/excess', TIMES_OVER * rate));
-  const near = await loadAtRandom(context, all, instances, of('/near', NEAR * rate));
+  await settle();
+  const near = await loadInstances(context, all, instances, of('/near', NEAR * rate, 2 * durationMs));
+  await settle();
+  const callsBefore = await all.redis.scriptCalls();
+  await context.wait(durationMs / 2);
+  const idleCalls = 2 * ((await all.redis.scriptCalls()) - callsBefore);
   const alone = await loadInstances(context, all, first, of('/alone', 2 * rate));
+  // What the others ask, who have nothing to do.
+  alone.scriptCalls -= idleCalls * (1 - 1 / instances.length);
+  await settle();
   const low = await loadInstances(context, all, instances, of('/low', FLOOD_RATE));
   const jumpMs = 3 * durationMs;
   const jump = await loadInTurns(context, all, jumpMs / TURNS, of('/jump', 2 * rate, jumpMs));
-  const cost = await measureCost(context, first[0] as OwnInstance, durationMs);
-  return { figures: { excess, near, alone, low, jump }, ...cost };
+  const cost = await measureCost(context, first[0] as OwnInstance, 2 * durationMs);
+  return { figures: { excess, near, alone, low, jump }, idleCalls, ...cost };
 }
 
 /** What a limit that is never reached costs. */

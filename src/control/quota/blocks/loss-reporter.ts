@@ -6,8 +6,8 @@ import type { Log } from '../../log.ts';
 import type { HeldTotal, HeldTotals } from '../durable/held-store.ts';
 import type { BlockStore } from './block-store.ts';
 
-/** A marker's age is noticed well within REBUILD_US. */
-const LOOK_MS = 500;
+/** A marker that is new is noticed well within REBUILD_US; a server that is another one at once, as its connection is. */
+const LOOK_MS = 1_000;
 // Reported at once; the store answers them in one go, and the main thread is busy for a millisecond.
 const BATCH_COUNT = 64;
 
