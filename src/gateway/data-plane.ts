@@ -107,7 +107,7 @@ export class DataPlane {
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
     this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
-    this.askedLeases = new AskedLeases(this.parking, this.deadlines, options.onLeaseQuestion ?? (() => {}));
+    this.askedLeases = new AskedLeases(this.parking, options.onLeaseQuestion ?? (() => {}));
   }
 
   get inFlight(): number {

@@ -25,12 +25,12 @@ interface AllowanceSection {
   readonly relaxed?: number | undefined;
 }
 
+const QUOTA_SAYS = "Each consumer's requests in a window of the calendar: 1000/day, or a list; [] for none.";
+
 /** The keys that plans and consumers share. */
 export function quotaShape() {
   return {
-    quota: quotas()
-      .optional()
-      .describe("Each consumer's requests in a window of the calendar: 1000/day, or a list; [] for none."),
+    quota: quotas().optional().describe(QUOTA_SAYS),
     scope: scope()
       .optional()
       .describe(
@@ -85,7 +85,9 @@ export const planSchema: z.ZodType<Omit<PlanConfig, 'name'>> = section(
     ...(priority !== undefined && { priority }),
   }));
 
-const bindingSchema = section(allowanceShape(), ['quota']).superRefine(checkAllowance).transform(allowanceOf);
+const bindingSchema = section({ ...allowanceShape(), quota: quotas().optional().describe(QUOTA_SAYS) })
+  .superRefine(checkAllowance)
+  .transform(allowanceOf);
 
 export const bindingsSchema: z.ZodType<PlanBindings> = z
   .union([word(['none']), z.record(safeName(), bindingSchema)])

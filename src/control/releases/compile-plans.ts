@@ -11,6 +11,7 @@ import {
   type PlanStepPlan,
   policyItem,
   type QuotaPlan,
+  type QuotaStepPlan,
 } from '../../gateway/limiter/limit-plans.ts';
 import type { ConsumerPlan, NamedAllowance } from '../../gateway/snapshot.ts';
 import type { Config, ConsumerConfig, RouteConfig, ServiceConfig } from '../config/config.ts';
@@ -20,7 +21,7 @@ import type { LimitCollector } from './limit-collector.ts';
 /** A step that a route gets by itself. */
 export interface PlanStepUse {
   readonly policy: 'plan' | 'quota';
-  readonly plan: PlanStepPlan | null;
+  readonly plan: PlanStepPlan | QuotaStepPlan;
   readonly place: string;
 }
 
@@ -65,21 +66,30 @@ export class PlanCompiler {
   steps(service: ServiceConfig, route: RouteConfig): readonly PlanStepUse[] {
     const steps: PlanStepUse[] = [];
     // The narrow before the wide: what a route refuses costs its consumer nothing elsewhere.
-    this.#bind(route.plans, `${service.name}.${route.name}.plan`, steps);
-    this.#bind(service.plans, `${service.name}.plan`, steps);
+    const here: (readonly (AllowancePlan | null)[])[] = [];
+    for (const [bindings, place] of [
+      [route.plans, `${service.name}.${route.name}.plan`],
+      [service.plans, `${service.name}.plan`],
+    ] as const) {
+      const allowances = bindings === undefined ? [] : this.#bound(bindings, place);
+      if (allowances.some((each) => each?.limit !== undefined)) {
+        steps.push({ policy: 'plan', plan: { kind: 'here', allowances }, place });
+      }
+      if (allowances.some((each) => (each?.quotas ?? []).length > 0)) here.push(allowances);
+    }
     const applies = service.plans?.apply !== false && route.plans?.apply !== false;
     if (applies && this.#isAnythingSaid) steps.push({ policy: 'plan', plan: { kind: 'everywhere' }, place: 'plan' });
-    if (applies && this.#hasQuotas) steps.push({ policy: 'quota', plan: null, place: 'quota' });
+    const everywhere = applies && this.#hasQuotas;
+    if (everywhere || here.length > 0) steps.push({ policy: 'quota', plan: { everywhere, here }, place: 'quota' });
     return steps;
   }
 
-  #bind(bindings: PlanBindings | undefined, place: string, steps: PlanStepUse[]): void {
-    if (bindings === undefined || ![...bindings.allowances.values()].some(saysAnything)) return;
-    const allowances = this.#config.plans.map((plan) => {
+  /** By the plan's index. */
+  #bound(bindings: PlanBindings, place: string): readonly (AllowancePlan | null)[] {
+    return this.#config.plans.map((plan) => {
       const allowance = bindings.allowances.get(plan.name);
       return allowance === undefined ? null : this.#allowance(allowance, plan, `${place}:${plan.name}`);
     });
-    steps.push({ policy: 'plan', plan: { kind: 'here', allowances }, place });
   }
 
   #allowance({ limit, quotas }: AllowanceConfig, terms: StoreTerms, label: string): AllowancePlan {

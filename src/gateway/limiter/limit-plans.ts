@@ -57,6 +57,14 @@ export type PlanStepPlan =
   /** What a service or a route says of a plan, by the plan's index; null: nothing. */
   | { readonly kind: 'here'; readonly allowances: readonly (AllowancePlan | null)[] };
 
+/** The step of a route that counts the quotas of its consumers: all of them together, so that all are charged or none. */
+export interface QuotaStepPlan {
+  /** Those of the plan, or of the consumer. */
+  readonly everywhere: boolean;
+  /** What the route and its service say of a plan besides, by the plan's index; null: nothing. */
+  readonly here: readonly (readonly (AllowancePlan | null)[])[];
+}
+
 /** One item of the RateLimit-Policy header. @param seconds  0: of all time */
 export function policyItem(label: string, max: number, seconds: number): string {
   return seconds === 0 ? `"${label}";q=${max}` : `"${label}";q=${max};w=${seconds}`;

@@ -2,13 +2,9 @@
 // leases from the store; its exchange is parked until there is news of its key, and then looks again.
 
 import { type LeaseAnswer, type LeaseQuestion, LeaseVerdict } from '../worker-messages.ts';
-import type { Deadlines } from './deadlines.ts';
 import { ADMIT, errors, type Verdict } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { type Parking, RERUN } from './parking.ts';
-
-/** How long a request may wait for a store, however often it looks again, and in however many of its limits. */
-const WAIT_MS_MAX = 50;
 
 const VERDICTS = {
   [LeaseVerdict.AGAIN]: RERUN,
@@ -18,12 +14,10 @@ const VERDICTS = {
 
 export class AskedLeases {
   readonly #parking: Parking;
-  readonly #deadlines: Deadlines;
   readonly #send: (question: LeaseQuestion) => void;
 
-  constructor(parking: Parking, deadlines: Deadlines, send: (question: LeaseQuestion) => void) {
+  constructor(parking: Parking, send: (question: LeaseQuestion) => void) {
     this.#parking = parking;
-    this.#deadlines = deadlines;
     this.#send = send;
   }
 
@@ -39,8 +33,7 @@ export class AskedLeases {
    */
   ask(x: Exchange, question: LeaseQuestion, wayOut: Verdict): Verdict {
     const [, , low, high] = question;
-    if (x.storeDueMs === 0) x.storeDueMs = this.#deadlines.nowMs + WAIT_MS_MAX;
-    const leftMs = x.storeDueMs - this.#deadlines.nowMs;
+    const leftMs = x.storeLeftMs();
     if (leftMs <= 0) return ADMIT;
     const verdict = this.#parking.park(x, keyOf(low, high), leftMs, wayOut);
     if (verdict !== errors.PARKING_FULL.id) this.#send(question);

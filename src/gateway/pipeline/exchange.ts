@@ -63,6 +63,9 @@ export interface BackendCall {
   cancel(): void;
 }
 
+/** How long a request may wait for stores. */
+const STORE_WAIT_MS_MAX = 50;
+
 export const Phase = {
   DECIDING: 0,
   PARKED: 1,
@@ -228,6 +231,13 @@ export class Exchange {
         values = values === '' ? (this.headers[i + 1] as string) : `${values},${this.headers[i + 1]}`;
     }
     return values;
+  }
+
+  /** What is left of the time that it may wait for stores, in however many of its limits; counted from its first question. */
+  storeLeftMs(): number {
+    const { nowMs } = this.plane.deadlines;
+    if (this.storeDueMs === 0) this.storeDueMs = nowMs + STORE_WAIT_MS_MAX;
+    return this.storeDueMs - nowMs;
   }
 
   /** Remember the limit that leaves least, or that refuses, for the RateLimit header. @hot */

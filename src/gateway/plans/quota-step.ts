@@ -5,7 +5,7 @@ import { SeededHash } from '../../base/hash.ts';
 import { NO_BLOCK, NOT_KNOWN, type QuotaTable, USED_UP } from '../../shm/quota-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import { LimitReading } from '../limiter/charge-limit.ts';
-import type { QuotaPlan } from '../limiter/limit-plans.ts';
+import type { QuotaPlan, QuotaStepPlan } from '../limiter/limit-plans.ts';
 import { wholeSeconds } from '../limiter/whole-seconds.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
 import { ADMIT, errors, type Verdict, WAIT } from '../pipeline/errors.ts';
@@ -13,22 +13,23 @@ import type { Exchange } from '../pipeline/exchange.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policies/policy-run.ts';
 import type { ConsumerPlan } from '../snapshot.ts';
 
-// No request waits longer for a store.
-const WAIT_MS = 50;
 const US_PER_SECOND = 1_000_000;
 const NOTHING: StepFacts = { skipped: 'no quota' };
 const NO_QUOTAS: readonly QuotaPlan[] = [];
 
-export const quotaRun = definePolicyRun<null>({
+export const quotaRun = definePolicyRun<QuotaStepPlan>({
   name: 'quota',
-  prepare: (_plan, snapshot, shm) => new QuotaStep(snapshot, shm),
+  prepare: (plan, snapshot, shm) => new QuotaStep(plan, snapshot, shm),
 });
 
 // Reused: a decision is read before the next one is taken.
 const reading = new LimitReading();
 
 class QuotaStep implements PolicyStep {
+  readonly #plan: QuotaStepPlan;
   readonly #snapshot: LiveSnapshot;
+  /** Of those who have met this step, where it has several lists to put together. */
+  readonly #met = new WeakMap<ConsumerPlan, readonly QuotaPlan[]>();
   readonly #table: QuotaTable;
   readonly #hash: SeededHash;
   /** Of the last decision. */
@@ -36,7 +37,8 @@ class QuotaStep implements PolicyStep {
   /** Of the decision under way: a bit for each quota that was charged. */
   #charged = 0;
 
-  constructor(snapshot: LiveSnapshot, shm: SharedMemory) {
+  constructor(plan: QuotaStepPlan, snapshot: LiveSnapshot, shm: SharedMemory) {
+    this.#plan = plan;
     this.#snapshot = snapshot;
     this.#table = shm.quotas;
     this.#hash = new SeededHash(shm.control.hashSeedLow, shm.control.hashSeedHigh);
@@ -65,6 +67,20 @@ class QuotaStep implements PolicyStep {
   }
 
   #quotasOf(consumer: ConsumerPlan): readonly QuotaPlan[] {
+    if (this.#plan.here.length === 0) return this.#everywhereOf(consumer);
+    return this.#met.get(consumer) ?? this.#meet(consumer);
+  }
+
+  /** The narrow first: it is what an answer names. */
+  #meet(consumer: ConsumerPlan): readonly QuotaPlan[] {
+    const { plan } = consumer;
+    const here = this.#plan.here.flatMap((list) => (plan === undefined ? [] : (list[plan]?.quotas ?? [])));
+    const quotas = this.#plan.everywhere ? [...here, ...this.#everywhereOf(consumer)] : here;
+    this.#met.set(consumer, quotas);
+    return quotas;
+  }
+
+  #everywhereOf(consumer: ConsumerPlan): readonly QuotaPlan[] {
     if (consumer.own?.quotas !== undefined) return consumer.own.quotas;
     return (consumer.plan === undefined ? undefined : this.#snapshot.plan.plans[consumer.plan]?.quotas) ?? NO_QUOTAS;
   }
@@ -104,7 +120,9 @@ class QuotaStep implements PolicyStep {
 
   #wait(x: Exchange, consumer: ConsumerPlan, quota: QuotaPlan): Verdict {
     const key = this.#ask(x, consumer, quota);
-    return x.plane.parking.park(x, key, WAIT_MS, quota.isOpen ? ADMIT : errors.QUOTA_UNKNOWN.id);
+    const wayOut = quota.isOpen ? ADMIT : errors.QUOTA_UNKNOWN.id;
+    const leftMs = x.storeLeftMs();
+    return leftMs <= 0 ? wayOut : x.plane.parking.park(x, key, leftMs, wayOut);
   }
 
   /** @returns what the answer will wake */

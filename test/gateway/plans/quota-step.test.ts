@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { PlanConfig, QuotaConfig } from '../../../src/control/config/plan-config.ts';
+import type { PlanBindings, PlanConfig, QuotaConfig } from '../../../src/control/config/plan-config.ts';
 import type { DataPlane } from '../../../src/gateway/data-plane.ts';
 import { errors } from '../../../src/gateway/pipeline/errors.ts';
 import type { QuotaNeed } from '../../../src/gateway/worker-messages.ts';
@@ -13,11 +13,20 @@ const AUTH = {
 };
 const DAY_US = 86_400_000_000;
 
+interface Bindings {
+  readonly service?: PlanBindings;
+  readonly route?: PlanBindings;
+}
+
+function bind(quotas: readonly QuotaConfig[], apply = true): PlanBindings {
+  return { apply, allowances: new Map(apply ? [['free', { quotas }]] : []) };
+}
+
 /** The test is the main thread: it sees what is needed, and grants it. */
 class Rig extends TestPlane {
   readonly needs: QuotaNeed[] = [];
 
-  constructor(quotas: readonly QuotaConfig[], more: Partial<PlanConfig> = {}) {
+  constructor(quotas: readonly QuotaConfig[], more: Partial<PlanConfig> = {}, bindings: Bindings = {}) {
     super();
     Object.assign(this.plane, { needQuota: (need: QuotaNeed) => this.needs.push(need) } satisfies Partial<DataPlane>);
     for (let calendar = 0; calendar < 4; calendar++) this.shm.quotas.setWindow(calendar, 1, this.clock.us + DAY_US);
@@ -26,14 +35,20 @@ class Rig extends TestPlane {
       buildConfig({
         plans: [{ name: 'free', quotas, ...more }],
         consumers: [{ ...buildConsumer('alice', 'alice-secret'), plan: 'free' }],
-        services: [buildService('shop', { policies: [AUTH], routes: [buildRoute('a', 'GET /a')] })],
+        services: [
+          buildService('shop', {
+            policies: [AUTH],
+            routes: [{ ...buildRoute('a', 'GET /a'), plans: bindings.route }, buildRoute('b', 'GET /b')],
+            plans: bindings.service,
+          }),
+        ],
       }),
       1,
     );
   }
 
-  send() {
-    return this.request('GET /a', { headers: ['x-api-key', 'alice-secret'] });
+  send(path = '/a') {
+    return this.request(`GET ${path}`, { headers: ['x-api-key', 'alice-secret'] });
   }
 
   grant(tokens: number, beyond = 0, at = this.needs.length - 1): void {
@@ -160,4 +175,70 @@ t.test('what a limit refuses costs no quota', async (t) => {
   for (let n = 0; n < 9; n++) rig.send();
   const { low, high } = rig.needs[0] as QuotaNeed;
   t.equal(rig.shm.quotas.take(rig.shm.quotas.find(low, high), 1), 47);
+});
+
+t.test('a service and a route have quotas of a plan besides: all are charged, or none', async (t) => {
+  const rig = new Rig(
+    [{ max: 100, period: 'day' }],
+    {},
+    {
+      service: bind([{ max: 50, period: 'day' }]),
+      route: bind([{ max: 2, period: 'h' }]),
+    },
+  );
+  const lastOf = (quota: string) => rig.needs.findLastIndex((need) => need.quota === quota);
+  rig.send();
+  t.match(rig.needs, [{ quota: 'shop.a.plan:free/h', max: 2 }], 'the narrow first');
+  rig.grant(2, 0, 0);
+  t.match(rig.needs.at(-1), { quota: 'shop.plan:free/day', max: 50 });
+  rig.grant(10, 40, lastOf('shop.plan:free/day'));
+  t.match(rig.needs.at(-1), { quota: 'plan:free/day', max: 100 });
+  rig.grant(10, 90, lastOf('plan:free/day'));
+  t.equal(rig.sent.length, 1);
+  const { x } = rig.send();
+  t.match(x.policyItems, '"shop.a.plan:free/h";q=2;w=3600, "shop.plan:free/day";q=50;w=86400');
+  rig.grant(0, 0, 0);
+  const { client } = rig.send();
+  t.match(client.body, 'the quota shop.a.plan:free/h is used up');
+  rig.send('/b');
+  t.equal(rig.sent.length, 3, 'another route has no such quota');
+  for (const quota of ['shop.plan:free/day', 'plan:free/day']) {
+    const { low, high } = rig.needs[lastOf(quota)] as QuotaNeed;
+    t.equal(
+      rig.shm.quotas.revoke(rig.shm.quotas.find(low, high), 1),
+      7,
+      'three were charged: the refused one cost neither',
+    );
+  }
+});
+
+t.test('where plans do not count, a quota that a route says of one still does', async (t) => {
+  const rig = new Rig(
+    [{ max: 1, period: 'day' }],
+    {},
+    { service: bind([], false), route: bind([{ max: 3, period: 'h' }]) },
+  );
+  rig.send();
+  t.same(
+    rig.needs.map(({ quota }) => quota),
+    ['shop.a.plan:free/h'],
+  );
+  rig.grant(3);
+  t.equal(rig.sent.length, 1);
+  rig.send('/b');
+  t.equal(rig.sent.length, 2);
+  t.equal(rig.needs.length, 1);
+});
+
+t.test('a request waits 50 ms for its quotas in all', async (t) => {
+  const rig = new Rig([
+    { max: 100, period: 'day' },
+    { max: 100, period: 'h' },
+  ]);
+  const { client } = rig.send();
+  rig.pass(40);
+  rig.grant(5, 95);
+  t.equal(client.status, 0, 'it waits for the next one');
+  rig.pass(30);
+  t.equal(client.status, 503);
 });
