@@ -14,6 +14,8 @@ const GATEWAY_FOR_CONTROL = [
   '^src/gateway/pipeline/(errors|stages)\\.ts$',
   '^src/gateway/router/compile-trie\\.ts$',
   '^src/gateway/limiter/',
+  // Plans of single policies: data.
+  '^src/gateway/policies/[^/]+/[^/]+-plan\\.ts$',
   // What reads the telemetry, spans as they travel, and the arithmetic of the sampler.
   '^src/gateway/telemetry/([^/]+-reader|sampler|span-data)\\.ts$',
 ];

@@ -6,6 +6,7 @@
 import type { Condition } from './conditions/condition.ts';
 import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
+import type { AddressSetPlan } from './policies/ip/ip-plan.ts';
 
 /** Settings that belong to no service. */
 export interface GatewayPlan {
@@ -22,6 +23,8 @@ export interface GatewayPlan {
   readonly isMetered?: boolean;
   /** By the index that consumers have. */
   readonly plans: readonly NamedAllowance[];
+  /** By the index that the plans of the policy ip have; absent: there are none. */
+  readonly addressSets?: readonly AddressSetPlan[];
 }
 
 export interface NamedAllowance extends AllowancePlan {
@@ -320,18 +323,6 @@ export interface MirrorPlan {
   readonly bodyBytesMax: number;
 }
 
-/** Faults that are made on purpose, for their users' own tests. */
-export interface FaultPlan {
-  /** Absent: every request. */
-  readonly when?: Condition;
-  /** Of the requests for which `when` holds, from 0 to 1. */
-  readonly share: number;
-  /** 0: none. */
-  readonly delayMs: number;
-  /** 0: the request goes on. */
-  readonly abortStatus: number;
-}
-
 export interface PolicyPlan {
   readonly policy: string;
   readonly plan: unknown;
@@ -373,6 +364,8 @@ export interface ConsumerPlan {
   readonly firstKey: number;
   /** What is known of it, for limits by claim. */
   readonly claims?: Readonly<Record<string, string>>;
+  /** What it belongs to, for the policy access. */
+  readonly groups?: readonly string[];
 }
 
 /** One rate limit as the limit table needs it. */

@@ -8,7 +8,7 @@ upstreams:
   web: { targets: ["${web}"] }
 consumers:
   alice: { keys: [{ id: alice-1, secret: alice-secret }, { id: alice-2, secret: alice-second }] }
-  bob: { keys: [{ id: bob-1, secret: bob-secret }] }
+  bob: { keys: [{ id: bob-1, secret: bob-secret }], groups: [writers] }
 services:
   keyed:
     path: /keyed
@@ -42,6 +42,16 @@ services:
       - auth: { any: [api-key] }
       - rate-limit: { limit: 1/min, burst: 3, by: ip }
     routes: { any: { match: GET /x } }
+  guarded:
+    path: /guarded
+    upstream: web
+    policies:
+      - ip: { allow: [127.0.0.0/8, 192.0.2.0/24, "2001:db8::/32"], deny: [192.0.2.66] }
+      - method: { allow: [GET, POST] }
+      - size: { body: 1KiB, query: 16B }
+      - auth: { any: [api-key] }
+      - access: { any: [{ methods: [GET] }, { groups: [writers] }] }
+    routes: { any: { match: ANY /x } }
   matched:
     path: /matched
     upstream: web
@@ -57,10 +67,11 @@ export async function policiesSuite(engine: Engine): Promise<void> {
   f.web.on('/keyed/x', tell);
   for (const path of ['/keyed/consumer', '/limited/ip', '/limited/route', '/limited/header', '/limited/two'])
     f.web.on(path, tell);
-  for (const path of ['/shared/a', '/shared/b', '/ordered/x']) f.web.on(path, tell);
+  for (const path of ['/shared/a', '/shared/b', '/ordered/x', '/guarded/x']) f.web.on(path, tell);
   keys(f);
   limits(f);
   order(f);
+  perimeter(f);
   routes(f);
 }
 
@@ -182,6 +193,37 @@ function order(f: Fixture): void {
     const answer = await f.send('/ordered/x', { headers: elsewhere });
     t.equal(answer.status, 429);
     t.match(answer.headers['ratelimit'], /^"ordered\.rate-limit\.1";r=0;/);
+  });
+}
+
+function perimeter(f: Fixture): void {
+  const from = (client: string, headers = bob) => ({ headers: { ...headers, 'x-forwarded-for': client } });
+
+  t.test('addresses, methods and sizes are asked before keys, and consumers behind them', async (t) => {
+    const told = async (target: string, options: Parameters<Fixture['send']>[1]) => {
+      const { status, json } = await f.send(target, options);
+      return [status, json?.code];
+    };
+    const nobody = { 'x-api-key': 'nobody-secret' };
+    t.same(await told('/guarded/x', from('192.0.2.66', nobody)), [403, 'IP_DENIED']);
+    t.same(await told('/guarded/x', from('198.51.100.1', nobody)), [403, 'IP_DENIED']);
+    t.same(await told('/guarded/x', { method: 'PUT', headers: nobody }), [405, 'METHOD_NOT_ALLOWED']);
+    t.same(await told(`/guarded/x?${'q'.repeat(17)}`, { headers: nobody }), [414, 'URI_TOO_LONG']);
+    t.same(await told('/guarded/x', from('2001:DB8:0::1', nobody)), [401, 'UNAUTHENTICATED']);
+    t.same(await told('/guarded/x', { method: 'POST', headers: alice }), [403, 'FORBIDDEN']);
+    for (const options of [from('192.0.2.1'), from('::ffff:192.0.2.1', alice), { method: 'POST', headers: bob }]) {
+      t.equal((await f.send('/guarded/x', options)).status, 200);
+    }
+  });
+
+  t.test('a body is refused by its length, and cut off where it does not say one', async (t) => {
+    const post = (body: Buffer, headers = {}) =>
+      f.send('/guarded/x', { method: 'POST', headers: { ...bob, ...headers }, body });
+    for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+      t.equal((await post(Buffer.alloc(1024), headers)).status, 200);
+      const { status, json } = await post(Buffer.alloc(1025), headers);
+      t.match([status, json], [413, { code: 'BODY_TOO_LARGE' }]);
+    }
   });
 }
 

@@ -316,6 +316,7 @@ export interface ConsumerConfig extends AllowanceConfig {
   readonly keys: readonly KeyConfig[];
   /** What is known of it, by name. */
   readonly claims?: Readonly<Record<string, string>> | undefined;
+  readonly groups?: readonly string[] | undefined;
 }
 
 export interface KeyConfig {

@@ -2,25 +2,18 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { safeName, section, text, word } from '../../gateway/units/config.ts';
+import { identity, safeName, section, text, word } from '../../gateway/units/config.ts';
 import type { ConsumerConfig, KeyConfig } from './config.ts';
 import { priority } from './load-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 
 const KEYS_MAX = 1_000;
+const GROUPS_MAX = 100;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
 const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
-// These stand in X-Consumer-Id and in logs.
 const CLAIM = /^.{1,256}$/u;
-const IDENTITY = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 
 export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
-
-export function identity(): z.ZodType<string> {
-  return text('a name of at most 128 letters, digits and . _ @ + -', IDENTITY.source.slice(1, -1), (value) =>
-    IDENTITY.test(value) ? value : undefined,
-  );
-}
 
 const keySchema = section({
   id: identity().describe('Names the key in logs; never secret.'),
@@ -48,15 +41,17 @@ export const consumerSchema: z.ZodType<ConsumerSection> = section(
       )
       .optional()
       .describe('What is known of it, for limits by claim.NAME: { tenant: acme }.'),
+    groups: z.array(safeName()).max(GROUPS_MAX).optional().describe('What it belongs to, for the policy access.'),
     priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
   },
-  ['groups', 'certificates'],
+  ['certificates'],
 )
   .superRefine(checkAllowance)
-  .transform(({ keys, plan, claims, priority, ...allowance }) => ({
+  .transform(({ keys, plan, claims, groups, priority, ...allowance }) => ({
     keys,
     ...(plan !== undefined && { plan }),
     ...(claims !== undefined && { claims }),
+    ...(groups !== undefined && { groups }),
     ...(priority !== undefined && { priority }),
     ...allowanceOf(allowance),
   }));

@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { configRegistry } from '../../gateway/policies/config-registry.ts';
-import { safeName, scalar, section } from '../../gateway/units/config.ts';
-import { consumerSchema, identity } from './consumer-schema.ts';
+import { identity, safeName, scalar, section } from '../../gateway/units/config.ts';
+import { consumerSchema } from './consumer-schema.ts';
 import { gatewaySchema } from './gateway-schema.ts';
 import { planSchema } from './plan-schema.ts';
 import { addModeTo, modeSchema } from './policy-mode.ts';

@@ -25,7 +25,7 @@ export interface ReadOptions {
   readonly file: string;
   /** For ${NAME}. */
   readonly env: Environment;
-  /** For certificates and keys. */
+  /** For certificates, keys, lists of addresses. */
   readonly files: ConfigFiles;
 }
 
@@ -67,7 +67,15 @@ function readSections(raw: unknown, files: ConfigFiles, report: Report): Config 
   const consumers = readConsumers(sections['consumers'], planNames, report);
   const services = readServices(
     sections['services'],
-    { upstreams: namesOf(sections['upstreams']), plans: planNames },
+    {
+      upstreams: namesOf(sections['upstreams']),
+      plans: planNames,
+      consumers: {
+        names: namesOf(sections['consumers']),
+        groups: new Set(consumers.flatMap(({ groups = [] }) => groups)),
+      },
+      files,
+    },
     report,
   );
   checkRoutes(services, report);

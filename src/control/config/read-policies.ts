@@ -1,7 +1,9 @@
 // A list of policies: each is the policy's name, or a map of that one name to its settings.
 
+import { ok } from '../../base/result.ts';
 import { configRegistry, findPolicyConfig, laterPolicies } from '../../gateway/policies/config-registry.ts';
 import type { PolicyUse } from './config.ts';
+import type { ConfigFiles } from './config-files.ts';
 import { modeSchema, splitMode, withModeKnown } from './policy-mode.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
@@ -17,7 +19,7 @@ export interface ReadUse {
 }
 
 /** @returns the uses of policies that exist, with their settings where these are valid */
-export function readPolicies(raw: unknown, path: Path, report: Report): readonly ReadUse[] {
+export function readPolicies(raw: unknown, path: Path, files: ConfigFiles, report: Report): readonly ReadUse[] {
   if (raw === undefined) return [];
   if (!Array.isArray(raw) || raw.length > POLICIES_MAX) {
     report.add(path, {
@@ -29,14 +31,14 @@ export function readPolicies(raw: unknown, path: Path, report: Report): readonly
   }
   const uses: ReadUse[] = [];
   for (const [index, item] of raw.entries()) {
-    const use = readUse(item, [...path, index], report);
+    const use = readUse(item, [...path, index], files, report);
     if (use !== undefined) uses.push(use);
   }
   return uses;
 }
 
-function readUse(item: unknown, path: Path, report: Report): ReadUse | undefined {
-  if (typeof item === 'string') return readSettings(item, {}, path, path, report);
+function readUse(item: unknown, path: Path, files: ConfigFiles, report: Report): ReadUse | undefined {
+  if (typeof item === 'string') return readSettings(item, {}, path, path, files, report);
   const names = typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.keys(item) : [];
   const [name] = names;
   if (name === undefined || names.length > 1) {
@@ -45,7 +47,7 @@ function readUse(item: unknown, path: Path, report: Report): ReadUse | undefined
     return undefined;
   }
   const settings = (item as Record<string, unknown>)[name];
-  return readSettings(name, settings, path, [...path, name], report);
+  return readSettings(name, settings, path, [...path, name], files, report);
 }
 
 /** @param settingsPath  the same as path where only the name is written */
@@ -54,6 +56,7 @@ function readSettings(
   settings: unknown,
   path: Path,
   settingsPath: Path,
+  files: ConfigFiles,
   report: Report,
 ): ReadUse | undefined {
   const definition = findPolicyConfig(name);
@@ -68,6 +71,12 @@ function readSettings(
   const parsedMode = modeSchema.safeParse(mode);
   if (!parsedMode.success) report.addZod([...settingsPath, 'mode'], parsedMode.error, mode);
   if (!parsed.success || !parsedMode.success) return { path, policy: name, use: undefined };
+  const whole = definition.readFiles?.(parsed.data, files) ?? ok(parsed.data);
+  if (!whole.ok) {
+    for (const { path: at, message } of whole.error)
+      report.add([...settingsPath, ...at], { message, showsFound: true });
+    return { path, policy: name, use: undefined };
+  }
   const isShadow = parsedMode.data === 'shadow';
-  return { path, policy: name, use: { policy: name, config: parsed.data, ...(isShadow && { isShadow }) } };
+  return { path, policy: name, use: { policy: name, config: whole.value, ...(isShadow && { isShadow }) } };
 }

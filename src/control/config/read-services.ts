@@ -1,10 +1,12 @@
 // The section `services`. Each service and each route is checked by itself, so that a broken one hides no other.
 
 import * as z from 'zod';
+import { checkAccess, type KnownConsumers } from './check-access.ts';
 import { checkLimitKeys } from './check-limit-keys.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkSteering, checkStickyConsumers } from './check-steering.ts';
 import type { RouteConfig, ServiceConfig, SteerConfig } from './config.ts';
+import type { ConfigFiles } from './config-files.ts';
 import type { PlanBindings } from './plan-config.ts';
 import { readNamed } from './read-named.ts';
 import { checkPlanBindings } from './read-plans.ts';
@@ -21,6 +23,8 @@ const ownRoute = routeSchema(later);
 export interface KnownNames {
   readonly upstreams: ReadonlySet<string>;
   readonly plans: ReadonlySet<string>;
+  readonly consumers: KnownConsumers;
+  readonly files: ConfigFiles;
 }
 
 interface ReadRoute {
@@ -52,12 +56,13 @@ function readService(
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return undefined;
   const written = raw as Record<string, unknown>;
   checkSteering(written, path, names.upstreams, report);
-  const uses = readPolicies(written['policies'], [...path, 'policies'], report);
+  const uses = readPolicies(written['policies'], [...path, 'policies'], names.files, report);
   const routes: ReadRoute[] = [];
   readNamed(written['routes'], [...path, 'routes'], report, (routeName, value, routePath) => {
     routes.push(readRoute(routeName, value, routePath, names, report));
   });
   checkPolicies(path, uses, routes, report);
+  checkAccess([...uses, ...routes.flatMap((route) => route.uses)], names.consumers, report);
   checkKeys(parsed.data?.path ?? '', uses, routes, report);
   checkBindings(parsed.data?.plans, path, uses, routes, names.plans, report);
   checkLots(parsed.data?.steer, path, uses, routes, report);
@@ -72,7 +77,11 @@ function readRoute(name: string, raw: unknown, path: Path, names: KnownNames, re
   else checkWebSocket(parsed.data, path, report);
   const written = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
   checkSteering(written, path, names.upstreams, report);
-  return { name, uses: readPolicies(written['policies'], [...path, 'policies'], report), own: parsed.data };
+  return {
+    name,
+    uses: readPolicies(written['policies'], [...path, 'policies'], names.files, report),
+    own: parsed.data,
+  };
 }
 
 function checkKeys(prefix: string, uses: readonly ReadUse[], routes: readonly ReadRoute[], report: Report): void {

@@ -58,6 +58,7 @@ export class PlanCompiler {
       ...(plan !== undefined && { plan }),
       ...(saysAnything(consumer) && { own: this.#allowance(consumer, this.#termsOf(consumer), `consumer:${name}`) }),
       ...(consumer.claims !== undefined && { claims: consumer.claims }),
+      ...(consumer.groups !== undefined && { groups: consumer.groups }),
       ...keys,
     };
   }

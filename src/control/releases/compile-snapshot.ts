@@ -6,6 +6,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
+import type { AddressSetPlan } from '../../gateway/policies/ip/ip-plan.ts';
 import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
 import type {
@@ -30,6 +31,7 @@ import type {
   TracingConfig,
   UpstreamConfig,
 } from '../config/config.ts';
+import { AddressCollector } from './address-collector.ts';
 import { balancingPlan } from './balancing-plan.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
@@ -87,6 +89,7 @@ export function compileSnapshot(
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
   const limits = new LimitCollector();
+  const addresses = new AddressCollector();
   const plans = new PlanCompiler(config, limits);
   const names: SteeringNames = {
     upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
@@ -94,7 +97,9 @@ export function compileSnapshot(
   };
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
-      packr.pack(routePlan(config, service, route, compileSteering(service, route, names), limits, plans)),
+      packr.pack(
+        routePlan(config, service, route, compileSteering(service, route, names), { limits, addresses, plans }),
+      ),
     ),
   );
   const targetNames = config.upstreams.flatMap((upstream) =>
@@ -104,7 +109,7 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config, plans.plans)),
+      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets)),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -192,7 +197,7 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
   );
 }
 
-function gatewayPlan(config: Config, plans: GatewayPlan['plans']): GatewayPlan {
+function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: readonly AddressSetPlan[]): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
@@ -203,6 +208,7 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans']): GatewayPlan {
     ...(explain !== undefined && { explain }),
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,
+    ...(addressSets.length > 0 && { addressSets }),
   };
 }
 
@@ -236,13 +242,19 @@ function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]):
   };
 }
 
+/** What routes share. */
+interface Collectors {
+  readonly limits: LimitCollector;
+  readonly addresses: AddressCollector;
+  readonly plans: PlanCompiler;
+}
+
 function routePlan(
   config: Config,
   service: ServiceConfig,
   route: RouteConfig,
   steering: ReturnType<typeof compileSteering>,
-  limits: LimitCollector,
-  plans: PlanCompiler,
+  { limits, addresses, plans }: Collectors,
 ): RoutePlan {
   const credentials = { header: new Set<string>(), query: new Set<string>(), cookie: new Set<string>() };
   const rateLimitPolicy: string[] = [];
@@ -254,6 +266,7 @@ function routePlan(
     isServiceLevel,
     hasStore: config.gateway.redis !== '',
     addLimit: (definition) => limits.add(definition),
+    addAddressSet: (set) => addresses.add(set),
     addClusterLimit: (definition) => limits.addCluster(definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
     addCredential: ({ in: place, name }) => void (isShadow || credentials[place].add(name)),

@@ -17,7 +17,7 @@ export interface ConfigSource {
 
 /** @throws when the file cannot be read */
 export async function readSource(file: string, files: ConfigFiles): Promise<ConfigSource> {
-  return sourceOf(await readFile(file, 'utf8'), new Map(), (path) => files.read(path));
+  return sourceOf(await readFile(file, 'utf8'), new Map(), (path, bytesMax) => files.read(path, bytesMax));
 }
 
 /** @param packed  by ConfigSource.pack */
@@ -26,12 +26,12 @@ export function unpackSource(packed: Uint8Array): ConfigSource {
   return sourceOf(text, new Map(results), () => ({ ok: false, error: 'the file was not read before' }));
 }
 
-function sourceOf(text: string, results: Map<string, ReadResult>, read: (path: string) => ReadResult): ConfigSource {
+function sourceOf(text: string, results: Map<string, ReadResult>, read: ConfigFiles['read']): ConfigSource {
   return {
     text,
     files: {
-      read(path) {
-        const result = results.get(path) ?? read(path);
+      read(path, bytesMax) {
+        const result = results.get(path) ?? read(path, bytesMax);
         results.set(path, result);
         return result;
       },

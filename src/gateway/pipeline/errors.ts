@@ -144,6 +144,8 @@ export const errors = {
     retryable: true,
     title: 'A limit cannot be counted for now',
   },
+  IP_DENIED: { id: 36, status: 403, source: 'client', retryable: false, title: 'The address is not let in' },
+  FORBIDDEN: { id: 37, status: 403, source: 'client', retryable: false, title: 'The consumer may not do this' },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -99,6 +99,8 @@ export class Exchange {
   hasPlainValues = false;
   /** Bytes; 0: no body; -1: chunked. */
   bodyLength = 0;
+  /** What its route takes; less where a policy says so. */
+  bodyBytesMax = 0;
   /** Address of the connection's peer. */
   peerAddress = '';
   /** Address of the client: the peer's, or what trusted proxies say. */

@@ -68,6 +68,7 @@ function findRoute(x: Exchange): Verdict {
   }
   const route = x.snapshot.route(match.route);
   x.route = route;
+  x.bodyBytesMax = route.plan.bodyBytesMax;
   if ((normalized.flags & HAS_ENCODED_SLASH) !== 0 && !route.plan.allowEncodedSlashes) return errors.BAD_PATH.id;
   if ((normalized.flags & HAS_SEMICOLON) !== 0 && !route.plan.allowSemicolons) return errors.BAD_PATH.id;
   if (x.bodyLength > route.plan.bodyBytesMax) return errors.BODY_TOO_LARGE.id;

@@ -19,7 +19,7 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
     x.bodyPaused = false;
     x.stream.resumeBody();
   }
-  const isTooLarge = x.bodyBytes > (x.route?.plan.bodyBytesMax ?? 0);
+  const isTooLarge = x.bodyBytes > x.bodyBytesMax;
   if (!isTooLarge) x.copy?.take(chunk);
   if (x.phase === Phase.DISCARDING) {
     if (last || x.bodyBytes > DISCARDED_BYTES_MAX) sendAnswer(x);

@@ -1,15 +1,23 @@
 // Every policy that a configuration may name, for the control plane. The data plane's registry is another list, without
 // zod; a test proves that the two name the same policies.
 
+import { accessConfig } from './access/config.ts';
 import { authConfig } from './auth/config.ts';
 import { concurrencyConfig } from './concurrency/config.ts';
 import { faultConfig } from './fault/config.ts';
+import { ipConfig } from './ip/config.ts';
+import { methodConfig } from './method/config.ts';
 import type { PolicyConfig } from './policy-config.ts';
 import { rateLimitConfig } from './rate-limit/config.ts';
+import { sizeConfig } from './size/config.ts';
 
 /** In the order in which documentation lists them. */
 export const configRegistry: readonly PolicyConfig<unknown, unknown>[] = [
+  ipConfig,
+  methodConfig,
+  sizeConfig,
   authConfig,
+  accessConfig,
   rateLimitConfig,
   concurrencyConfig,
   faultConfig,
@@ -17,17 +25,13 @@ export const configRegistry: readonly PolicyConfig<unknown, unknown>[] = [
 
 /** Policies of later versions: their names are refused as such, not as typing errors. */
 export const laterPolicies: readonly string[] = [
-  'access',
   'api-key',
   'authorizer',
   'cache',
   'cors',
   'hmac',
-  'ip',
   'jwt',
   'map',
-  'method',
-  'size',
   'validate',
 ];
 

@@ -2,9 +2,11 @@
 // a request needs of it lies in the policy's run.ts, which never imports this.
 
 import type * as z from 'zod';
+import type { Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../limiter/cluster-limit.ts';
 import type { Stage } from '../pipeline/stages.ts';
 import type { LimitDefinition } from '../snapshot.ts';
+import type { AddressSetPlan } from './ip/ip-plan.ts';
 
 /** Where a use of a policy stands, and what it may add to its route. */
 export interface CompileContext {
@@ -25,10 +27,24 @@ export interface CompileContext {
   addClusterLimit(definition: ClusterLimitDefinition): void;
   /** @returns the index in the snapshot's list of limits; the same id always gives the same index */
   addLimit(definition: LimitDefinition): number;
+  /** @returns the index in GatewayPlan.addressSets; the same addresses always give the same index */
+  addAddressSet(set: AddressSetPlan): number;
   /** It is not forwarded. @param credential  a header's name is in lower case */
   addCredential(credential: { readonly in: 'header' | 'query' | 'cookie'; readonly name: string }): void;
   /** @param item  one item of the RateLimit-Policy header */
   addRateLimitPolicy(item: string): void;
+}
+
+/** The files that a configuration names. */
+export interface PolicyFiles {
+  /** @param path  as it is configured @returns the text, or a sentence without the path */
+  read(path: string, bytesMax: number): Result<string, string>;
+}
+
+export interface PolicyFileIssue {
+  /** Within the policy's settings: where the file is named. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
 }
 
 /**
@@ -39,6 +55,8 @@ export interface PolicyConfig<C, P> {
   readonly name: string;
   readonly schema: z.ZodType<C>;
   stage(config: C): Stage;
+  /** Takes in what the files say that the configuration names: once per use, where it is read. Absent: it names none. */
+  readFiles?(config: C, files: PolicyFiles): Result<C, readonly PolicyFileIssue[]>;
   /** Once per route and snapshot. */
   compile(config: C, context: CompileContext): P;
 }

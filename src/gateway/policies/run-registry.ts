@@ -3,10 +3,25 @@
 
 import { planRun } from '../plans/plan-step.ts';
 import { quotaRun } from '../plans/quota-step.ts';
+import { accessRun } from './access/run.ts';
 import { authRun } from './auth/run.ts';
 import { concurrencyRun } from './concurrency/run.ts';
 import { faultRun } from './fault/run.ts';
+import { ipRun } from './ip/run.ts';
+import { methodRun } from './method/run.ts';
 import type { PolicyRun } from './policy-run.ts';
 import { rateLimitRun } from './rate-limit/run.ts';
+import { sizeRun } from './size/run.ts';
 
-export const policyRuns: readonly PolicyRun[] = [authRun, rateLimitRun, concurrencyRun, faultRun, planRun, quotaRun];
+export const policyRuns: readonly PolicyRun[] = [
+  ipRun,
+  methodRun,
+  sizeRun,
+  authRun,
+  accessRun,
+  rateLimitRun,
+  concurrencyRun,
+  faultRun,
+  planRun,
+  quotaRun,
+];

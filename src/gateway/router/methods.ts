@@ -76,6 +76,12 @@ export function methodIndex(method: string): number {
   }
 }
 
+/** One bit for each of the methods; with GET, HEAD's too (RFC 9110, 9.3.2). */
+export function methodMask(names: readonly (typeof methods)[number][]): number {
+  const mask = names.reduce((bits, name) => bits | (1 << methods.indexOf(name)), 0);
+  return (mask & (1 << METHOD_GET)) === 0 ? mask : mask | (1 << METHOD_HEAD);
+}
+
 /** The value of Allow for a method mask: 'GET, HEAD, POST'. Bits without a method are left out. */
 export function allowHeader(mask: number): string {
   const cached = allowCache.get(mask);

@@ -39,6 +39,8 @@ const causes = {
   UPSTREAM_OVERLOADED: 'overload',
   OVERLOADED: 'overload',
   STORE_UNAVAILABLE: 'gateway',
+  IP_DENIED: 'auth',
+  FORBIDDEN: 'auth',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */

@@ -68,6 +68,7 @@ interface ScalarSpec<T> {
 // Anywhere in the text: `${HOST}:8080` is as good as `${ADDRESS}`.
 const REFERENCE = String.raw`\$\{`;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+const IDENTITY = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const SINGLE_KEYS = ['ip', 'consumer', 'key', 'route'] as const;
 const SECONDS_PER_DAY = 86_400;
@@ -117,6 +118,18 @@ export function safeName(): z.ZodType<string> {
   return text('a name of at most 64 letters, digits, - and _', SAFE_NAME.source.slice(1, -1), (value) =>
     SAFE_NAME.test(value) ? value : undefined,
   );
+}
+
+/** Who somebody is, as it stands in X-Consumer-Id and in logs: an address of e-mail will do. */
+export function identity(): z.ZodType<string> {
+  return text('a name of at most 128 letters, digits and . _ @ + -', IDENTITY.source.slice(1, -1), (value) =>
+    IDENTITY.test(value) ? value : undefined,
+  );
+}
+
+/** A method that is routed, in upper case. */
+export function methodName(): z.ZodType<(typeof methods)[number]> {
+  return word(methods);
 }
 
 export function whole(min: number, max: number): z.ZodType<number> {

@@ -207,12 +207,12 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
   ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
-  ...['certificates', 'groups'].map((key) => [`version: 1\nconsumers: { a: { ${key}: x } }`, key] as const),
+  ['version: 1\nconsumers: { a: { certificates: x } }', 'certificates'],
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
-  ...['cors', 'access', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
+  ...['cors', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
   ...['hmac', 'jwt'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ jwt: { issuer: x } }] }]'), 'jwt'],
 ];

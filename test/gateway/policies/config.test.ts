@@ -21,6 +21,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     isServiceLevel: false,
     hasStore: false,
     addClusterLimit: (definition) => void clusterLimits.push(definition),
+    addAddressSet: () => 0,
     addLimit: (definition) => limits.push(definition) - 1,
     addCredential: ({ in: place, name }) => void credentials.push(`${place} ${name}`),
     addRateLimitPolicy: (item) => rateLimitPolicies.push(item),
@@ -36,7 +37,7 @@ function compileRateLimit(config: unknown, parts: Partial<CompileContext> = {}) 
 
 t.test('the registry names each policy once, and none of a later version', async (t) => {
   const names = configRegistry.map((policy) => policy.name);
-  t.same(names, ['auth', 'rate-limit', 'concurrency', 'fault']);
+  t.same(names, ['ip', 'method', 'size', 'auth', 'access', 'rate-limit', 'concurrency', 'fault']);
   t.equal(new Set([...names, ...laterPolicies]).size, names.length + laterPolicies.length);
   for (const policy of configRegistry) t.equal(findPolicyConfig(policy.name), policy);
   t.equal(findPolicyConfig('toString'), undefined);

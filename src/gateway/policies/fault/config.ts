@@ -2,9 +2,9 @@
 
 import type * as z from 'zod';
 import { condition } from '../../conditions/config.ts';
-import type { FaultPlan } from '../../snapshot.ts';
 import { duration, percentage, section, whole } from '../../units/config.ts';
 import { definePolicyConfig } from '../policy-config.ts';
+import type { FaultPlan } from './fault-plan.ts';
 
 const DELAY_MS_MAX = 60_000;
 

@@ -4,8 +4,8 @@ import { type LiveCondition, prepareCondition } from '../../conditions/prepare-c
 import { ADMIT, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import { PARKED_COUNT_MAX } from '../../pipeline/parking.ts';
-import type { FaultPlan } from '../../snapshot.ts';
 import { definePolicyRun, type PolicyStep } from '../policy-run.ts';
+import type { FaultPlan } from './fault-plan.ts';
 
 export const faultRun = definePolicyRun<FaultPlan>({
   name: 'fault',
