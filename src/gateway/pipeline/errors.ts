@@ -144,6 +144,20 @@ export const errors = {
     retryable: true,
     title: 'A limit cannot be counted for now',
   },
+  INSUFFICIENT_SCOPE: {
+    id: 36,
+    status: 403,
+    source: 'client',
+    retryable: false,
+    title: 'The credentials do not allow this',
+  },
+  AUTH_UNAVAILABLE: {
+    id: 37,
+    status: 503,
+    source: 'gateway',
+    retryable: true,
+    title: 'Credentials cannot be checked for now',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -27,6 +27,8 @@ export interface CompileContext {
   addLimit(definition: LimitDefinition): number;
   /** It is not forwarded. @param credential  a header's name is in lower case */
   addCredential(credential: { readonly in: 'header' | 'query' | 'cookie'; readonly name: string }): void;
+  /** The route finds consumers by their names (Consumers.byName). */
+  needConsumerNames(): void;
   /** @param item  one item of the RateLimit-Policy header */
   addRateLimitPolicy(item: string): void;
 }

@@ -9,6 +9,7 @@ const causes = {
   BAD_FRAMING: 'request',
   BAD_HOST: 'request',
   UNAUTHENTICATED: 'auth',
+  INSUFFICIENT_SCOPE: 'auth',
   NO_ROUTE: 'request',
   METHOD_NOT_ALLOWED: 'request',
   REQUEST_TIMEOUT: 'request',
@@ -39,6 +40,7 @@ const causes = {
   UPSTREAM_OVERLOADED: 'overload',
   OVERLOADED: 'overload',
   STORE_UNAVAILABLE: 'gateway',
+  AUTH_UNAVAILABLE: 'gateway',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */

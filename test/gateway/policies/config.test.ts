@@ -22,6 +22,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     hasStore: false,
     addClusterLimit: (definition) => void clusterLimits.push(definition),
     addLimit: (definition) => limits.push(definition) - 1,
+    needConsumerNames: () => {},
     addCredential: ({ in: place, name }) => void credentials.push(`${place} ${name}`),
     addRateLimitPolicy: (item) => rateLimitPolicies.push(item),
     ...parts,
