@@ -1,3 +1,4 @@
+import { authCases } from './auth-cases.ts';
 import { balancerCases } from './balancer-cases.ts';
 import { handleCases } from './handle-cases.ts';
 import { limitCases } from './limit-cases.ts';
@@ -15,6 +16,7 @@ export function allCases(): readonly MicroCase[] {
   return [
     ...ROUTE_COUNTS.flatMap(matchCases),
     ...limitCases(),
+    ...authCases(),
     ...balancerCases(),
     ...telemetryCases(),
     ...handleCases(),

@@ -82,6 +82,18 @@ t.test('a token of the issuer names the consumer, and goes no further', async (t
   t.equal(rig.sent.length, 4);
 });
 
+t.test('every algorithm that may be named verifies', async (t) => {
+  for (const alg of ['RS512', 'PS256', 'ES384', 'ES512', 'EdDSA']) {
+    const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+    const rig = rigWith({ keys: [await exportJWK(publicKey)], algorithms: [alg] });
+    t.equal(
+      (await ask(rig, `Bearer ${await tokenOf({}, { alg, kid: undefined }, privateKey)}`)).x.consumer?.name,
+      'alice',
+      alg,
+    );
+  }
+});
+
 t.test('exchanges with one token wait for one verification', async (t) => {
   const rig = rigWith();
   const headers = ['authorization', `Bearer ${await tokenOf()}`];

@@ -41,5 +41,16 @@ t.test('each verifier has a word of its own, and few of them for one token', asy
   }
   t.equal(verifiers.filter((verifier) => cache.find('t', verifier) !== undefined).length, 8);
   t.equal(cache.find('t', verifiers[19] as object)?.verifier, verifiers[19]);
-  t.same([cache.count, cache.chars], [1, 1]);
+  t.same([cache.count, cache.chars], [8, 8]);
+});
+
+t.test('a token with the tail of another is another', async (t) => {
+  const verifier = {};
+  const cache = new TokenCache(100, 100_000);
+  const tail = 's'.repeat(40);
+  cache.put(`good.${tail}`, recordOf(verifier));
+  t.equal(cache.find(`evil.${tail}`, verifier), undefined);
+  for (let n = 0; n < 50; n++) cache.put(`bad${n}.${tail}`, recordOf(verifier));
+  t.equal(cache.count, 8);
+  t.ok(cache.find(`bad49.${tail}`, verifier));
 });
