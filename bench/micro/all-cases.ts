@@ -1,4 +1,5 @@
 import { addressCases } from './address-cases.ts';
+import { authCases } from './auth-cases.ts';
 import { balancerCases } from './balancer-cases.ts';
 import { handleCases } from './handle-cases.ts';
 import { limitCases } from './limit-cases.ts';
@@ -17,6 +18,7 @@ export function allCases(): readonly MicroCase[] {
     ...ROUTE_COUNTS.flatMap(matchCases),
     ...limitCases(),
     ...addressCases(),
+    ...authCases(),
     ...balancerCases(),
     ...telemetryCases(),
     ...handleCases(),

@@ -18,6 +18,7 @@ import { Overload } from './pipeline/overload.ts';
 import { Parking } from './pipeline/parking.ts';
 import { requestId } from './pipeline/request-id.ts';
 import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
+import { TokenDesk } from './policies/auth/jwt/token-desk.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import { RouteMatch } from './router/match-route.ts';
 import { AccessLog } from './telemetry/access-log.ts';
@@ -41,7 +42,7 @@ export interface DataPlaneOptions {
   readonly createTransport: (options: TransportOptions) => Transport;
   /** How the access log is written; by node:fs if not said. */
   readonly logIo?: LogIo;
-  /** The access log has a trouble that its owner should know of; at most once a minute. */
+  /** The access log, or an issuer's keys, have a trouble that the owner should know of. */
   readonly onLogTrouble?: (message: string) => void;
   /** A rate limit is to be decided by another process; only after askedLimits.set(true). */
   readonly onLimitQuestion?: (question: LimitQuestion) => void;
@@ -67,6 +68,8 @@ export class DataPlane {
   readonly tracer: Tracer;
   readonly usage: UsageMeter;
   readonly mirrors: Mirrors;
+  /** Tokens that were verified, and those that are being. */
+  readonly tokens: TokenDesk;
   /** Reused by every match. */
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
@@ -105,6 +108,7 @@ export class DataPlane {
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
+    this.tokens = new TokenDesk(this.parking, this.clock, this.#wallMs, options.onLogTrouble ?? (() => {}));
     this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
     this.askedLeases = new AskedLeases(this.parking, options.onLeaseQuestion ?? (() => {}));

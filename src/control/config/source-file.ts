@@ -15,6 +15,10 @@ const SECRET_SECTIONS: readonly Path[] = [
   ['gateway', 'explain', 'secret'],
   ['gateway', 'redis'],
   ['gateway', 'tracing', 'headers'],
+  ['services', ANY, 'policies', ANY, 'auth', ANY, ANY, 'jwt', 'keys'],
+  ['services', ANY, 'policies', ANY, 'auth', ANY, ANY, 'jwt', 'secret'],
+  ['services', ANY, 'routes', ANY, 'policies', ANY, 'auth', ANY, ANY, 'jwt', 'keys'],
+  ['services', ANY, 'routes', ANY, 'policies', ANY, 'auth', ANY, ANY, 'jwt', 'secret'],
   ['upstreams', ANY, 'tls', 'key'],
 ];
 const PEM = '-----BEGIN ';

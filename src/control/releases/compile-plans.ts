@@ -31,6 +31,8 @@ type StoreTerms = Pick<AllowanceConfig, 'scope' | 'onStoreLoss' | 'relaxed'>;
 export class PlanCompiler {
   /** By the index that consumers have. */
   readonly plans: readonly NamedAllowance[];
+  /** Some route finds consumers by their names: each then has one key more, which is its name. */
+  needsNames = false;
   readonly #config: Config;
   readonly #limits: LimitCollector;
   readonly #indexes: ReadonlyMap<string, number>;

@@ -2,6 +2,7 @@
 // or the main thread.
 
 import { Packr } from 'msgpackr';
+import { nameDigest } from '../../base/name-digest.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
@@ -134,8 +135,8 @@ export function compileSnapshot(
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
-      callerNames: config.consumers.flatMap(({ name, keys, plan = '' }) =>
-        keys.map(({ id }) => [name, id, plan] as const),
+      callerNames: config.consumers.flatMap((consumer) =>
+        keyIdsOf(consumer, plans).map((id) => [consumer.name, id, consumer.plan ?? ''] as const),
       ),
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
@@ -152,14 +153,19 @@ function consumerParts(
   const packed: Buffer[] = [];
   const keys: ArenaParts['keys'][number][] = [];
   for (const [index, consumer] of consumers.entries()) {
-    packed.push(
-      packr.pack(plans.consumer(consumer, { keyIds: consumer.keys.map(({ id }) => id), firstKey: keys.length })),
-    );
+    packed.push(packr.pack(plans.consumer(consumer, { keyIds: keyIdsOf(consumer, plans), firstKey: keys.length })));
     for (const { sha256 } of consumer.keys) {
       keys.push({ digest: Buffer.from(sha256, 'hex'), consumer: index, ordinal: keys.length });
     }
+    if (plans.needsNames) keys.push({ digest: nameDigest(consumer.name), consumer: index, ordinal: keys.length });
   }
   return { consumers: packed, keys };
+}
+
+/** The one for its name, if there is one, comes last. No key that is written has a colon in its id. */
+function keyIdsOf({ name, keys }: ConsumerConfig, { needsNames }: PlanCompiler): readonly string[] {
+  const ids = keys.map(({ id }) => id);
+  return needsNames ? [...ids, `token:${name}`] : ids;
 }
 
 function upstreamSummary(upstream: UpstreamConfig): UpstreamSummary {
@@ -270,6 +276,9 @@ function routePlan(
     addClusterLimit: (definition) => limits.addCluster(definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
     addCredential: ({ in: place, name }) => void (isShadow || credentials[place].add(name)),
+    needConsumerNames: () => {
+      plans.needsNames = true;
+    },
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [

@@ -146,6 +146,20 @@ export const errors = {
   },
   IP_DENIED: { id: 36, status: 403, source: 'client', retryable: false, title: 'The address is not let in' },
   FORBIDDEN: { id: 37, status: 403, source: 'client', retryable: false, title: 'The consumer may not do this' },
+  INSUFFICIENT_SCOPE: {
+    id: 38,
+    status: 403,
+    source: 'client',
+    retryable: false,
+    title: 'The credentials do not allow this',
+  },
+  AUTH_UNAVAILABLE: {
+    id: 39,
+    status: 503,
+    source: 'gateway',
+    retryable: true,
+    title: 'Credentials cannot be checked for now',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

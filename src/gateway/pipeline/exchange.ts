@@ -133,8 +133,10 @@ export class Exchange {
   policyItems = '';
   retryAfterSeconds = 0;
   detail = '';
-  /** WWW-Authenticate of an answer 401. */
+  /** WWW-Authenticate of an answer 401, and of 403 INSUFFICIENT_SCOPE. */
   challenge = '';
+  /** What is wrong with its bearer token, as WWW-Authenticate says it (RFC 6750): , error="invalid_token" */
+  bearerError = '';
   /** The request's end is not to be trusted: no further request is read from this connection. */
   closeAfter = false;
   /** What policies in shadow mode would have refused it with: RATE_LIMITED@shop.get-order.rate-limit.1. At most one for each. */

@@ -28,7 +28,8 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   x.errorId = spec.id;
   let lines = 'content-type: application/problem+json\r\n';
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
-  if (spec.id === errors.UNAUTHENTICATED.id) lines += `www-authenticate: ${x.challenge}\r\n`;
+  if (spec.id === errors.UNAUTHENTICATED.id || spec.id === errors.INSUFFICIENT_SCOPE.id)
+    lines += `www-authenticate: ${x.challenge}\r\n`;
   if (spec.id === errors.WEBSOCKET_VERSION.id) lines += 'sec-websocket-version: 13\r\nupgrade: websocket\r\n';
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
   const status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;

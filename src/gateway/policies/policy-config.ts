@@ -31,6 +31,8 @@ export interface CompileContext {
   addAddressSet(set: AddressSetPlan): number;
   /** It is not forwarded. @param credential  a header's name is in lower case */
   addCredential(credential: { readonly in: 'header' | 'query' | 'cookie'; readonly name: string }): void;
+  /** The route finds consumers by their names (Consumers.byName). */
+  needConsumerNames(): void;
   /** @param item  one item of the RateLimit-Policy header */
   addRateLimitPolicy(item: string): void;
 }

@@ -9,6 +9,7 @@ const causes = {
   BAD_FRAMING: 'request',
   BAD_HOST: 'request',
   UNAUTHENTICATED: 'auth',
+  INSUFFICIENT_SCOPE: 'auth',
   NO_ROUTE: 'request',
   METHOD_NOT_ALLOWED: 'request',
   REQUEST_TIMEOUT: 'request',
@@ -41,6 +42,7 @@ const causes = {
   STORE_UNAVAILABLE: 'gateway',
   IP_DENIED: 'auth',
   FORBIDDEN: 'auth',
+  AUTH_UNAVAILABLE: 'gateway',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */

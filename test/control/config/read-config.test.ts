@@ -213,8 +213,8 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
   ...['cors', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
-  ...['hmac', 'jwt'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
-  [shop('    policies: [auth: { any: [{ jwt: { issuer: x } }] }]'), 'jwt'],
+  ...['hmac', 'mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
+  [shop('    policies: [auth: { any: [{ hmac: { skew: 1s } }] }]'), 'hmac'],
 ];
 
 t.test('what later versions will know is refused as such', async (t) => {
@@ -374,6 +374,14 @@ gateway: { listen: { address: ":80", engine: ${engine} }, limits: { ${limits} } 
   t.same(issuesOf(text('headerTimeout: 5s')), []);
   t.same(issuesOf(text('headerTimeout: 60s, idleTimeout: 1m')), []);
   t.same(issuesOf(text('headerTimeout: 5s, idleTimeout: 60s', 'node')), []);
+});
+
+t.test('the secret of a jwt is not told when it is wrong', async (t) => {
+  for (const jwt of ['secret: too-short-to-sign', 'secret: [too-short-to-sign]', 'keys: too-short-to-sign']) {
+    const issues = issuesOf(shop(`    policies: [auth: { any: [{ jwt: { issuer: x, audience: y, ${jwt} } }] }]`));
+    t.ok(issues.length > 0);
+    t.notMatch(issues.join(), /too-short/);
+  }
 });
 
 t.test('no two keys share an id or a secret, and neither secret is told', async (t) => {

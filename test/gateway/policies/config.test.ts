@@ -23,6 +23,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     addClusterLimit: (definition) => void clusterLimits.push(definition),
     addAddressSet: () => 0,
     addLimit: (definition) => limits.push(definition) - 1,
+    needConsumerNames: () => {},
     addCredential: ({ in: place, name }) => void credentials.push(`${place} ${name}`),
     addRateLimitPolicy: (item) => rateLimitPolicies.push(item),
     ...parts,

@@ -10,6 +10,9 @@ import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.
 import { type LiveAuthMethod, NO_CREDENTIAL } from './method-run.ts';
 import { methodRuns } from './method-runs.ts';
 
+// As methods with bearer tokens write it.
+const BEARER_ITEM = /Bearer realm="[^"]*"/;
+
 export const authRun = definePolicyRun<AuthPlan>({
   name: 'auth',
   prepare: (plan, snapshot, shm) => new AuthStep(plan, snapshot, shm),
@@ -69,7 +72,8 @@ class AuthStep implements PolicyStep {
 
   #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {
     x.consumer = undefined;
-    x.challenge = this.#plan.challenge;
+    const { challenge } = this.#plan;
+    x.challenge = x.bearerError === '' ? challenge : challenge.replace(BEARER_ITEM, (item) => item + x.bearerError);
     x.detail = refusal === NO_CREDENTIAL ? 'no credential was presented' : detail;
     return refusal === NO_CREDENTIAL ? errors.UNAUTHENTICATED.id : refusal;
   }

@@ -4,33 +4,14 @@ import type * as z from 'zod';
 import { headerName, section, text } from '../../../units/config.ts';
 import type { Credential } from '../credential.ts';
 import { defineAuthMethodConfig } from '../method-config.ts';
+import { takenHeaders } from '../taken-headers.ts';
 
-// Headers that a client or the gateway needs for something else: taking one as a credential would drop it on the way.
-const TAKEN_HEADERS: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'content-type',
-  'cookie',
-  'expect',
-  'forwarded',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'x-consumer-id',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-request-id',
-]);
 const COOKIE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const PARAMETER = /^[^&=#\s]{1,128}$/;
 const HEADER_DEFAULT = 'x-api-key';
 
 const schema: z.ZodType<Credential> = section({
-  header: headerName(TAKEN_HEADERS)
+  header: headerName(takenHeaders)
     .optional()
     .describe('The request header that carries the key (default: X-Api-Key); it is not forwarded.'),
   query: text('the name of a parameter', PARAMETER.source.slice(1, -1), (value) =>

@@ -1,0 +1,110 @@
+// Whether a token is good, for one use of jwt: its signature by one of the keys, and what its claims must be. Off the
+// request path: the signatures are checked by the thread pool of the process.
+
+import { type JWSHeaderParameters, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
+import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
+import type { JwtPlan } from './jwt-plan.ts';
+import type { KeySource } from './key-source.ts';
+import type { TokenRecord } from './token-cache.ts';
+
+/** How long a token that was refused stays so. */
+export const REFUSED_MS = 10_000;
+const CLAIMS_MAX = 16;
+const CLAIM_CHARS_MAX = 256;
+const NAME_CHARS_MAX = 128;
+// They are different in each token: nothing to count by.
+const UNCOUNTED_CLAIMS: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat', 'jti']);
+
+export class TokenVerifier {
+  readonly plan: JwtPlan;
+  readonly keys: KeySource;
+  /** Verifications under way, by the token. */
+  readonly underWay = new Map<string, { readonly parkKey: string; record: TokenRecord | undefined }>();
+  readonly #wallMs: () => number;
+
+  constructor(plan: JwtPlan, keys: KeySource, wallMs: () => number) {
+    this.plan = plan;
+    this.keys = keys;
+    this.#wallMs = wallMs;
+  }
+
+  /** Never rejects. @param header  of the token, as readHeader gives it */
+  async verify(token: string, header: JWSHeaderParameters): Promise<TokenRecord> {
+    const { plan } = this;
+    if (this.keys.isEmpty()) return this.unavailable();
+    const { version } = this.keys;
+    try {
+      const { payload } = await jwtVerify(token, () => this.keys.keyOf(header), {
+        algorithms: [...plan.algorithms],
+        ...(plan.issuer !== '' && { issuer: plan.issuer }),
+        ...(plan.audiences.length > 0 && { audience: [...plan.audiences] }),
+        requiredClaims: ['exp', ...plan.required],
+        clockTolerance: plan.skewSeconds,
+        currentDate: new Date(this.#wallMs()),
+      });
+      return this.#judge(payload, version);
+    } catch (error) {
+      return this.refused(errors.UNAUTHENTICATED.id, reasonOf(error), version);
+    }
+  }
+
+  refused(verdict: Verdict, detail: string, keysVersion = this.keys.version): TokenRecord {
+    const untilMs = this.#wallMs() + REFUSED_MS;
+    return { ...NOTHING, verifier: this, keysVersion, untilMs, verdict, detail };
+  }
+
+  /** It is not known whether the token is good: counts for those who wait only. */
+  unavailable(): TokenRecord {
+    const detail = 'the keys of the issuer could not be fetched';
+    return { ...this.refused(errors.AUTH_UNAVAILABLE.id, detail), untilMs: 0 };
+  }
+
+  #judge(payload: JWTPayload, keysVersion: number): TokenRecord {
+    const { plan } = this;
+    const name = payload[plan.consumerClaim];
+    if (typeof name !== 'string' || name === '' || name.length > NAME_CHARS_MAX) {
+      return this.refused(errors.UNAUTHENTICATED.id, 'the token does not say whose it is', keysVersion);
+    }
+    const scopes = scopesOf(payload);
+    if (!plan.scopes.every((scope) => scopes.includes(scope))) {
+      return this.refused(errors.INSUFFICIENT_SCOPE.id, 'the token has not all scopes', keysVersion);
+    }
+    const untilMs = ((payload.exp ?? 0) + plan.skewSeconds) * 1_000;
+    return { ...NOTHING, verifier: this, keysVersion, untilMs, name, claims: claimsOf(payload) };
+  }
+}
+
+const NOTHING = { verdict: ADMIT, detail: '', name: '', claims: {}, epoch: -1, caller: undefined };
+
+/** `scope` is a list with spaces (RFC 8693), `scp` what some issuers have instead, also as an array. */
+function scopesOf({ scope, scp }: JWTPayload): readonly unknown[] {
+  const said = scope ?? scp;
+  if (typeof said === 'string') return said.split(' ');
+  return Array.isArray(said) ? said : [];
+}
+
+/** What limits may count by: the first texts and numbers. */
+function claimsOf(payload: JWTPayload): Readonly<Record<string, string>> {
+  const claims: [string, string][] = [];
+  for (const [name, value] of Object.entries(payload)) {
+    if (claims.length >= CLAIMS_MAX) break;
+    if (UNCOUNTED_CLAIMS.has(name) || (typeof value !== 'string' && typeof value !== 'number')) continue;
+    const text = String(value);
+    if (text.length <= CLAIM_CHARS_MAX) claims.push([name, text]);
+  }
+  return Object.fromEntries(claims);
+}
+
+/** For the client: nothing of the token itself. */
+function reasonOf(error: unknown): string {
+  if (error instanceof joseErrors.JWTExpired) return 'the token has expired';
+  if (error instanceof joseErrors.JWTClaimValidationFailed) {
+    if (error.reason === 'missing') return `the token has no ${error.claim}`;
+    if (error.claim === 'nbf') return 'the token is not valid yet';
+    return `the token's ${error.claim} is not the one that is asked for`;
+  }
+  if (error instanceof joseErrors.JWSSignatureVerificationFailed) return "the token's signature is not valid";
+  if (error instanceof joseErrors.JWKSNoMatchingKey) return 'the token is signed with a key that is not known';
+  if (error instanceof joseErrors.JWKSMultipleMatchingKeys) return 'the token does not say which key it is signed with';
+  return 'the token is malformed';
+}
