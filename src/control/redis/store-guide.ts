@@ -88,7 +88,8 @@ export class StoreGuide {
       if (this.#client === undefined) this.#asked = hosts[this.#turn++ % hosts.length];
       const answer = await this.#askOne(this.#asked as HostPort);
       if (answer.ok) return answer;
-      last = answer.error;
+      // What one has answered says more than that others could not be asked.
+      if (last.kind !== 'moved') last = answer.error;
       this.#drop();
     }
     return err(last);
