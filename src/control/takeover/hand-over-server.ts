@@ -77,6 +77,8 @@ export class HandOverServer {
   /** A successor has failed, and the limits come back. */
   #isRecovering = false;
   #isClosed = false;
+  /** A successor serves. */
+  #isHandedOver = false;
   #reporter: NodeJS.Timeout | undefined;
   #inode: number | undefined;
 
@@ -116,7 +118,9 @@ export class HandOverServer {
   /** No successor can come any more; one that is asked is asked on. */
   stopListening(): void {
     this.#server.close();
-    removeSocket(this.#options.folder, this.#inode);
+    // A successor gives its own socket the name, at any moment from now: between a look at the name and its removal, it would be the
+    // successor's that goes, and nobody could take over from that one.
+    if (!this.#isHandedOver) removeSocket(this.#options.folder, this.#inode);
     for (const each of this.#conversations) if (each.phase < Phase.GONE) this.#refuse(each, 'it is about to stop');
   }
 
@@ -155,6 +159,7 @@ export class HandOverServer {
         if (phase !== Phase.GONE) return;
         conversation.phase = Phase.SERVING;
         clearTimeout(conversation.timer);
+        this.#isHandedOver = true;
         return this.#options.onHandedOver(conversation.pid);
       case 'answer':
         if (phase >= Phase.GONE) this.#passOn((message as AnswerMessage).answers);
