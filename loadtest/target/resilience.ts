@@ -17,7 +17,7 @@ export const KNOWN: readonly ResilienceKey[] = [
 const KEYS: Readonly<Record<Exclude<ResilienceKey, 'priority'>, string>> = {
   balance: 'least-requests',
   retries: '{ attempts: 2, budget: 20%, perTry: 1s, on: [connect, reset, timeout, 502, 503, 504] }',
-  health: '{ path: /healthz, interval: 500ms, timeout: 400ms, unhealthyAfter: 2, healthyAfter: 2 }',
+  health: '{ path: /healthz, interval: 300ms, timeout: 250ms, unhealthyAfter: 2, healthyAfter: 2 }',
   outliers: '{ consecutiveErrors: 5, ejectFor: 5s, maxEjected: 50% }',
   circuit: '{ errors: 50%, minRequests: 20, within: 10s, openFor: 5s }',
   concurrency: '{ adaptive: true, max: 1000, queue: 50ms }',
