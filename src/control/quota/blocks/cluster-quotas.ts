@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../log.ts';
+import { STORE_PREFIX } from '../../redis/store-prefix.ts';
 import type { StoreState } from '../../redis/store-state.ts';
 import { NEVER_MS } from '../calendar-window.ts';
 import { HeldStore } from '../durable/held-store.ts';
@@ -11,7 +12,6 @@ import type { CountedWindow, NoAnswer, QuotaCounters, ReturnedBlock, Taken } fro
 import { BlockCounters, type BlockStatus } from './block-counters.ts';
 import { RedisBlockStore } from './block-store.ts';
 
-const PREFIX = 'sluice';
 const REOPEN_MS = 5_000;
 // As long as instances may try to do it.
 const CLAIM_KEPT_MS = 172_800_000;
@@ -39,7 +39,7 @@ export class ClusterQuotas implements QuotaCounters {
 
   constructor(options: ClusterQuotasOptions) {
     this.#options = options;
-    this.#store = new RedisBlockStore(options.url, PREFIX, (state) => this.#onState(state));
+    this.#store = new RedisBlockStore(options.url, STORE_PREFIX, (state) => this.#onState(state));
   }
 
   async take(window: CountedWindow, wanted: number): Promise<Taken | NoAnswer> {

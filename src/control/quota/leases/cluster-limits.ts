@@ -10,6 +10,7 @@ import type { LeaseTable } from '../../../shm/lease-table.ts';
 import type { Log } from '../../log.ts';
 import { RedisConnection } from '../../redis/redis-connection.ts';
 import { script } from '../../redis/script.ts';
+import { STORE_PREFIX } from '../../redis/store-prefix.ts';
 import type { StoreState } from '../../redis/store-state.ts';
 import { CLOCK_LUA, MARKER_LUA } from '../store-marker.ts';
 import { leaseMarkers } from './ask-store.ts';
@@ -17,7 +18,6 @@ import { POLL_INTERVAL_US } from './demand-estimate.ts';
 import { LeaseDesk } from './lease-desk.ts';
 import { LEASE_US_MAX } from './lease-terms.ts';
 
-const PREFIX = 'sluice';
 const HOLDER_BYTES = 8;
 // So long the first connection may take before its absence is worth a line.
 const FIRST_CONNECT_US = 2_000_000;
@@ -89,7 +89,7 @@ export class ClusterLimits {
       connection: this.#connection,
       table,
       clock,
-      prefix: PREFIX,
+      prefix: STORE_PREFIX,
       holder: randomBytes(HOLDER_BYTES).toString('hex'),
       answer: (worker, answer) => options.workers.answerLease(worker, answer),
     });
@@ -202,7 +202,9 @@ export class ClusterLimits {
   async #readAges(): Promise<void> {
     const connection = this.#connection;
     this.#askedAgesUs = this.#options.clock.nowUs();
-    const markers = leaseMarkers(PREFIX, connection.isCluster).filter((marker) => connection.serverIdOf(marker) !== '');
+    const markers = leaseMarkers(STORE_PREFIX, connection.isCluster).filter(
+      (marker) => connection.serverIdOf(marker) !== '',
+    );
     if (markers.length === 0) return;
     const agesUs = await Promise.all(markers.map((marker) => this.#readAge(marker)));
     this.#lacksAges = agesUs.includes(undefined);

@@ -8,9 +8,10 @@
 //   sluice:{usage}:minute:MINUTE       hash     names, with a line's end between them → figures as a JSON list
 //   sluice:{usage}:hour:MINUTE         hash     the same, from the step's first minute; day and month too
 
+import { STORE_PREFIX } from '../../../redis/store-prefix.ts';
 import type { Resolution } from '../calendar.ts';
 
-const PREFIX = 'sluice:{usage}:';
+const PREFIX = `${STORE_PREFIX}:{usage}:`;
 
 export const ledgerKeys = {
   deltas: `${PREFIX}deltas`,
