@@ -349,6 +349,9 @@ export interface ConcurrencyPlan {
   readonly idHigh: number;
   readonly max: number;
   readonly by: LimitBy;
+  readonly when?: Condition;
+  /** Of keys that have one of their own. */
+  readonly values?: readonly (readonly [key: string, max: number])[];
 }
 
 export interface ConsumerPlan {

@@ -11,13 +11,12 @@ import { COUNT_MAX } from '../../limiter/window-state.ts';
 import type { WindowDefinition } from '../../snapshot.ts';
 import { limitBy, rate, section, whole, word } from '../../units/config.ts';
 import { limitPlace, placedBy } from '../limit-place.ts';
+import { checkValues, limitValues } from '../limit-values.ts';
 import { type CompileContext, definePolicyConfig } from '../policy-config.ts';
 
 const BURST_MAX = 1_000_000;
 const RELAXED_MAX = 10_000;
 const SECONDS_PER_MINUTE = 60;
-const VALUES_MAX = 1_000;
-const VALUE_CHARS_MAX = 256;
 
 /** One limit, as it is counted. */
 export interface CountedLimit {
@@ -84,8 +83,7 @@ const schema: z.ZodType<RateLimitConfig> = section(
       .transform((algorithm) => (algorithm === 'gcra' ? undefined : algorithm))
       .describe('gcra: a steady rate with a burst. The others: so many in a window of the period.'),
     when: condition().optional().describe('Which requests it is for; default: all.'),
-    values: z
-      .record(z.string().min(1).max(VALUE_CHARS_MAX), valueSchema)
+    values: limitValues(valueSchema)
       .optional()
       .describe('Limits of their own for some values of what is counted apart.'),
     scope: scope()
@@ -101,12 +99,10 @@ const schema: z.ZodType<RateLimitConfig> = section(
 )
   .superRefine((config, context) => {
     checkLimit(config, config.algorithm, [], context);
-    const values = Object.entries(config.values ?? {});
-    for (const [value, limit] of values) checkLimit(limit, config.algorithm, ['values', value], context);
-    if (values.length > 0 && config.by.kind === 'route') {
-      addIssue(context, ['values'], 'there are none to tell apart by: route');
+    for (const [value, limit] of Object.entries(config.values ?? {})) {
+      checkLimit(limit, config.algorithm, ['values', value], context);
     }
-    if (values.length > VALUES_MAX) addIssue(context, ['values'], `are more than ${VALUES_MAX}`);
+    checkValues(config, context);
     if (config.scope === 'cluster' && config.algorithm !== undefined) {
       addIssue(context, ['scope'], `cluster is of gcra only: ${config.algorithm} is counted by node`);
     }

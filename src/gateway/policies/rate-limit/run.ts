@@ -1,24 +1,21 @@
 // So many requests, exactly, over all workers or all instances, for the key that the policy counts by.
 
 import type { SharedMemory } from '../../../shm/shared-memory.ts';
-import { type LiveCondition, prepareCondition } from '../../conditions/prepare-condition.ts';
 import type { RateLimitPlan } from '../../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../../live-snapshot.ts';
-import { ADMIT, type Verdict } from '../../pipeline/errors.ts';
+import type { Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
+import { type WaitingStep, whereHolds } from '../conditional-step.ts';
 import { limitKey, nameOfKey } from '../limit-key.ts';
-import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
+import { definePolicyRun, type StepFacts } from '../policy-run.ts';
 import { type AnyKeyLimit, prepareKeyLimit } from '../prepare-key-limit.ts';
 
 export const rateLimitRun = definePolicyRun<RateLimitPlan>({
   name: 'rate-limit',
-  prepare: (plan, snapshot, shm) => {
-    const step = new RateLimitStep(plan, snapshot, shm);
-    return plan.when === undefined ? step : new ConditionalStep(step, prepareCondition(plan.when));
-  },
+  prepare: (plan, snapshot, shm) => whereHolds(plan.when, new RateLimitStep(plan, snapshot, shm)),
 });
 
-class RateLimitStep implements PolicyStep {
+class RateLimitStep implements WaitingStep {
   readonly #plan: RateLimitPlan;
   readonly #limit: AnyKeyLimit;
   /** Of keys that have one of their own. */
@@ -37,8 +34,9 @@ class RateLimitStep implements PolicyStep {
     return this.#limitOf(key).decide(x, key);
   }
 
-  /** The exchange has waited for this step's decision. @hot */
+  /** @hot */
   hasWaited(x: Exchange): boolean {
+    if (x.parkKey === '') return false;
     const key = limitKey(this.#plan.by, x);
     return this.#limitOf(key).hasWaited(x, key);
   }
@@ -54,34 +52,5 @@ class RateLimitStep implements PolicyStep {
   /** @hot */
   #limitOf(key: string): AnyKeyLimit {
     return this.#values?.get(key) ?? this.#limit;
-  }
-}
-
-const SKIPPED: StepFacts = { skipped: 'its condition does not hold' };
-
-class ConditionalStep implements PolicyStep {
-  readonly #inner: RateLimitStep;
-  readonly #when: LiveCondition;
-  // Random() may say another thing when it is asked again.
-  #hasRun = false;
-
-  constructor(inner: RateLimitStep, when: LiveCondition) {
-    this.#inner = inner;
-    this.#when = when;
-  }
-
-  /** @hot */
-  run(x: Exchange): Verdict {
-    // What it has waited for is its decision.
-    this.#hasRun = this.#inner.hasWaited(x) || this.#when.holds(x);
-    return this.#hasRun ? this.#inner.run(x) : ADMIT;
-  }
-
-  settle(x: Exchange, verdict: Verdict): Verdict {
-    return this.#inner.settle(x, verdict);
-  }
-
-  explain(x: Exchange): StepFacts {
-    return this.#hasRun ? this.#inner.explain(x) : SKIPPED;
   }
 }
