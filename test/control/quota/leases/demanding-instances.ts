@@ -12,6 +12,8 @@ import { worstExcess } from './simulation.ts';
 const RATE = 500;
 export const BURST = 50;
 const STEP_MS = 5;
+export const PREFIX = 'test';
+export const LIMIT = 'a1';
 export const clock = monotonicClock();
 
 export class Instance {
@@ -21,12 +23,15 @@ export class Instance {
   readonly admittedUs: number[] = [];
   readonly outcomes = new Set<string>();
   #kept: KeptKey | undefined;
+  readonly #key: string;
   #pollUs = 0;
 
-  constructor(url: string, name: string) {
+  /** @param key  what it is that all of them count */
+  constructor(url: string, name: string, key = 'key') {
+    this.#key = key;
     this.connection = new RedisConnection({ url });
     this.keeper = new LeaseKeeper(this.connection, clock, {
-      prefix: 'test',
+      prefix: PREFIX,
       holder: name,
       onOutcome: (kept, outcome) => {
         this.outcomes.add(outcome);
@@ -41,7 +46,7 @@ export class Instance {
     for (let n = 0; n < count; n++) {
       this.bucket.demandCount++;
       if (this.#take()) continue;
-      this.#kept = this.keeper.open('a1', 'key', RATE * TOKEN, BURST * TOKEN, () => this.bucket);
+      this.#kept = this.keeper.open(LIMIT, this.#key, RATE * TOKEN, BURST * TOKEN, () => this.bucket);
       if (this.#kept?.holder.mayWait(clock.nowUs()) !== true) continue;
       this.#kept.waitingCount++;
       this.keeper.starve(this.#kept);
