@@ -67,10 +67,10 @@ t.test('peak EWMA: a worse latency is believed at once, a better one by e-foldin
     fc.integer({ min: 0, max: 1e9 }),
     (meanUs, ageMs, latencyUs) => {
       const next = withAnswer(meanUs, ageMs, latencyUs);
-      return next >= Math.min(meanUs, latencyUs) && next <= Math.max(meanUs, latencyUs) && next >= latencyUs - 1e-6;
+      return next >= Math.min(meanUs, latencyUs) && next <= Math.max(meanUs, latencyUs) && next >= latencyUs;
     },
   );
-  t.doesNotThrow(() => fc.assert(law, { numRuns: 300 }));
+  t.doesNotThrow(() => fc.assert(law, { numRuns: 300, examples: [[536_870_914, 356_382, 536_870_913]] }));
 });
 
 t.test('ewma: a slow target loses nearly all of its share, and gets it back when it has recovered', async (t) => {

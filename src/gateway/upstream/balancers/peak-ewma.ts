@@ -14,8 +14,8 @@ const FAILED_FIRST_US = 1_000_000;
  */
 export function withAnswer(meanUs: number, ageMs: number, latencyUs: number): number {
   if (latencyUs >= meanUs) return latencyUs;
-  const kept = Math.exp(-ageMs / DECAY_MS);
-  return meanUs * kept + latencyUs * (1 - kept);
+  // In this form rounding cannot carry it beyond either.
+  return latencyUs + (meanUs - latencyUs) * Math.exp(-ageMs / DECAY_MS);
 }
 
 /**
