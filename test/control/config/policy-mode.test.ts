@@ -48,7 +48,7 @@ t.test('a wrong mode, and a wrong name for it, are told beside what else is wron
     /policies\[0\].concurrency.mode: is not valid; expected enforce or shadow.*did you mean shadow/,
   ]);
   t.match(issuesOf(withPolicy('concurrency: { max: 5, mod: shadow }')), [
-    /concurrency.mod: unknown key; expected one of max, by, mode; did you mean mode/,
+    /concurrency.mod: unknown key; expected one of max, by, when, values, mode; did you mean mode/,
   ]);
   t.match(issuesOf(withPolicy('concurrency: { max: 0, mode: 1 }')), [/concurrency.max: /, /concurrency.mode: /]);
   t.match(issuesOf(withPolicy('concurrency: shadow')), [/concurrency: is not valid; expected a map/]);
