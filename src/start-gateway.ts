@@ -1,6 +1,7 @@
 // The life of a gateway's process: its parts are wired (wiring/), it listens, reloads, drains.
 
 import { AdminServer } from './control/admin/admin-server.ts';
+import { viewPages } from './control/admin/view-pages.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { ConfigWatcher } from './control/releases/config-watcher.ts';
 import { TakeOverError } from './control/takeover/predecessor.ts';
@@ -77,7 +78,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
   const { gateway, takeOver, shm, quotas, plan, acceptors, fleet, reloader, spans, upstreams, cluster } = parts;
-  const admin = new AdminServer(adminViewOf(parts, tasks));
+  const admin = new AdminServer(viewPages(adminViewOf(parts, tasks)));
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
   let ports: readonly number[];

@@ -167,7 +167,7 @@ t.test(
     const gateway = await start(data);
     t.equal((await sendRequest(gateway.port, '/free')).status, 200);
     await gateway.waitForOutput('usage cannot be written, and is kept in memory');
-    t.match(await command(gateway, {}), /^1\nsluice usage: .*answered 500/);
+    t.match(await command(gateway, {}), /^1\nsluice usage: .*the request failed/);
     const page = async () => (await fetch(`${gateway.admin}/metrics`)).text();
     t.match(await page(), /^sluice_usage_store_up 0$/m);
     t.equal((await sendRequest(gateway.port, '/free')).status, 200);

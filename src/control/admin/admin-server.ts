@@ -1,33 +1,32 @@
-// The admin port: health, readiness, metrics. Never on the traffic port.
+// The admin port: health, readiness, metrics, administration. Never on the traffic port.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { AdminView } from './admin-view.ts';
-import { renderMetrics } from './metrics.ts';
-import { answerUsage } from './usage-pages.ts';
+import { err, ok, type Result } from '../../base/result.ts';
+import type { AdminGate } from './admin-gate.ts';
+import { type AdminAnswer, type AdminPage, problem } from './admin-page.ts';
+import { AdminRouter, type FoundPage } from './admin-router.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
-
-const INDEX = `Sluice. This version serves here:
-  /healthz   the process is alive
-  /readyz    it can take traffic
-  /metrics   Prometheus metrics
-  /api/v1/latencies   percentiles per route, as JSON
-  /api/v1/upstreams   upstreams, their targets and how these are, as JSON
-  /api/v1/usage       who called what, how often, how fast and for how much, as JSON or CSV
-  /api/v1/usage/statement   what a consumer owes for a month, as JSON
-`;
+const CONNECTIONS_MAX = 256;
+const BODY_BYTES_MAX = 1024 * 1024;
 
 export class AdminServer {
-  readonly #view: AdminView;
+  readonly #router: AdminRouter;
+  readonly #gate: AdminGate | undefined;
+  readonly #index: string;
   readonly #server: Server;
-  /** A page that is being made: scrapes that come meanwhile get the same one. */
-  #page: Promise<Uint8Array> | undefined;
 
-  constructor(view: AdminView) {
-    this.#view = view;
-    this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => this.#answer(req, res));
-    this.#server.maxConnections = 256;
+  /** @param gate  who may ask for pages that name an action; without one, everybody who reaches the port may */
+  constructor(pages: readonly AdminPage[], gate?: AdminGate) {
+    const listed: AdminPage = { method: 'GET', path: '/', answer: () => ({ status: 200, body: this.#index }) };
+    this.#router = new AdminRouter([listed, ...pages]);
+    this.#gate = gate;
+    this.#index = indexOf(pages);
+    this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => {
+      void this.#serve(req, res).catch((error: unknown) => fail(res, error));
+    });
+    this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
   /** @returns the port; rejects with the system's error when the address cannot be had */
@@ -47,68 +46,79 @@ export class AdminServer {
     this.#server.closeAllConnections();
   }
 
-  #answer(req: IncomingMessage, res: ServerResponse): void {
-    const path = (req.url ?? '').split('?')[0];
-    if (req.method !== 'GET' && req.method !== 'HEAD') {
-      res.setHeader('allow', 'GET, HEAD');
-      return send(res, 405, 'text/plain', 'only GET\n');
-    }
-    switch (path) {
-      case '/':
-        return send(res, 200, 'text/plain', INDEX);
-      case '/healthz':
-        return sendJson(res, 200, { status: 'ok' });
-      case '/readyz': {
-        const reasons = this.#view.notReady();
-        if (reasons.length > 0) return sendJson(res, 503, { status: 'not ready', reasons });
-        return sendJson(res, 200, { status: 'ready', epoch: this.#view.shm.control.epoch() });
-      }
-      case '/metrics':
-        this.#page ??= this.#renderPage();
-        return void this.#page.then((page) => send(res, 200, 'text/plain; version=0.0.4', page), sendFailure(res));
-      case '/api/v1/latencies':
-        return void this.#view.latencies().then((routes) => sendJson(res, 200, { routes }), sendFailure(res));
-      case '/api/v1/upstreams':
-        return sendJson(res, 200, { upstreams: this.#view.upstreams() });
-      case '/api/v1/usage':
-      case '/api/v1/usage/statement':
-        return void this.#answerUsage(req, res).catch(sendFailure(res));
-      default:
-        return send(res, 404, 'text/plain', `nothing here; ${INDEX}`);
-    }
+  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const [path = ''] = (req.url ?? '').split('?');
+    const found = this.#router.find(req.method ?? '', path);
+    if ('page' in found) return this.#answer(found, req, res);
+    if (found.length === 0) return send(res, problem(404, `nothing is here; / lists what there is`));
+    const allow = [...new Set(found)].join(', ');
+    send(res, { ...problem(405, `only ${allow}`), headers: { allow } });
   }
 
-  async #answerUsage(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const answer = await answerUsage(this.#view.usage, req.url ?? '', res);
-    if (answer !== undefined) sendJson(res, answer.status, answer.body);
-  }
-
-  // What grows with the routes is made in the task pool: a page of 1,000 busy routes would hold up new connections here.
-  async #renderPage(): Promise<Uint8Array> {
-    try {
-      return Buffer.concat([Buffer.from(renderMetrics(this.#view)), await this.#view.seriesMetrics()]);
-    } finally {
-      this.#page = undefined;
+  async #answer({ page, params }: FoundPage, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { action } = page;
+    let operator = '';
+    if (action !== undefined && this.#gate !== undefined) {
+      const resource = page.resource?.(params) ?? (req.url ?? '').split('?')[0]?.replace(/^\/api\/v1\//, '') ?? '';
+      const admission = await this.#gate.admit(req, { action, resource });
+      if ('refusal' in admission) return send(res, admission.refusal);
+      operator = admission.operator;
     }
+    const answer = await page.answer({
+      params,
+      query: new URL(req.url ?? '', 'http://admin').searchParams,
+      operator,
+      address: req.socket.remoteAddress ?? '',
+      req,
+      res,
+      json: () => readJson(req),
+    });
+    if (answer !== undefined) send(res, answer);
   }
 }
 
-function send(res: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
+function indexOf(pages: readonly AdminPage[]): string {
+  const lines = pages
+    .filter(({ says }) => says !== undefined)
+    .map(({ method, path, says }) => `  ${method.padEnd(6)} ${path}   ${says}`);
+  return `Sluice. This version serves here:\n${lines.join('\n')}\n`;
+}
+
+/** A page of another origin cannot send this type without asking first, and is never allowed to. */
+async function readJson(req: IncomingMessage): Promise<Result<unknown, AdminAnswer>> {
+  const [type = ''] = (req.headers['content-type'] ?? '').split(';');
+  if (type.trim().toLowerCase() !== 'application/json') {
+    return err(problem(415, 'the body must be JSON, with Content-Type: application/json'));
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) return err(problem(413, 'the body is larger than 1 MiB'));
+    chunks.push(chunk);
+  }
+  try {
+    return ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))));
+  } catch {
+    return err(problem(400, 'the body is no JSON'));
+  }
+}
+
+function send(res: ServerResponse, { status, type, headers, body }: AdminAnswer): void {
+  if (res.headersSent || res.destroyed) return;
+  const isPlain = typeof body === 'string' || body instanceof Uint8Array;
+  const bytes = isPlain ? body : `${JSON.stringify(body)}\n`;
   res.writeHead(status, {
-    'content-type': type.includes('charset') ? type : `${type}; charset=utf-8`,
-    'content-length': Buffer.byteLength(body),
+    'content-type': type ?? `${isPlain ? 'text/plain' : 'application/json'}; charset=utf-8`,
+    'content-length': Buffer.byteLength(bytes),
     'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
   });
-  res.end(body);
+  res.end(bytes);
 }
 
-function sendJson(res: ServerResponse, status: number, body: unknown): void {
-  send(res, status, 'application/json', `${JSON.stringify(body)}\n`);
-}
-
-function sendFailure(res: ServerResponse): (error: unknown) => void {
-  return (error) => {
-    if (res.headersSent) res.destroy();
-    else send(res, 500, 'text/plain', `the task pool failed: ${String(error)}\n`);
-  };
+function fail(res: ServerResponse, error: unknown): void {
+  if (res.headersSent) res.destroy();
+  else send(res, problem(500, `the request failed: ${error instanceof Error ? error.message : String(error)}`));
 }

@@ -12,6 +12,7 @@ import {
   type UsageRequest,
 } from '../metering/ledger/usage-request.ts';
 import type { Statement, StatementQuery } from '../metering/ledger/usage-statement.ts';
+import { type AdminAnswer, problem } from './admin-page.ts';
 
 /** The ledger, as the admin port reads it. */
 export interface UsageView {
@@ -21,12 +22,6 @@ export interface UsageView {
   nowMinute(): number;
   query(query: UsageQuery): Promise<UsageAnswer>;
   statement(query: StatementQuery): Promise<Statement>;
-}
-
-/** What the pages say, by their HTTP status. */
-export interface JsonAnswer {
-  readonly status: number;
-  readonly body: unknown;
 }
 
 type Ledger = Pick<UsageConfig, 'currency' | 'prices'>;
@@ -41,17 +36,17 @@ export async function answerUsage(
   view: UsageView,
   address: string,
   res: ServerResponse,
-): Promise<JsonAnswer | undefined> {
+): Promise<AdminAnswer | undefined> {
   const ledger = view.config();
-  if (ledger === undefined) return refused(404, 'usage is not kept: the configuration has no gateway.usage');
+  if (ledger === undefined) return problem(404, 'usage is not kept: the configuration has no gateway.usage');
   const { pathname, searchParams } = new URL(address, 'http://admin');
   if (pathname.endsWith('/statement')) return answerStatement(view, ledger, searchParams);
   const request = readUsageRequest(searchParams, view.nowMinute());
-  if (!request.ok) return refused(400, request.error);
+  if (!request.ok) return problem(400, request.error);
   const { format, after, ...query } = request.value;
   if (format === 'csv') return sendCsv(view, ledger, request.value, res);
   const answer = await view.query({ ...query, prices: ledger.prices, ...(after !== undefined && { after }) });
-  if (!answer.ok) return refused(422, answer.problem);
+  if (!answer.ok) return problem(422, answer.problem);
   return {
     status: 200,
     body: {
@@ -65,9 +60,9 @@ export async function answerUsage(
   };
 }
 
-async function answerStatement(view: UsageView, ledger: Ledger, query: URLSearchParams): Promise<JsonAnswer> {
+async function answerStatement(view: UsageView, ledger: Ledger, query: URLSearchParams): Promise<AdminAnswer> {
   const request = readStatementRequest(query);
-  if (!request.ok) return refused(400, request.error);
+  if (!request.ok) return problem(400, request.error);
   const statement = await view.statement({ ...request.value, prices: ledger.prices });
   return { status: 200, body: { ...statement, currency: ledger.currency } };
 }
@@ -78,11 +73,11 @@ async function sendCsv(
   { prices }: Ledger,
   { format: _format, after: first, ...query }: UsageRequest,
   res: ServerResponse,
-): Promise<JsonAnswer | undefined> {
+): Promise<AdminAnswer | undefined> {
   const page = (after: UsageRequest['after']) =>
     view.query({ ...query, limit: CSV_ROWS_AT_ONCE, prices, ...(after !== undefined && { after }) });
   let answer = await page(first);
-  if (!answer.ok) return refused(422, answer.problem);
+  if (!answer.ok) return problem(422, answer.problem);
   res.writeHead(200, { 'content-type': 'text/csv; charset=utf-8', 'cache-control': 'no-store' });
   res.write(csvHead(query.by));
   while (answer.ok) {
@@ -101,8 +96,4 @@ async function sendCsv(
 async function canWrite(res: ServerResponse): Promise<boolean> {
   await Promise.race([once(res, 'drain'), once(res, 'close')]).catch(() => {});
   return !res.destroyed;
-}
-
-function refused(status: number, problem: string): JsonAnswer {
-  return { status, body: { problem } };
 }

@@ -1,15 +1,17 @@
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import type { SeriesIndex, WorkerIndex } from '../../../src/base/ids.ts';
+import type { AdminPage } from '../../../src/control/admin/admin-page.ts';
 import { AdminServer } from '../../../src/control/admin/admin-server.ts';
 import type { AdminView } from '../../../src/control/admin/admin-view.ts';
+import { viewPages } from '../../../src/control/admin/view-pages.ts';
 import { Span } from '../../../src/shm/histogram-table.ts';
 import { buildView } from '../../support/admin-view.ts';
 import { parsePrometheus } from '../../support/prometheus.ts';
 
 async function start(t: Test, parts: Partial<AdminView> = {}, host = '127.0.0.1') {
   const view = buildView(parts);
-  const server = new AdminServer(view);
+  const server = new AdminServer(viewPages(view));
   const port = await server.listen(host, 0);
   t.teardown(() => server.close());
   return {
@@ -116,7 +118,7 @@ t.test('only GET and HEAD are allowed, and the answer says so', async (t) => {
 
 t.test('an address that is taken is an error, with its code', async (t) => {
   const { port } = await start(t);
-  const other = new AdminServer(buildView());
+  const other = new AdminServer(viewPages(buildView()));
   await t.rejects(other.listen('127.0.0.1', port), { code: 'EADDRINUSE' });
 });
 
@@ -148,4 +150,60 @@ t.test('/api/v1/upstreams tells of every upstream, its targets and how these are
   const response = await ask('/api/v1/upstreams');
   t.equal(response.status, 200);
   t.same(await response.json(), { upstreams });
+});
+
+t.test('a body is JSON that says so, of at most 1 MiB; whatever else is refused', async (t) => {
+  const server = new AdminServer([
+    {
+      method: 'POST',
+      path: '/echo/{name}',
+      async answer({ params, json }) {
+        const body = await json();
+        return body.ok ? { status: 200, body: { name: params['name'], body: body.value } } : body.error;
+      },
+    },
+  ]);
+  const port = await server.listen('127.0.0.1', 0);
+  t.teardown(() => server.close());
+  const post = (body: string, type = 'application/json') =>
+    fetch(`http://127.0.0.1:${port}/echo/a`, { method: 'POST', body, headers: { 'content-type': type } });
+  t.same(await (await post('[1]')).json(), { name: 'a', body: [1] });
+  t.equal((await post('[1]', 'text/plain')).status, 415, 'a page of another origin may send this one unasked');
+  t.equal((await post('[1')).status, 400);
+  t.equal((await post(`"${'x'.repeat(1024 * 1024)}"`)).status, 413);
+});
+
+t.test("who may ask for a page that names an action is the gate's to say", async (t) => {
+  const asked: object[] = [];
+  const pages: AdminPage[] = [
+    { method: 'GET', path: '/open', answer: () => ({ status: 200, body: 'open' }) },
+    {
+      method: 'DELETE',
+      path: '/api/v1/consumers/{consumer}',
+      action: 'admin:DeleteConsumer',
+      resource: ({ consumer }) => `consumer/${consumer}`,
+      answer: ({ operator }) => ({ status: 200, body: operator }),
+    },
+    { method: 'GET', path: '/api/v1/things', action: 'admin:ListThings', answer: () => ({ status: 200, body: [] }) },
+  ];
+  const server = new AdminServer(pages, {
+    async admit(req, deed) {
+      asked.push(deed);
+      if (req.headers.authorization === undefined) return { refusal: { status: 401, body: {} } };
+      return { operator: 'olga' };
+    },
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  t.teardown(() => server.close());
+  const ask = (method: string, path: string, headers = {}) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { method, headers });
+  t.equal((await ask('GET', '/open')).status, 200);
+  t.same(asked, []);
+  t.equal((await ask('DELETE', '/api/v1/consumers/alice')).status, 401);
+  t.equal(await (await ask('DELETE', '/api/v1/consumers/alice', { authorization: 'x' })).text(), 'olga');
+  await ask('GET', '/api/v1/things?x=1');
+  t.same(asked.slice(1), [
+    { action: 'admin:DeleteConsumer', resource: 'consumer/alice' },
+    { action: 'admin:ListThings', resource: 'things' },
+  ]);
 });
