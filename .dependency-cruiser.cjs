@@ -5,7 +5,7 @@ const SRC = '^src/';
 
 /** What the control plane may know of the data plane: data, schemas, arithmetic and readers; never what runs a request. */
 const GATEWAY_FOR_CONTROL = [
-  '^src/gateway/snapshot\\.ts$',
+  '^src/gateway/(snapshot|consumer-plan)\\.ts$',
   // What the main thread and a worker post to each other: data.
   '^src/gateway/worker-messages\\.ts$',
   '^src/gateway/.+/config\\.ts$',

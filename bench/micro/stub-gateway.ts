@@ -1,8 +1,10 @@
 // A gateway in one thread: the real control plane's publisher, the real data plane of one worker, and an upstream that is not
 // there.
 
+import { randomBytes } from 'node:crypto';
 import { monotonicClock } from '../../src/base/clock.ts';
 import type { WorkerIndex } from '../../src/base/ids.ts';
+import { SEAL_KEY_BYTES } from '../../src/base/sealed.ts';
 import type { Config } from '../../src/control/config/config.ts';
 import { filesBeside } from '../../src/control/config/config-files.ts';
 import { readConfig } from '../../src/control/config/read-config.ts';
@@ -16,6 +18,8 @@ import { policyRuns } from '../../src/gateway/policies/run-registry.ts';
 import { Arena } from '../../src/shm/arena.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { StubTransport } from './stub-transport.ts';
+
+const sealKey = new Uint8Array(randomBytes(SEAL_KEY_BYTES));
 
 export class StubGateway {
   readonly transport = new StubTransport();
@@ -35,6 +39,7 @@ export class StubGateway {
       shm,
       worker: 0 as WorkerIndex,
       clock,
+      sealKey,
       policies: policyRuns,
       createTransport: () => this.transport,
     });
@@ -67,8 +72,12 @@ export class StubGateway {
 }
 
 function compile(config: Config, epoch: number, recycled: SharedArrayBuffer | undefined): CompileAnswer {
-  const compiled = compileSnapshot(config, epoch, (bytes) =>
-    recycled !== undefined && recycled.byteLength >= bytes ? recycled : new SharedArrayBuffer(arenaBytes(bytes)),
+  const compiled = compileSnapshot(
+    config,
+    epoch,
+    (bytes) =>
+      recycled !== undefined && recycled.byteLength >= bytes ? recycled : new SharedArrayBuffer(arenaBytes(bytes)),
+    sealKey,
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => message) };
   const { arena, summary } = compiled.value;

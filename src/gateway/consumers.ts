@@ -4,13 +4,14 @@
 import { createHash } from 'node:crypto';
 import { unpack } from 'msgpackr';
 import type { CallerIndex } from '../base/ids.ts';
-import { nameDigest } from '../base/name-digest.ts';
+import { credentialDigest, nameDigest } from '../base/name-digest.ts';
 import type { Arena } from '../shm/arena.ts';
-import type { ConsumerPlan } from './snapshot.ts';
+import type { ConsumerPlan, KeyFacts } from './consumer-plan.ts';
 
 // Longer ones cannot be configured; they are not worth a digest.
 const KEY_CHARS_MAX = 512;
 const NAME_CHARS_MAX = 128;
+const CREDENTIAL_CHARS_MAX = 1_024;
 // 10,000 keys of at most 512 characters: 10 MB per worker at the worst. Only valid keys get in, so a flood of bad ones
 // cannot push them out.
 const VERIFIED_MAX = 10_000;
@@ -20,6 +21,13 @@ export interface Caller extends ConsumerPlan {
   /** Of the key. */
   readonly caller: CallerIndex;
   readonly keyId: string;
+  /** Of the key; undefined: there is nothing to know. */
+  readonly facts: KeyFacts | undefined;
+}
+
+/** Whether the key that the caller presented counts now. @param nowMs  since 1970 @hot */
+export function isInForce({ fromMs = 0, untilMs = Number.POSITIVE_INFINITY }: KeyFacts, nowMs: number): boolean {
+  return nowMs >= fromMs && nowMs < untilMs;
 }
 
 export class Consumers {
@@ -32,7 +40,7 @@ export class Consumers {
     this.#consumers = new Array<ConsumerPlan | undefined>(arena.get('consumerCount')).fill(undefined);
   }
 
-  /** @hot */
+  /** Whether it counts now is the caller's to ask. @hot */
   byApiKey(key: string): Caller | undefined {
     const known = this.#verified.get(key);
     if (known !== undefined) return known;
@@ -49,14 +57,24 @@ export class Consumers {
     return name.length > NAME_CHARS_MAX ? undefined : this.#find(nameDigest(name));
   }
 
+  /**
+   * By what a method looks a credential up by. Costs a digest.
+   * @param kind  the method's
+   */
+  byCredential(kind: string, text: string): Caller | undefined {
+    return text.length > CREDENTIAL_CHARS_MAX ? undefined : this.#find(credentialDigest(kind, text));
+  }
+
   #find(digest: Uint8Array): Caller | undefined {
     const index = this.#arena.findKey(digest);
     if (index < 0) return undefined;
     const plan = this.#consumer(index);
+    const place = this.#arena.findKeyOrdinal(digest) - plan.firstKey;
     return {
       ...plan,
       caller: this.#arena.findCaller(digest) as CallerIndex,
-      keyId: plan.keyIds[this.#arena.findKeyOrdinal(digest) - plan.firstKey] ?? '',
+      keyId: plan.keyIds[place] ?? '',
+      facts: plan.keyFacts?.[place] ?? undefined,
     };
   }
 

@@ -20,6 +20,8 @@ export interface GatewayWorkerData {
   readonly worker: WorkerIndex;
   readonly buffers: SharedBuffers;
   readonly port: MessagePort;
+  /** Of secrets in snapshots (src/base/sealed.ts). */
+  readonly sealKey: Uint8Array;
 }
 
 export interface GatewayWorkerParts {
@@ -70,6 +72,7 @@ class GatewayWorker {
       ...parts,
       shm: this.#shm,
       worker: data.worker,
+      sealKey: data.sealKey,
       onLogTrouble: (message) => this.#send({ type: 'log-trouble', message }),
       onQuotaNeed: (need) => this.#send({ type: 'quota-need', need }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),

@@ -354,23 +354,6 @@ export interface ConcurrencyPlan {
   readonly values?: readonly (readonly [key: string, max: number])[];
 }
 
-export interface ConsumerPlan {
-  readonly name: string;
-  /** 0 to 15, its own or its plan's; undefined: the route's. */
-  readonly priority?: number;
-  /** Index in GatewayPlan.plans; absent: it has none. */
-  readonly plan?: number;
-  /** What it may do instead of what its plan allows. */
-  readonly own?: AllowancePlan;
-  /** Of its keys; the arena numbers them in this order, from firstKey on. */
-  readonly keyIds: readonly string[];
-  readonly firstKey: number;
-  /** What is known of it, for limits by claim. */
-  readonly claims?: Readonly<Record<string, string>>;
-  /** What it belongs to, for the policy access. */
-  readonly groups?: readonly string[];
-}
-
 /** One rate limit as the limit table needs it. */
 export interface LimitDefinition {
   /** Hash of names (service, route, policy, place), never of indexes, so that slots survive reloads. */

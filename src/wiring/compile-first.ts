@@ -1,6 +1,8 @@
 // The first snapshot, and what is loaded while it is compiled.
 
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { SEAL_KEY_BYTES } from '../base/sealed.ts';
 import type { GatewayConfig } from '../control/config/config.ts';
 import type { Log } from '../control/log.ts';
 import type { CompileTask } from '../control/releases/compile-file.ts';
@@ -18,7 +20,9 @@ export interface FirstCompile {
   readonly workerCount: number;
   readonly threads: WorkerThreads;
   /** The first call gets the first snapshot. */
-  compile(task: Omit<CompileTask, 'file' | 'env'>): Promise<CompileAnswer>;
+  compile(task: Omit<CompileTask, 'file' | 'env' | 'sealKey'>): Promise<CompileAnswer>;
+  /** Of secrets in snapshots: of this process, and known to its threads only. */
+  readonly sealKey: Uint8Array;
 }
 
 export interface FirstCompileOptions {
@@ -30,8 +34,9 @@ export interface FirstCompileOptions {
 
 /** @throws {StartError} */
 export async function compileFirst(options: FirstCompileOptions, tasks: TaskPool, log: Log): Promise<FirstCompile> {
-  const compile = (task: Omit<CompileTask, 'file' | 'env'>): Promise<CompileAnswer> =>
-    tasks.compile({ file: options.file, env: { ...process.env }, ...task });
+  const sealKey = new Uint8Array(randomBytes(SEAL_KEY_BYTES));
+  const compile = (task: Omit<CompileTask, 'file' | 'env' | 'sealKey'>): Promise<CompileAnswer> =>
+    tasks.compile({ file: options.file, env: { ...process.env }, sealKey, ...task });
   // The first snapshot says how many workers there are, which the shared memory must know. The addon and the threads are
   // loaded meanwhile; the addon first, because its settings reach a thread through the environment it starts with.
   const compiling = compile({ epoch: 1, recycled: undefined, discovered: new Map() });
@@ -48,6 +53,7 @@ export async function compileFirst(options: FirstCompileOptions, tasks: TaskPool
     folder: options.data ?? gateway.data,
     workerCount,
     threads,
+    sealKey,
     compile: (task) => {
       if (first === undefined) return compile(task);
       const answer = first;

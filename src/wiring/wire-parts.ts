@@ -36,6 +36,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   const acceptors = new Acceptors(plan.uws);
   const fleet: WorkerFleet = new WorkerFleet({
     threads,
+    sealKey: first.sealKey,
     shm,
     clock,
     log,

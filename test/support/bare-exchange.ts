@@ -13,5 +13,5 @@ export function bareExchange(fields: Partial<Exchange> = {}, plan?: Partial<Rout
 }
 
 export function callerNamed(name: string): Caller {
-  return { name, caller: 2 as CallerIndex, keyId: '', keyIds: [], firstKey: 0 };
+  return { name, caller: 2 as CallerIndex, facts: undefined, keyId: '', keyIds: [], firstKey: 0 };
 }

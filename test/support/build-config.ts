@@ -4,13 +4,13 @@
 import { createHash } from 'node:crypto';
 import type {
   Config,
-  ConsumerConfig,
   GatewayConfig,
   PolicyUse,
   RouteConfig,
   ServiceConfig,
   UpstreamConfig,
 } from '../../src/control/config/config.ts';
+import type { ConsumerConfig } from '../../src/control/config/consumer-config.ts';
 
 export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig {
   return {
@@ -60,6 +60,7 @@ export function buildConsumer(name: string, ...secrets: readonly string[]): Cons
     name,
     keys: secrets.map((secret, index) => ({
       id: `${name}-${index}`,
+      uses: ['api-key'],
       sha256: createHash('sha256').update(secret).digest('hex'),
     })),
   };

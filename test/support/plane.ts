@@ -25,6 +25,7 @@ import type { LeaseQuestion } from '../../src/gateway/worker-messages.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { VirtualClock } from '../gateway/limiter/window.ts';
 import { headOf } from './header-lines.ts';
+import { sealKey } from './seal-key.ts';
 
 const RESPONDED = {
   [Ending.KEEP]: 'respond',
@@ -121,7 +122,7 @@ export class ToldTransport implements Transport {
 
 /** @returns the snapshot, or throws with the first problem */
 export function compile(config: Config, epoch: number): CompiledSnapshot {
-  const compiled = compileSnapshot(config, epoch, (bytes) => new SharedArrayBuffer(arenaBytes(bytes)));
+  const compiled = compileSnapshot(config, epoch, (bytes) => new SharedArrayBuffer(arenaBytes(bytes)), sealKey);
   if (!compiled.ok) throw new Error(compiled.error[0]?.message);
   return compiled.value;
 }
@@ -129,6 +130,8 @@ export function compile(config: Config, epoch: number): CompiledSnapshot {
 export class TestPlane {
   readonly shm: SharedMemory;
   readonly clock = new VirtualClock();
+  /** Milliseconds since 1970; undefined: as it is. */
+  wallMs: number | undefined;
   readonly plane: DataPlane;
   /** Every request that went upstream, in order. */
   readonly sent: SentRequest[] = [];
@@ -142,6 +145,8 @@ export class TestPlane {
       shm,
       worker: worker as WorkerIndex,
       clock: this.clock,
+      sealKey,
+      wallMs: () => this.wallMs ?? Date.now(),
       policies: [...policyRuns, ...policies],
       onLeaseQuestion: (question) => this.leaseQuestions.push(question),
       ...(logIo !== undefined && { logIo }),

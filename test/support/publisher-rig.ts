@@ -9,6 +9,7 @@ import { Arena } from '../../src/shm/arena.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { VirtualClock } from '../gateway/limiter/window.ts';
 import { TestPlane } from './plane.ts';
+import { sealKey } from './seal-key.ts';
 
 type Message = { readonly attach: PublishedSnapshot } | { readonly discard: number };
 
@@ -77,8 +78,12 @@ export class PublisherRig {
   }
 
   #compile(epoch: number, recycled: SharedArrayBuffer | undefined): CompileAnswer {
-    const compiled = compileSnapshot(this.config, epoch, (bytes) =>
-      recycled !== undefined && recycled.byteLength >= bytes ? recycled : new SharedArrayBuffer(arenaBytes(bytes)),
+    const compiled = compileSnapshot(
+      this.config,
+      epoch,
+      (bytes) =>
+        recycled !== undefined && recycled.byteLength >= bytes ? recycled : new SharedArrayBuffer(arenaBytes(bytes)),
+      sealKey,
     );
     if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => message) };
     const { arena, summary } = compiled.value;

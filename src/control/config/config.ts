@@ -4,7 +4,8 @@
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 import type { AlertsConfig } from './alerts-config.ts';
-import type { AllowanceConfig, PlanBindings, PlanConfig } from './plan-config.ts';
+import type { ConsumerConfig } from './consumer-config.ts';
+import type { PlanBindings, PlanConfig } from './plan-config.ts';
 
 export interface Config {
   readonly gateway: GatewayConfig;
@@ -308,23 +309,6 @@ export interface TargetConfig {
 }
 
 /** Its own allowance stands in the place of its plan's. */
-export interface ConsumerConfig extends AllowanceConfig {
-  readonly name: string;
-  readonly plan?: string | undefined;
-  /** 0 to 15; absent: its plan's, or the route's. */
-  readonly priority?: number | undefined;
-  readonly keys: readonly KeyConfig[];
-  /** What is known of it, by name. */
-  readonly claims?: Readonly<Record<string, string>> | undefined;
-  readonly groups?: readonly string[] | undefined;
-}
-
-export interface KeyConfig {
-  readonly id: string;
-  /** SHA-256 of the secret, 64 hexadecimal digits: the secret itself goes no further than the parser. */
-  readonly sha256: string;
-}
-
 export interface ServiceConfig {
   readonly name: string;
   /** Lower case, without a port; '*.example.com' for one or more labels; empty: any host. */

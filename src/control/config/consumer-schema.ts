@@ -2,12 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { identity, safeName, section, text, word } from '../../gateway/units/config.ts';
-import type { ConsumerConfig, KeyConfig } from './config.ts';
+import { identity, safeName, section, text, timestamp, word } from '../../gateway/units/config.ts';
+import type { ConsumerConfig, KeyConfig } from './consumer-config.ts';
 import { priority } from './load-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 
 const KEYS_MAX = 1_000;
+const KEY_USES_MAX = 2;
 const GROUPS_MAX = 100;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
 const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
@@ -18,15 +19,36 @@ export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
 const keySchema = section({
   id: identity().describe('Names the key in logs; never secret.'),
   use: z
-    .array(word(['api-key'], ['hmac']))
+    .array(word(['api-key', 'hmac']))
     .min(1)
+    .max(KEY_USES_MAX)
     .prefault(['api-key'])
-    .describe('What the key is for.'),
-  // Hashed where it is read: nothing behind this line sees the secret.
+    .describe('What the key is for: to be sent as it is (api-key), to sign with (hmac), or both.'),
   secret: text('8 to 512 printable ASCII characters', '[!-~](?:[ -~]*[!-~])?', (value) =>
-    SECRET.test(value) ? createHash('sha256').update(value).digest('hex') : undefined,
-  ).describe('8 to 512 printable ASCII characters; better taken from the environment. Kept as SHA-256 only.'),
-}).transform(({ id, secret }): KeyConfig => ({ id, sha256: secret }));
+    SECRET.test(value) ? value : undefined,
+  ).describe(
+    '8 to 512 printable ASCII characters; better taken from the environment. Kept as SHA-256 only, or, where it signs, encrypted.',
+  ),
+  notBefore: timestamp().optional().describe('From when on it counts: 2027-01-31 or 2027-01-31T12:00:00Z.'),
+  expires: timestamp()
+    .optional()
+    .describe('Until when it counts; two keys that overlap let a caller change from one to the other.'),
+})
+  .superRefine(({ notBefore = 0, expires = Number.POSITIVE_INFINITY }, context) => {
+    if (notBefore < expires) return;
+    context.addIssue({ code: 'custom', path: ['expires'], params: { message: 'is not after notBefore' } });
+  })
+  .transform(
+    ({ id, use, secret, notBefore, expires }): KeyConfig => ({
+      id,
+      uses: [...new Set(use)],
+      // Hashed where it is read: nothing behind this line sees the secret of a key that does not sign.
+      sha256: createHash('sha256').update(secret).digest('hex'),
+      ...(use.includes('hmac') && { secret }),
+      ...(notBefore !== undefined && { fromMs: notBefore }),
+      ...(expires !== undefined && { untilMs: expires }),
+    }),
+  );
 
 export const consumerSchema: z.ZodType<ConsumerSection> = section(
   {

@@ -1,7 +1,7 @@
 // The section `consumers`. A key says by itself who is calling, so that no two may be alike.
 
 import { identity } from '../../gateway/units/config.ts';
-import type { ConsumerConfig } from './config.ts';
+import type { ConsumerConfig } from './consumer-config.ts';
 import { consumerSchema } from './consumer-schema.ts';
 import { readNamed } from './read-named.ts';
 import { checkPlanName } from './read-plans.ts';

@@ -22,6 +22,8 @@ export interface CompileTask {
   readonly discovered: DiscoveredTargets;
   /** Compile this once more, whatever the files hold now. */
   readonly kept?: Uint8Array | undefined;
+  /** Of secrets in the snapshot: the same for all of a process. */
+  readonly sealKey: Uint8Array;
 }
 
 export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
@@ -36,10 +38,14 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   if (!read.ok) return { ok: false, problems: read.error.map(printIssue) };
   const { warnings } = read.value;
   const config = withDiscovered(resolvePaths(read.value.config, folder), task.discovered);
-  const compiled = compileSnapshot(config, task.epoch, (bytes) =>
-    task.recycled !== undefined && task.recycled.byteLength >= bytes
-      ? task.recycled
-      : new SharedArrayBuffer(arenaBytes(bytes)),
+  const compiled = compileSnapshot(
+    config,
+    task.epoch,
+    (bytes) =>
+      task.recycled !== undefined && task.recycled.byteLength >= bytes
+        ? task.recycled
+        : new SharedArrayBuffer(arenaBytes(bytes)),
+    task.sealKey,
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => `${task.file}: ${message}`) };
   // A log that has become a problem meanwhile is none of the targets'.

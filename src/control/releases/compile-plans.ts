@@ -4,6 +4,7 @@
 // colon there, and they do not change when the file's order does.
 
 import { hashName } from '../../base/hash.ts';
+import type { ConsumerPlan } from '../../gateway/consumer-plan.ts';
 import type { ClusterPlan } from '../../gateway/limiter/cluster-limit.ts';
 import {
   type AllowancePlan,
@@ -13,8 +14,9 @@ import {
   type QuotaPlan,
   type QuotaStepPlan,
 } from '../../gateway/limiter/limit-plans.ts';
-import type { ConsumerPlan, NamedAllowance } from '../../gateway/snapshot.ts';
-import type { Config, ConsumerConfig, RouteConfig, ServiceConfig } from '../config/config.ts';
+import type { NamedAllowance } from '../../gateway/snapshot.ts';
+import type { Config, RouteConfig, ServiceConfig } from '../config/config.ts';
+import type { ConsumerConfig } from '../config/consumer-config.ts';
 import type { AllowanceConfig, PlanBindings, QuotaConfig, SteadyLimitConfig } from '../config/plan-config.ts';
 import type { LimitCollector } from './limit-collector.ts';
 
@@ -50,7 +52,7 @@ export class PlanCompiler {
   }
 
   /** @param keys  where its keys are */
-  consumer(consumer: ConsumerConfig, keys: Pick<ConsumerPlan, 'keyIds' | 'firstKey'>): ConsumerPlan {
+  consumer(consumer: ConsumerConfig, keys: Pick<ConsumerPlan, 'keyIds' | 'firstKey' | 'keyFacts'>): ConsumerPlan {
     const { name } = consumer;
     const plan = consumer.plan === undefined ? undefined : this.#indexes.get(consumer.plan);
     const priority = consumer.priority ?? (plan === undefined ? undefined : this.#config.plans[plan]?.priority);

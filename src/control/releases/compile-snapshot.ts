@@ -2,7 +2,6 @@
 // or the main thread.
 
 import { Packr } from 'msgpackr';
-import { nameDigest } from '../../base/name-digest.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
@@ -21,10 +20,9 @@ import type {
   UpstreamPlan,
 } from '../../gateway/snapshot.ts';
 import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
-import { type Arena, type ArenaParts, writeArena } from '../../shm/arena.ts';
+import { type Arena, writeArena } from '../../shm/arena.ts';
 import type {
   Config,
-  ConsumerConfig,
   PolicyUse,
   RouteConfig,
   ServiceConfig,
@@ -34,6 +32,7 @@ import type {
 } from '../config/config.ts';
 import { AddressCollector } from './address-collector.ts';
 import { balancingPlan } from './balancing-plan.ts';
+import { compileConsumers } from './compile-consumers.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
@@ -80,12 +79,14 @@ const packr = new Packr({ useRecords: false });
 
 /**
  * @param take  gives a shared buffer of at least so many bytes
+ * @param sealKey  of secrets in the snapshot (src/base/sealed.ts)
  * @returns the snapshot, or what is wrong with its routes
  */
 export function compileSnapshot(
   config: Config,
   epoch: number,
   take: (bytes: number) => SharedArrayBuffer,
+  sealKey: Uint8Array,
 ): Result<CompiledSnapshot, readonly TrieIssue[]> {
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
@@ -106,6 +107,7 @@ export function compileSnapshot(
   const targetNames = config.upstreams.flatMap((upstream) =>
     upstream.targets.map((target) => [upstream.name, targetName(target)] as const),
   );
+  const consumers = compileConsumers(config.consumers, plans, packr, sealKey);
   const loadNames = config.upstreams.filter(({ concurrency }) => concurrency !== undefined).map(({ name }) => name);
   const arena = writeArena(
     {
@@ -118,7 +120,8 @@ export function compileSnapshot(
       targetCount: targetNames.length,
       upstreamCount: config.upstreams.length,
       loadCount: loadNames.length,
-      ...consumerParts(config.consumers, plans, packr),
+      consumers: consumers.consumers,
+      keys: consumers.keys,
     },
     take,
   );
@@ -135,37 +138,11 @@ export function compileSnapshot(
       targetNames,
       upstreams: config.upstreams.map(upstreamSummary),
       loadNames,
-      callerNames: config.consumers.flatMap((consumer) =>
-        keyIdsOf(consumer, plans).map((id) => [consumer.name, id, consumer.plan ?? ''] as const),
-      ),
+      callerNames: consumers.callerNames,
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
     },
   });
-}
-
-/** Keys are numbered in the order of their consumers, and of theirs. */
-function consumerParts(
-  consumers: readonly ConsumerConfig[],
-  plans: PlanCompiler,
-  packr: Packr,
-): Pick<ArenaParts, 'consumers' | 'keys'> {
-  const packed: Buffer[] = [];
-  const keys: ArenaParts['keys'][number][] = [];
-  for (const [index, consumer] of consumers.entries()) {
-    packed.push(packr.pack(plans.consumer(consumer, { keyIds: keyIdsOf(consumer, plans), firstKey: keys.length })));
-    for (const { sha256 } of consumer.keys) {
-      keys.push({ digest: Buffer.from(sha256, 'hex'), consumer: index, ordinal: keys.length });
-    }
-    if (plans.needsNames) keys.push({ digest: nameDigest(consumer.name), consumer: index, ordinal: keys.length });
-  }
-  return { consumers: packed, keys };
-}
-
-/** The one for its name, if there is one, comes last. No key that is written has a colon in its id. */
-function keyIdsOf({ name, keys }: ConsumerConfig, { needsNames }: PlanCompiler): readonly string[] {
-  const ids = keys.map(({ id }) => id);
-  return needsNames ? [...ids, `token:${name}`] : ids;
 }
 
 function upstreamSummary(upstream: UpstreamConfig): UpstreamSummary {

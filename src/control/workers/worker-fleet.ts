@@ -36,6 +36,8 @@ export interface PostedSnapshot {
 
 export interface WorkerFleetOptions {
   readonly threads: WorkerThreads;
+  /** Of secrets in snapshots. */
+  readonly sealKey: Uint8Array;
   readonly shm: SharedMemory;
   readonly clock: Clock;
   readonly distributor: Distributor;
@@ -219,7 +221,12 @@ export class WorkerFleet {
     control.write(worker.index, 'heartMs', this.#nowMs() | 0);
     worker.port = port1;
     port1.on('message', (message: FromWorker) => this.#receive(worker, message));
-    const data = { worker: worker.index, buffers: this.#options.shm.buffers(), port: port2 };
+    const data = {
+      worker: worker.index,
+      buffers: this.#options.shm.buffers(),
+      port: port2,
+      sealKey: this.#options.sealKey,
+    };
     worker.ended = this.#options.threads.run(worker.index, data, port2).then(
       () => this.#onEnded(worker),
       (error: unknown) => {

@@ -1,10 +1,10 @@
 // Which limit holds for which consumer: its own, or its plan's. Made when its first request comes.
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { ConsumerPlan } from '../consumer-plan.ts';
 import type { AllowancePlan } from '../limiter/limit-plans.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
 import { type AnyKeyLimit, prepareKeyLimit } from '../policies/prepare-key-limit.ts';
-import type { ConsumerPlan } from '../snapshot.ts';
 
 export class PlanLimits {
   readonly #allowances: readonly (AllowancePlan | null)[];

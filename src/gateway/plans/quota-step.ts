@@ -4,6 +4,7 @@
 import { SeededHash } from '../../base/hash.ts';
 import { NO_BLOCK, NOT_KNOWN, type QuotaTable, USED_UP } from '../../shm/quota-table.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { ConsumerPlan } from '../consumer-plan.ts';
 import { LimitReading } from '../limiter/charge-limit.ts';
 import type { QuotaPlan, QuotaStepPlan } from '../limiter/limit-plans.ts';
 import { wholeSeconds } from '../limiter/whole-seconds.ts';
@@ -11,7 +12,6 @@ import type { LiveSnapshot } from '../live-snapshot.ts';
 import { ADMIT, errors, type Verdict, WAIT } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policies/policy-run.ts';
-import type { ConsumerPlan } from '../snapshot.ts';
 
 const US_PER_SECOND = 1_000_000;
 const NOTHING: StepFacts = { skipped: 'no quota' };

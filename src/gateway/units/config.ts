@@ -70,6 +70,7 @@ const REFERENCE = String.raw`\$\{`;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const IDENTITY = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,3})?)?Z)?$/;
 const SINGLE_KEYS = ['ip', 'consumer', 'key', 'route'] as const;
 const SECONDS_PER_DAY = 86_400;
 // 1/day is what the slots' arithmetic still tells from zero, 1,000,000/s what it still has headroom for (architecture §5).
@@ -124,6 +125,19 @@ export function safeName(): z.ZodType<string> {
 export function identity(): z.ZodType<string> {
   return text('a name of at most 128 letters, digits and . _ @ + -', IDENTITY.source.slice(1, -1), (value) =>
     IDENTITY.test(value) ? value : undefined,
+  );
+}
+
+/** @returns milliseconds since 1970 */
+export function timestamp(): z.ZodType<number> {
+  return text(
+    'a day or time in UTC, such as 2027-01-31 or 2027-01-31T12:00:00Z',
+    TIMESTAMP.source.slice(1, -1),
+    (value) => {
+      const ms = TIMESTAMP.test(value) ? Date.parse(value) : Number.NaN;
+      // Of 2027-02-30 some make the second of March.
+      return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== value.slice(0, 10) ? undefined : ms;
+    },
   );
 }
 

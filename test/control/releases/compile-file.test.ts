@@ -7,6 +7,7 @@ import { type CompileTask, compileFile } from '../../../src/control/releases/com
 import type { DiscoveredTargets } from '../../../src/control/releases/with-discovered.ts';
 import type { GatewayPlan } from '../../../src/gateway/snapshot.ts';
 import { Arena } from '../../../src/shm/arena.ts';
+import { sealKey } from '../../support/seal-key.ts';
 import { tlsText } from '../../support/tls-files.ts';
 
 const YAML = `version: 1
@@ -20,7 +21,10 @@ services:
 const target = { origin: 'https://10.0.0.7', authority: 'orders.test', socketPath: '', basePath: '', weight: 1 };
 
 async function compile(file: string, parts: Partial<CompileTask> = {}) {
-  const answer = await compileFile({ file, env: {}, epoch: 1, recycled: undefined, discovered: new Map(), ...parts });
+  const answer = await compileFile({
+    ...{ file, env: {}, epoch: 1, recycled: undefined, discovered: new Map(), sealKey },
+    ...parts,
+  });
   if (!answer.ok) throw new Error(answer.problems.join('\n'));
   const { upstreams } = unpack(new Arena(answer.buffer).gatewayPlan()) as GatewayPlan;
   return { ...answer, origins: upstreams.map(({ targets }) => targets.map(({ origin }) => origin)), upstreams };

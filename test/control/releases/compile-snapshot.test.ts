@@ -14,6 +14,7 @@ import {
   buildUpstream,
 } from '../../support/build-config.ts';
 import { compile } from '../../support/plane.ts';
+import { sealKey } from '../../support/seal-key.ts';
 
 function limit(kind: string, count = 10): PolicyUse {
   return { policy: 'rate-limit', config: { limit: { count, periodSeconds: 1 }, burst: count, by: { kind } } };
@@ -238,10 +239,15 @@ t.test('routes that clash are issues, all at once, and no snapshot', async (t) =
     ],
   });
   let isTaken = false;
-  const result = compileSnapshot(config, 1, (bytes) => {
-    isTaken = true;
-    return new SharedArrayBuffer(bytes);
-  });
+  const result = compileSnapshot(
+    config,
+    1,
+    (bytes) => {
+      isTaken = true;
+      return new SharedArrayBuffer(bytes);
+    },
+    sealKey,
+  );
   t.notOk(result.ok);
   t.notOk(isTaken, 'nothing is written into an arena');
   if (!result.ok) t.equal(result.error.length, 2);
@@ -251,7 +257,7 @@ t.test('a snapshot in a used arena is the same as in a fresh one', async (t) => 
   const config = buildConfig({ consumers: [buildConsumer('alice', 'key')] });
   const used = new SharedArrayBuffer(256 * 1_024);
   new Uint8Array(used).fill(0xff);
-  const result = compileSnapshot(config, 3, () => used);
+  const result = compileSnapshot(config, 3, () => used, sealKey);
   t.ok(result.ok);
   if (!result.ok) return;
   const { arena } = result.value;

@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { ConsumerConfig, ServiceConfig } from '../../../src/control/config/config.ts';
+import type { ServiceConfig } from '../../../src/control/config/config.ts';
+import type { ConsumerConfig } from '../../../src/control/config/consumer-config.ts';
 import type { PlanBindings, PlanConfig } from '../../../src/control/config/plan-config.ts';
 import { levelOf } from '../../../src/gateway/upstream/load/level-of.ts';
 import { LeaseVerdict } from '../../../src/gateway/worker-messages.ts';

@@ -2,6 +2,7 @@
 
 import { assertNever } from '../../../../base/assert.ts';
 import { readCookie, readQuery } from '../../../conditions/read-parameter.ts';
+import { isInForce } from '../../../consumers.ts';
 import type { LiveSnapshot } from '../../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
@@ -29,6 +30,10 @@ class ApiKeys implements LiveAuthMethod {
     const consumer = this.#snapshot.consumers.byApiKey(key);
     if (consumer === undefined) {
       x.detail = 'the credential is not known';
+      return errors.UNAUTHENTICATED.id;
+    }
+    if (consumer.facts !== undefined && !isInForce(consumer.facts, x.plane.wallMs())) {
+      x.detail = 'the credential has expired, or is not valid yet';
       return errors.UNAUTHENTICATED.id;
     }
     x.consumer = consumer;

@@ -1,0 +1,29 @@
+// A consumer, as it is configured and checked.
+
+import type { AllowanceConfig } from './plan-config.ts';
+
+export interface ConsumerConfig extends AllowanceConfig {
+  readonly name: string;
+  readonly plan?: string | undefined;
+  /** 0 to 15; absent: its plan's, or the route's. */
+  readonly priority?: number | undefined;
+  readonly keys: readonly KeyConfig[];
+  /** What is known of it, by name. */
+  readonly claims?: Readonly<Record<string, string>> | undefined;
+  readonly groups?: readonly string[] | undefined;
+}
+
+/** What a key may be used for. */
+export type KeyUse = 'api-key' | 'hmac';
+
+export interface KeyConfig {
+  readonly id: string;
+  readonly uses: readonly KeyUse[];
+  /** SHA-256 of the secret, 64 hexadecimal digits. */
+  readonly sha256: string;
+  /** Of a key that signs: else the secret itself goes no further than the parser. Never to be shown or logged. */
+  readonly secret?: string | undefined;
+  /** Milliseconds since 1970 from and until which it counts; absent: from ever, for ever. */
+  readonly fromMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+}

@@ -1,0 +1,70 @@
+// Consumers → packed plans, and the table that finds them by what their callers present.
+
+import type { Packr } from 'msgpackr';
+import { credentialDigest, nameDigest } from '../../base/name-digest.ts';
+import { keyPurpose, seal } from '../../base/sealed.ts';
+import type { KeyFacts } from '../../gateway/consumer-plan.ts';
+import type { ArenaParts } from '../../shm/arena.ts';
+import type { ConsumerConfig, KeyConfig, KeyUse } from '../config/consumer-config.ts';
+import type { PlanCompiler } from './compile-plans.ts';
+
+/** One way to find a consumer. */
+interface Credential {
+  /** Its key's, as logs and usage show it. */
+  readonly id: string;
+  readonly digest: Uint8Array;
+  readonly facts: KeyFacts | null;
+}
+
+export interface CompiledConsumers extends Pick<ArenaParts, 'consumers' | 'keys'> {
+  /** Of each key, in the order of the arena's table. */
+  readonly callerNames: readonly (readonly [consumer: string, key: string, plan: string])[];
+}
+
+/**
+ * Keys are numbered in the order of their consumers, and of theirs.
+ * @param sealKey  of secrets in the snapshot: SEAL_KEY_BYTES, of this process
+ */
+export function compileConsumers(
+  consumers: readonly ConsumerConfig[],
+  plans: PlanCompiler,
+  packr: Packr,
+  sealKey: Uint8Array,
+): CompiledConsumers {
+  const packed: Buffer[] = [];
+  const keys: ArenaParts['keys'][number][] = [];
+  const callerNames: [string, string, string][] = [];
+  for (const [index, consumer] of consumers.entries()) {
+    const credentials = credentialsOf(consumer, plans.needsNames, sealKey);
+    packed.push(packr.pack(plans.consumer(consumer, placesOf(credentials, keys.length))));
+    for (const { id, digest } of credentials) {
+      keys.push({ digest, consumer: index, ordinal: keys.length });
+      callerNames.push([consumer.name, id, consumer.plan ?? '']);
+    }
+  }
+  return { consumers: packed, keys, callerNames };
+}
+
+function placesOf(credentials: readonly Credential[], firstKey: number) {
+  const keyIds = credentials.map(({ id }) => id);
+  const keyFacts = credentials.map(({ facts }) => facts);
+  return { keyIds, firstKey, ...(keyFacts.some((facts) => facts !== null) && { keyFacts }) };
+}
+
+/** A key that may be used in two ways is found in two ways. */
+function credentialsOf({ name, keys }: ConsumerConfig, needsName: boolean, sealKey: Uint8Array): readonly Credential[] {
+  const credentials = keys.flatMap((key) => key.uses.map((use) => keyCredential(key, use, sealKey)));
+  // No key that is written has a colon in its id.
+  return needsName ? [...credentials, { id: `token:${name}`, digest: nameDigest(name), facts: null }] : credentials;
+}
+
+function keyCredential(key: KeyConfig, use: KeyUse, sealKey: Uint8Array): Credential {
+  const { id, sha256, secret = '', fromMs, untilMs } = key;
+  const facts: KeyFacts = {
+    ...(fromMs !== undefined && { fromMs }),
+    ...(untilMs !== undefined && { untilMs }),
+    ...(use === 'hmac' && { sealed: seal(sealKey, secret, keyPurpose(use, id)) }),
+  };
+  const digest = use === 'api-key' ? Buffer.from(sha256, 'hex') : credentialDigest(use, id);
+  return { id, digest, facts: Object.keys(facts).length === 0 ? null : facts };
+}
