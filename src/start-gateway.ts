@@ -147,6 +147,7 @@ async function listen({ gateway, takeOver, plan, acceptors, fleet }: Parts): Pro
   // Shared ports would be shared with a gateway that was started at the same time, too.
   if (takeOver.sharesPorts) await probePorts(takeOver.ownListeners.filter(({ engine }) => engine === 'uws'));
   const uwsPorts = acceptors.listen(takeOver.sharesPorts);
+  plan.noteUwsPorts(uwsPorts);
   return gateway.listen.map((each) => uwsPorts[plan.uws.indexOf(each)] ?? plan.nodePort(plan.node.indexOf(each)));
 }
 

@@ -46,6 +46,13 @@ export async function latencies(task: SeriesTask): Promise<readonly RouteLatency
   return latencySummary(task);
 }
 
+export async function countConnections(
+  ports: readonly number[],
+): Promise<readonly (readonly [string, number])[] | undefined> {
+  const { countConnections: count } = await import('../src/control/workers/count-connections.ts');
+  return count(ports);
+}
+
 export async function exportSpans(task: ExportTask): Promise<ExportAnswer> {
   const { exportSpans: send } = await import('../src/control/telemetry/export-spans.ts');
   return send(task);

@@ -18,6 +18,7 @@ import { Overload } from './pipeline/overload.ts';
 import { Parking } from './pipeline/parking.ts';
 import { requestId } from './pipeline/request-id.ts';
 import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
+import { SlowBodies } from './pipeline/slow-bodies.ts';
 import { TokenDesk } from './policies/auth/jwt/token-desk.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import { RouteMatch } from './router/match-route.ts';
@@ -66,6 +67,7 @@ export class DataPlane {
   readonly overload: Overload;
   readonly deadlines: Deadlines;
   readonly parking: Parking;
+  readonly slowBodies: SlowBodies;
   readonly askedLimits: AskedLimits;
   readonly askedLeases: AskedLeases;
   readonly needQuota: (need: QuotaNeed) => void;
@@ -104,6 +106,7 @@ export class DataPlane {
     this.usage = new UsageMeter(this.shm.usage, this.worker, this.wallMs);
     this.mirrors = new Mirrors(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
+    this.slowBodies = new SlowBodies(this.clock.nowUs() / 1_000);
     this.accessLog = new AccessLog({
       control: this.shm.control,
       worker: this.worker,
@@ -171,9 +174,15 @@ export class DataPlane {
     if (x.snapshot.explain?.allows(x, this.wallMs() / 1_000) === true) x.explanation = new Explanation(x);
   }
 
+  /** Whether the peer of a connection is one; before the first request nobody is. */
+  isTrustedProxy(address: string): boolean {
+    return this.#current?.trustedProxies.trusts(address) === true;
+  }
+
   /** Give back what an exchange held. Called by finish() only. @hot */
   end(x: Exchange): void {
     this.deadlines.disarm(x);
+    if (x.isBodyWatched) this.slowBodies.leave(x);
     if (x.permits !== undefined) {
       for (const slot of x.permits) this.shm.concurrency.release(slot, this.worker);
       x.permits = undefined;
@@ -205,6 +214,7 @@ export class DataPlane {
     if (this.#current !== undefined || this.#attached.has(this.shm.control.epoch())) this.#snapshotOfNow();
     const nowMs = this.clock.nowUs() / 1_000;
     this.deadlines.advance(nowMs);
+    this.slowBodies.tick(nowMs);
     if (this.mirrors.count > 0) this.mirrors.tick(nowMs);
     this.loads.tick(nowMs);
     if (this.#current !== undefined) this.overload.tick(this.#current.plan.overload, nowMs);

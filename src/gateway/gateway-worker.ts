@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import type { WorkerIndex } from '../base/ids.ts';
 import { type SharedBuffers, SharedMemory } from '../shm/shared-memory.ts';
 import { DataPlane } from './data-plane.ts';
+import { AddressLimit } from './listener/address-limit.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
 import { UwsListener } from './listener/uws/uws-listener.ts';
 import { TICK_MS } from './pipeline/deadlines.ts';
@@ -52,6 +53,7 @@ class GatewayWorker {
   readonly #onEnd: () => void;
   readonly #onUncaught = (error: unknown): void => this.#fail(error);
   #uws: readonly UwsListener[] = [];
+  #addresses: AddressLimit | undefined;
   readonly #nodes: NodeListener[] = [];
   #ticker: NodeJS.Timeout | undefined;
   #lastTickMs = 0;
@@ -110,6 +112,8 @@ class GatewayWorker {
         return this.#plane.askedLimits.receive(message.answers);
       case 'lease-answer':
         return this.#plane.askedLeases.receive(message.answer);
+      case 'connection-counts':
+        return this.#addresses?.use(message.counts);
       case 'drain':
         this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
@@ -139,7 +143,12 @@ class GatewayWorker {
       ports.push(await node.listen());
       this.#nodes.push(node);
     }
-    this.#uws = listeners.uws.map((options) => new UwsListener(this.#plane, options));
+    const { connectionsPerAddress, workerCount } = listeners;
+    if (connectionsPerAddress > 0) {
+      const ask = (): void => this.#send({ type: 'count-connections' });
+      this.#addresses = new AddressLimit(connectionsPerAddress, workerCount, () => this.#closedOfAll(), ask);
+    }
+    this.#uws = listeners.uws.map((options) => new UwsListener(this.#plane, options, this.#addresses));
     this.#send({ type: 'ready', descriptors: this.#uws.map((uws) => uws.descriptor()), ports });
   }
 
@@ -154,6 +163,7 @@ class GatewayWorker {
       this.#loopDelaySinceMs = nowMs;
     }
     this.#plane.tick();
+    for (const uws of this.#uws) uws.tick(nowMs);
     this.#plane.tracer.readTime(nowMs * 1_000, Date.now());
     this.#sendSpans(false);
     if (this.#drainUntilMs > 0) this.#lookWhetherDrained(nowMs);
@@ -173,6 +183,15 @@ class GatewayWorker {
   /** Of uws listeners. */
   #connectionCount(): number {
     return this.#shm.control.read(this.#worker, 'connections');
+  }
+
+  #closedOfAll(): number {
+    const { control } = this.#shm;
+    let closed = 0;
+    for (let worker = 0; worker < control.workerCount; worker++) {
+      closed += control.read(worker as WorkerIndex, 'connectionsClosed');
+    }
+    return closed >>> 0;
   }
 
   #fail(error: unknown): void {

@@ -17,6 +17,8 @@ export interface GatewayPlan {
   /** Absent: nothing is traced. */
   readonly tracing?: TracingPlan;
   readonly overload: OverloadPlan;
+  /** Bytes per second that a request's body must come with, but for its first seconds; 0: none. */
+  readonly bodyRateMin: number;
   /** Absent: nobody gets an explanation. */
   readonly explain?: ExplainPlan;
   /** Absent: the usage table is left alone. */

@@ -14,6 +14,8 @@ export interface RequestLimits {
 export interface UwsListenerOptions extends RequestLimits {
   /** Seconds without a byte, before, in or after a request; uWebSockets.js has this one timer. */
   readonly idleTimeoutSeconds: number;
+  /** How long a client may take nothing of an answer that is whole. */
+  readonly flushTimeoutMs: number;
   /** Of this worker. */
   readonly connectionsMax: number;
 }
@@ -27,9 +29,14 @@ export interface NodeListenerOptions extends RequestLimits {
   readonly headerTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Of one client's address; 0: no limit. */
+  readonly connectionsPerAddress: number;
 }
 
 export interface ListenerSettings {
+  /** Connections of one client's address, all workers together, and how many these are; 0: no limit. */
+  readonly connectionsPerAddress: number;
+  readonly workerCount: number;
   /** Apps that the main thread hands connections to, one for each listener with engine: uws. */
   readonly uws: readonly UwsListenerOptions[];
   /** Servers that this worker runs itself. */
@@ -90,6 +97,8 @@ export type ToWorker =
   | { readonly type: 'quota-granted'; readonly key: string }
   | { readonly type: 'limit-answers'; readonly answers: readonly LimitAnswer[] }
   | { readonly type: 'lease-answer'; readonly answer: LeaseAnswer }
+  /** How many connections each address has, as the system tells. */
+  | { readonly type: 'connection-counts'; readonly counts: readonly (readonly [address: string, count: number])[] }
   /**
    * Finish what is under way.
    * @property quietMs  no request for so long means that no connection is in use any more
@@ -112,6 +121,8 @@ export type FromWorker =
   | { readonly type: 'quota-need'; readonly need: QuotaNeed }
   | { readonly type: 'limit-question'; readonly question: LimitQuestion }
   | { readonly type: 'lease-question'; readonly question: LeaseQuestion }
+  /** New counts of connections are needed. */
+  | { readonly type: 'count-connections' }
   /** Spans that have ended; the bytes are transferred. */
   | { readonly type: 'spans'; readonly batch: SpanBatch }
   /** The access log cannot be written, or not fast enough. */

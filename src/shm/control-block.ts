@@ -28,6 +28,8 @@
 //   64 + 384·w + 68   u32   shedsLoop      count mod 2³²   worker w          requests shed because its loop was late
 //   64 + 384·w + 72   u32   shedsMemory    count mod 2³²   worker w          requests shed for want of memory
 //   64 + 384·w + 76   u32   overload       1/1000          worker w          the share of requests that it sheds
+//   64 + 384·w + 80  u32   connectionsRefused count mod 2³² worker w         connections closed at once: too many, of all or of one address
+//   64 + 384·w + 84  u32   connectionsClosed count mod 2³²  worker w         client connections that have ended
 //   64 + 384·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
 //   64 + 384·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
 //   64 + 384·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
@@ -80,6 +82,8 @@ export const controlBlockLayout = {
     shedsLoop: 68,
     shedsMemory: 72,
     overload: 76,
+    connectionsRefused: 80,
+    connectionsClosed: 84,
     mirrorsAnswered: 96,
     mirrorsFailed: 100,
     mirrorsTooLarge: 104,

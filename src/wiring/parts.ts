@@ -10,6 +10,7 @@ import type { Publisher } from '../control/releases/publisher.ts';
 import type { Reloader } from '../control/releases/reloader.ts';
 import type { TakeOver } from '../control/takeover/take-over.ts';
 import type { SpanForwarder } from '../control/telemetry/span-forwarder.ts';
+import type { ConnectionWatch } from '../control/workers/connection-watch.ts';
 import type { ListenerPlan } from '../control/workers/listener-plan.ts';
 import type { WorkerFleet } from '../control/workers/worker-fleet.ts';
 import type { Acceptors } from '../gateway/listener/uws/acceptors.ts';
@@ -31,6 +32,8 @@ export interface Parts {
   readonly reloader: Reloader;
   readonly spans: SpanForwarder;
   readonly upstreams: UpstreamWatch;
+  /** undefined: no address has a limit of connections that the main thread would have to count. */
+  readonly connections: ConnectionWatch | undefined;
   readonly usage: WiredLedger;
   /** undefined: there is no store that instances share. */
   readonly cluster: ClusterLimits | undefined;

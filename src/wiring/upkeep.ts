@@ -12,7 +12,7 @@ export interface Upkeep {
   stop(): void;
 }
 
-export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader }: Parts, log: Log): Upkeep {
+export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader, connections }: Parts, log: Log): Upkeep {
   const sweeper = new LimitSweeper(shm.limits, limits, clock, {
     workerCount: shm.control.workerCount,
     turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
@@ -25,11 +25,13 @@ export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader }:
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);
   const memory = new MemoryWatch(shm.control, () => reloader.gateway.overload.memory);
   memory.start();
+  connections?.start();
   return {
     stop() {
       clearInterval(sweepTimer);
       clearInterval(circuitTimer);
       memory.stop();
+      connections?.stop();
     },
   };
 }

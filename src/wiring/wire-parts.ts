@@ -10,6 +10,7 @@ import { Publisher } from '../control/releases/publisher.ts';
 import { Reloader } from '../control/releases/reloader.ts';
 import type { TakeOver } from '../control/takeover/take-over.ts';
 import { SpanForwarder } from '../control/telemetry/span-forwarder.ts';
+import { ConnectionWatch } from '../control/workers/connection-watch.ts';
 import { ListenerPlan } from '../control/workers/listener-plan.ts';
 import type { TaskPool } from '../control/workers/task-pool.ts';
 import { WorkerFleet } from '../control/workers/worker-fleet.ts';
@@ -43,12 +44,14 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     distributor: acceptors,
     listenersOf: (worker) => plan.listenersOf(worker),
     snapshots: () => publisher.snapshots(),
+    onCountConnections: () => void connections?.count(),
     onSpans: (batch) => spans.add(batch),
     onQuotaNeed: (need) => void quotas.keeper.need(need),
     onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
     onLeaseQuestion: (worker, question) => cluster?.ask(worker, question),
     onHopeless: (worker, lateMs) => endHopeless(worker, lateMs, log),
   });
+  const connections = watchConnections({ gateway: takeOver.gateway, plan, fleet, tasks, clock, log });
   let cluster: ClusterLimits | undefined;
   const quotas: WiredQuotas = await wireQuotas({
     ...{ table: shm.quotas, clock, folder: first.folder, url: first.gateway.redis, log },
@@ -94,8 +97,26 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   return {
     gateway: takeOver.gateway,
     ...{ takeOver, clock, shm, limits, quotas, plan, acceptors, fleet },
-    ...{ publisher, reloader, spans, upstreams, usage, cluster },
+    ...{ publisher, reloader, spans, upstreams, usage, cluster, connections },
   };
+}
+
+function watchConnections({
+  gateway,
+  plan,
+  fleet,
+  tasks,
+  clock,
+  log,
+}: Pick<Parts, 'gateway' | 'plan' | 'fleet' | 'clock'> & { readonly tasks: TaskPool; readonly log: Log }) {
+  if (gateway.limits.connectionsPerAddress === 0 || plan.uws.length === 0) return undefined;
+  return new ConnectionWatch({
+    ports: () => plan.uwsPorts,
+    count: (ports) => tasks.countConnections(ports),
+    tell: (counts) => fleet.tellConnections(counts),
+    warn: (message) => log('warn', message),
+    nowMs: () => clock.nowUs() / 1_000,
+  });
 }
 
 function forwardSpans(tasks: TaskPool, clock: Clock, log: Log, reloader: () => Reloader): SpanForwarder {

@@ -106,6 +106,8 @@ t.test(
     block.zeroWorker(W1);
     const kept = FIELDS.filter((field) => block.read(W1, field) !== 0);
     t.same(kept.sort(), [
+      'connectionsClosed',
+      'connectionsRefused',
       'faultsAborted',
       'faultsDelayed',
       'faultsSkipped',

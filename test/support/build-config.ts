@@ -29,6 +29,8 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
       headerTimeoutMs: 10_000,
       idleTimeoutMs: 60_000,
       connections: 20_000,
+      connectionsPerAddress: 0,
+      minBodyRate: 240,
     },
     drainTimeoutMs: 30_000,
     overload: { loopDelayMs: 100, memory: {} },

@@ -77,12 +77,7 @@ function renderWorkers(page: MetricsPage, view: AdminView): void {
     'Requests waiting for their next try at an upstream.',
     perWorker((w) => control.read(w, 'retriesWaiting')),
   );
-  page.add(
-    'sluice_connections',
-    'gauge',
-    'Open client connections.',
-    perWorker((w) => control.read(w, 'connections')),
-  );
+  renderConnections(page, view);
   page.add(
     'sluice_websockets',
     'gauge',
@@ -123,6 +118,23 @@ function renderWorkers(page: MetricsPage, view: AdminView): void {
     perWorker((w) => control.read(w, 'logLinesDropped') >>> 0),
   );
   page.add('sluice_workers_registered', 'gauge', 'Workers that get connections.', [[{}, view.registeredWorkers()]]);
+}
+
+function renderConnections(page: MetricsPage, view: AdminView): void {
+  const { control } = view.shm;
+  const perWorker = (read: (worker: WorkerIndex) => number) => samplesPerWorker(view, read);
+  page.add(
+    'sluice_connections',
+    'gauge',
+    'Open client connections.',
+    perWorker((w) => control.read(w, 'connections')),
+  );
+  page.add(
+    'sluice_connections_refused_total',
+    'counter',
+    'Connections that were closed at once: there were too many, of all or of one address.',
+    perWorker((w) => control.read(w, 'connectionsRefused') >>> 0),
+  );
 }
 
 function renderTargets(page: MetricsPage, view: AdminView): void {

@@ -38,6 +38,10 @@ export interface GatewayConfig {
     readonly headerTimeoutMs: number;
     readonly idleTimeoutMs: number;
     readonly connections: number;
+    /** Of one client address, all workers together; 0: as many as there may be. */
+    readonly connectionsPerAddress: number;
+    /** Bytes per second that a request's body must come with; 0: none. */
+    readonly minBodyRate: number;
   };
   readonly drainTimeoutMs: number;
   readonly overload: OverloadConfig;

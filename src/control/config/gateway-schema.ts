@@ -2,7 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
-import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import { addressBlock, byteRate, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
@@ -81,6 +81,16 @@ const limitsSchema = section({
   idleTimeout: duration(SECOND_MS, 10 * MINUTE_MS)
     .prefault('60s')
     .describe('How long a connection may be silent.'),
+  minBodyRate: byteRate(MIB)
+    .prefault('240B/s')
+    .describe(
+      "How fast a request's body must come, counted over all of it and but for its first 5 s; none: as slowly as it likes.",
+    ),
+  connectionsPerAddress: z
+    .union([word(['none']), whole(1, 1_000_000)])
+    .prefault('none')
+    .transform((count) => (count === 'none' ? 0 : count))
+    .describe("Of one client's address at once, all workers together; trusted proxies may have as many as they like."),
   connections: whole(1, 1_000_000).prefault(20_000).describe("Clients' connections, all workers together."),
 }).transform(({ headerTimeout, idleTimeout, ...limits }) => ({
   ...limits,

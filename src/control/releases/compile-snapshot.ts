@@ -188,6 +188,7 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: r
     accessLog: accessLogPlan(config),
     ...(tracing !== undefined && { tracing: tracingPlan(tracing) }),
     overload: { loopDelayMs: config.gateway.overload.loopDelayMs },
+    bodyRateMin: config.gateway.limits.minBodyRate,
     ...(explain !== undefined && { explain }),
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,

@@ -29,6 +29,7 @@ export class ListenerPlan {
   readonly #reusesPort: boolean;
   /** Ports of the node listeners once they are known: a replacement gets its predecessor's. */
   readonly #nodePorts: number[];
+  #uwsPorts: readonly number[] = [];
 
   /** @param sharesPorts  another process may listen on the same ports, to take over */
   constructor(gateway: GatewayConfig, workerCount: number, sharesPorts = false) {
@@ -41,6 +42,15 @@ export class ListenerPlan {
     // A port that the system chooses cannot be shared before it is known.
     const isWanted = workerCount > 1 || sharesPorts;
     this.#reusesPort = nodeSupportsReusePort() && isWanted && this.#nodePorts.every((port) => port !== 0);
+  }
+
+  /** In the order of `uws`. */
+  noteUwsPorts(ports: readonly number[]): void {
+    this.#uwsPorts = ports;
+  }
+
+  get uwsPorts(): readonly number[] {
+    return this.#uwsPorts;
   }
 
   noteNodePorts(ports: readonly number[]): void {
@@ -65,11 +75,14 @@ export class ListenerPlan {
     const servesNode = this.#reusesPort || worker === 0;
     const perWorker = Math.ceil(limits.connections / this.#workerCount);
     return {
+      connectionsPerAddress: limits.connectionsPerAddress,
+      workerCount: this.#workerCount,
       uws: this.uws.map(({ chunked }) => ({
         headerBytesMax: limits.headerBytes,
         refuseChunked: chunked === 'refuse',
         messageBytesMax: limits.messageBytes,
         idleTimeoutSeconds: Math.max(1, Math.round(Math.min(limits.headerTimeoutMs, limits.idleTimeoutMs) / 1_000)),
+        flushTimeoutMs: limits.idleTimeoutMs,
         connectionsMax: perWorker,
       })),
       node: servesNode ? this.node.map((listen, index) => this.#nodeSettings(listen, index, perWorker)) : [],
@@ -88,6 +101,9 @@ export class ListenerPlan {
       headerTimeoutMs: limits.headerTimeoutMs,
       idleTimeoutMs: limits.idleTimeoutMs,
       connectionsMax: this.#reusesPort ? perWorker : limits.connections,
+      connectionsPerAddress: this.#reusesPort
+        ? Math.ceil(limits.connectionsPerAddress / this.#workerCount)
+        : limits.connectionsPerAddress,
     };
   }
 }

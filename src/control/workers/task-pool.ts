@@ -24,8 +24,8 @@ const TELEMETRY_IDLE_MS = 90_000;
 // It holds the store open.
 const LEDGER_IDLE_MS = Number.POSITIVE_INFINITY;
 const LEDGER_CLOSE_MS = 1_000;
-// One page, and one export of spans and one alert, which are waiting for the most part: each has its own queue.
-const TELEMETRY_TASKS_AT_ONCE = 3;
+// One page, one count of connections, and one export of spans and one alert, which are waiting for the most part: each has its own queue.
+const TELEMETRY_TASKS_AT_ONCE = 4;
 
 export class TaskPool {
   readonly #compiler: Piscina;
@@ -68,6 +68,10 @@ export class TaskPool {
 
   latencies(task: SeriesTask): Promise<readonly RouteLatency[]> {
     return this.#telemetry.run(task, { name: 'latencies' });
+  }
+
+  countConnections(ports: readonly number[]): Promise<readonly (readonly [string, number])[] | undefined> {
+    return this.#telemetry.run(ports, { name: 'countConnections' });
   }
 
   exportSpans(task: ExportTask): Promise<ExportAnswer> {

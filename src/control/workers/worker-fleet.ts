@@ -45,6 +45,8 @@ export interface WorkerFleetOptions {
   listenersOf(worker: WorkerIndex): ListenerSettings;
   /** What a worker that starts now has to attach: the snapshot of now, and one that is being published. */
   snapshots(): readonly PostedSnapshot[];
+  /** A worker wants new counts of connections (tellConnections). */
+  onCountConnections(): void;
   /** A worker hands over spans that have ended. */
   onSpans(batch: SpanBatch): void;
   /** A worker asks whether a request may pass a rate limit; only after askLimits(true). */
@@ -187,6 +189,10 @@ export class WorkerFleet {
     this.#send(this.#workers[worker] as FleetWorker, { type: 'lease-answer', answer });
   }
 
+  tellConnections(counts: readonly (readonly [address: string, count: number])[]): void {
+    for (const worker of this.#workers) this.#send(worker, { type: 'connection-counts', counts });
+  }
+
   wakeQuota(key: string): void {
     for (const worker of this.#workers) if (worker !== undefined) this.#send(worker, { type: 'quota-granted', key });
   }
@@ -277,6 +283,8 @@ export class WorkerFleet {
         return this.#options.onLimitQuestion(worker.index, message.question);
       case 'lease-question':
         return this.#options.onLeaseQuestion(worker.index, message.question);
+      case 'count-connections':
+        return this.#options.onCountConnections();
       case 'spans':
         return this.#options.onSpans(message.batch);
       case 'log-trouble':

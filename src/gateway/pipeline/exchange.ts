@@ -165,6 +165,9 @@ export class Exchange {
   bodyBytes = 0;
   bodyChunks: Buffer[] | undefined = undefined;
   bodyPaused = false;
+  /** Of slow-bodies.ts: it looks after the body; for how long it has. */
+  isBodyWatched = false;
+  bodyMs = 0;
   answer: { readonly lines: HeaderLines; readonly body: string } | undefined = undefined;
   /** Of the answer's body, as handed to the client's stream. */
   answerBytes = 0;

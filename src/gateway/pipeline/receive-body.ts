@@ -19,6 +19,7 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
     x.bodyPaused = false;
     x.stream.resumeBody();
   }
+  if (x.isBodyWatched !== !last) lookAfter(x, last);
   const isTooLarge = x.bodyBytes > x.bodyBytesMax;
   if (!isTooLarge) x.copy?.take(chunk);
   if (x.phase === Phase.DISCARDING) {
@@ -33,4 +34,10 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
   } else if (!keepBody(x, chunk)) {
     refuse(x, errors.PARKING_FULL.id);
   }
+}
+
+/** From its first piece that is not the last to its end. */
+function lookAfter(x: Exchange, last: boolean): void {
+  if (last) x.plane.slowBodies.leave(x);
+  else if (x.snapshot.plan.bodyRateMin > 0) x.plane.slowBodies.watch(x);
 }

@@ -210,6 +210,18 @@ export function size(min: number, max: number): z.ZodType<number> {
   );
 }
 
+/** Bytes per second, 0 for none. */
+export function byteRate(max: number): z.ZodType<number> {
+  return text(
+    `none, or a rate up to ${printSize(max)}/s, such as 240B/s`,
+    'none|[0-9]{1,15}(?:B|KiB|MiB|GiB)/s',
+    (value) => {
+      if (value === 'none') return 0;
+      return value.endsWith('/s') ? within(parseSize(value.slice(0, -2)), 1, max) : undefined;
+    },
+  );
+}
+
 /** A rate within what limits can count. */
 export function rate(): z.ZodType<Rate> {
   const expected = 'a rate from 1/day to 1000000/s, such as 100/s, 6000/min, 500/h or 1000/day';

@@ -17,6 +17,8 @@ t.test('a file with nothing but its version has every default', async (t) => {
         bodyBytes: 10_485_760,
         messageBytes: 1_048_576,
         connections: 20_000,
+        connectionsPerAddress: 0,
+        minBodyRate: 240,
         headerTimeoutMs: 10_000,
         idleTimeoutMs: 60_000,
       },

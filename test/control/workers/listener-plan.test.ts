@@ -13,6 +13,8 @@ const limits = {
   headerTimeoutMs: 7_400,
   idleTimeoutMs: 60_000,
   connections: 10,
+  connectionsPerAddress: 5,
+  minBodyRate: 0,
 };
 
 function plan(listen: readonly ListenConfig[], workerCount: number, parts: Partial<typeof limits> = {}): ListenerPlan {
@@ -27,12 +29,15 @@ t.test('every worker has an app for each uws listener; connections are shared ou
   const listeners = plan([uws, { ...uws, port: 8081, chunked: 'refuse' }], 3);
   for (const worker of [0, 1, 2]) {
     t.same(of(listeners, worker), {
+      connectionsPerAddress: 5,
+      workerCount: 3,
       uws: [
         {
           headerBytesMax: 9_000,
           refuseChunked: false,
           messageBytesMax: 4_096,
           idleTimeoutSeconds: 7,
+          flushTimeoutMs: 60_000,
           connectionsMax: 4,
         },
         {
@@ -40,6 +45,7 @@ t.test('every worker has an app for each uws listener; connections are shared ou
           refuseChunked: true,
           messageBytesMax: 4_096,
           idleTimeoutSeconds: 7,
+          flushTimeoutMs: 60_000,
           connectionsMax: 4,
         },
       ],
@@ -69,6 +75,7 @@ t.test(
         headerTimeoutMs: 7_400,
         idleTimeoutMs: 60_000,
         connectionsMax: 10,
+        connectionsPerAddress: 5,
       },
     ]);
     t.same(of(listeners, 1).node, []);

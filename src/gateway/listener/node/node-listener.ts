@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { peerAddress } from '../../../base/peer-address.ts';
 import type { DataPlane } from '../../data-plane.ts';
 import { ADMIT, type ErrorCode, errors, type Verdict } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
@@ -13,7 +14,6 @@ import { cut, onClientGone, statusLine } from '../../pipeline/respond.ts';
 import { SocketAcceptor } from '../../websocket/accept-socket.ts';
 import type { NodeListenerOptions } from '../../worker-messages.ts';
 import { CUT, inspectRequest, TARGET_BYTES_MAX } from '../inspect-request.ts';
-import { peerAddress } from '../peer-address.ts';
 import { NodeStream } from './node-stream.ts';
 import { UpgradableMessage } from './upgradable-message.ts';
 
@@ -39,6 +39,8 @@ export class NodeListener {
   readonly #acceptor: SocketAcceptor;
   /** Connections that node:http has let go of for a handshake. */
   readonly #upgrading = new Set<Socket>();
+  /** Connections of each client's address, where there is a limit. */
+  readonly #perAddress = new Map<string, number>();
 
   constructor(plane: DataPlane, options: NodeListenerOptions) {
     this.#plane = plane;
@@ -63,6 +65,8 @@ export class NodeListener {
       (req, res) => this.#onRequest(req, res),
     );
     this.#server.maxConnections = options.connectionsMax;
+    this.#server.on('drop', () => this.#plane.shm.control.add(this.#plane.worker, 'connectionsRefused', 1));
+    if (options.connectionsPerAddress > 0) this.#server.on('connection', (socket) => this.#countAddress(socket));
     this.#server.on('checkExpectation', (req, res) => this.#onRequest(req, res));
     this.#server.on('upgrade', (req, socket, head) => this.#onHandshake(req, socket as Socket, head));
     this.#server.on('connect', (_req, socket: Socket) => this.#endWith(socket, 'METHOD_NOT_IMPLEMENTED'));
@@ -101,6 +105,21 @@ export class NodeListener {
     for (const socket of this.#upgrading) socket.destroy();
   }
 
+  #countAddress(socket: Socket): void {
+    const address = peerAddress(socket.remoteAddress ?? '');
+    if (this.#plane.isTrustedProxy(address)) return;
+    const count = (this.#perAddress.get(address) ?? 0) + 1;
+    this.#perAddress.set(address, count);
+    socket.once('close', () => {
+      const left = (this.#perAddress.get(address) ?? 1) - 1;
+      if (left === 0) this.#perAddress.delete(address);
+      else this.#perAddress.set(address, left);
+    });
+    if (count <= this.#options.connectionsPerAddress) return;
+    this.#plane.shm.control.add(this.#plane.worker, 'connectionsRefused', 1);
+    socket.destroy();
+  }
+
   /** @param isFree  node:http has let go of the connection */
   #onRequest(req: IncomingMessage, res: ServerResponse, isFree = false): Exchange | undefined {
     const connection = this.#connectionOf(req.socket);
@@ -109,7 +128,9 @@ export class NodeListener {
     for (const [before, { closeAfter }] of connection.open) if (closeAfter || !before.shouldKeepAlive) return undefined;
     if (connection.ended) return undefined;
     let x: Exchange | undefined;
-    const stream = new NodeStream(req, res, this.#plane, () => x?.call?.resumeAnswer());
+    const stream = new NodeStream(
+      ...([req, res, this.#plane, () => x?.call?.resumeAnswer(), this.#options.idleTimeoutMs] as const),
+    );
     x = this.#plane.open(stream);
     const exchange = x;
     connection.latest = req;

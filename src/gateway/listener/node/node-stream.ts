@@ -12,13 +12,22 @@ export class NodeStream implements ClientStream {
   readonly #res: ServerResponse;
   #bodyless = false;
 
-  constructor(req: IncomingMessage, res: ServerResponse, plane: DataPlane, onDrain: () => void) {
+  /** @param flushTimeoutMs  how long a client may take nothing of an answer that is whole */
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    plane: DataPlane,
+    onDrain: () => void,
+    flushTimeoutMs: number,
+  ) {
     this.#req = req;
     this.#res = res;
     res.on('drain', onDrain);
     // From end() until the bytes are out, the worker's drain waits.
     res.once('prefinish', () => {
       plane.flushing++;
+      // Who takes nothing of what is left for so long is gone.
+      res.socket?.setTimeout(flushTimeoutMs);
       res.once('close', () => plane.flushing--);
     });
   }

@@ -5,7 +5,7 @@
 // opened since there was none came from one address, which is so behind a load balancer, every request is from there.
 
 import type { HttpResponse } from 'uWebSockets.js';
-import { peerAddress } from '../peer-address.ts';
+import { peerAddress } from '../../../base/peer-address.ts';
 
 // Forgotten all at once: clients choose how many there are.
 const KNOWN_MAX = 4_096;
@@ -19,11 +19,12 @@ export class PeerAddresses {
   /** Where all open connections come from; '' when that is not known, or more than one. */
   #only = '';
 
-  /** A connection has opened. */
-  opened(res: HttpResponse): void {
+  /** A connection has opened. @returns its address */
+  opened(res: HttpResponse): string {
     const address = this.#read(res);
     if (this.#openCount++ === 0) this.#only = address;
     else if (this.#only !== address) this.#only = '';
+    return address;
   }
 
   /** A connection that was told of has closed. */

@@ -8,8 +8,10 @@ import { handle } from '../../pipeline/handle.ts';
 import { receiveBody } from '../../pipeline/receive-body.ts';
 import { cut, onClientGone } from '../../pipeline/respond.ts';
 import type { UwsListenerOptions } from '../../worker-messages.ts';
+import type { AddressLimit } from '../address-limit.ts';
 import { CUT, inspectRequest } from '../inspect-request.ts';
 import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
+import { FlushWatch } from './flush-watch.ts';
 import { HeadFlusher } from './head-flusher.ts';
 import { PeerAddresses } from './peer-addresses.ts';
 import { sendSwitch, socketBehavior, UwsSocket } from './uws-socket.ts';
@@ -19,15 +21,20 @@ export class UwsListener {
   readonly #app: UwsApp;
   readonly #plane: DataPlane;
   readonly #options: UwsListenerOptions;
+  readonly #addresses: AddressLimit | undefined;
   readonly #heads = new HeadFlusher();
+  readonly #flushes: FlushWatch;
   readonly #peers = new PeerAddresses();
   readonly #collect: (name: string, value: string) => void;
   #headers: HeaderList = [];
   #connections = 0;
 
-  constructor(plane: DataPlane, options: UwsListenerOptions) {
+  /** @param addresses  the limit of each address, of all of this worker's listeners; absent: there is none */
+  constructor(plane: DataPlane, options: UwsListenerOptions, addresses?: AddressLimit) {
     this.#plane = plane;
+    this.#addresses = addresses;
     this.#options = options;
+    this.#flushes = new FlushWatch(options.flushTimeoutMs, plane.clock.nowUs() / 1_000);
     this.#collect = (name, value) => {
       this.#headers.push(name, value);
     };
@@ -46,24 +53,40 @@ export class UwsListener {
     return this.#app.getDescriptor();
   }
 
+  /** @param nowMs  monotonic */
+  tick(nowMs: number): void {
+    this.#flushes.tick(nowMs);
+  }
+
   /** Cuts every connection. The main thread has removed the descriptor before. */
   close(): void {
     this.#app.close();
   }
 
   #countConnection(res: HttpResponse, change: number): void {
+    const { shm, worker } = this.#plane;
     const step = change > 0 ? 1 : -1;
     this.#connections += step;
-    if (step > 0) this.#peers.opened(res);
-    else this.#peers.closed();
-    this.#plane.shm.control.add(this.#plane.worker, 'connections', step);
-    if (step > 0 && this.#connections > this.#options.connectionsMax) res.close();
+    shm.control.add(worker, 'connections', step);
+    if (step < 0) {
+      this.#peers.closed();
+      shm.control.add(worker, 'connectionsClosed', 1);
+    } else if (!this.#letsIn(this.#peers.opened(res))) {
+      shm.control.add(worker, 'connectionsRefused', 1);
+      res.close();
+    }
+  }
+
+  #letsIn(address: string): boolean {
+    if (this.#connections > this.#options.connectionsMax) return false;
+    if (this.#addresses === undefined || this.#plane.isTrustedProxy(address)) return true;
+    return this.#addresses.opened(address, this.#plane.clock.nowUs() / 1_000);
   }
 
   /** @hot */
   #onRequest(res: HttpResponse, req: HttpRequest, context?: us_socket_context_t): void {
     let x: Exchange | undefined;
-    const stream = new UwsStream(res, this.#plane, this.#heads);
+    const stream = new UwsStream(res, this.#plane, this.#heads, this.#flushes);
     // First of all: a handler that throws before this is attached ends the process.
     res.onAborted(() => {
       stream.markGone();

@@ -9,6 +9,7 @@ import type { DataPlane } from '../../data-plane.ts';
 import { type ClientStream, Ending, type Exchange } from '../../pipeline/exchange.ts';
 import type { HeaderLines } from '../../pipeline/header-lines.ts';
 import { statusLine } from '../../pipeline/respond.ts';
+import type { FlushingAnswer, FlushWatch } from './flush-watch.ts';
 import type { HeadFlusher, LoneHead } from './head-flusher.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -26,10 +27,11 @@ interface PendingHead {
   readonly lines: HeaderLines;
 }
 
-export class UwsStream implements ClientStream, LoneHead {
+export class UwsStream implements ClientStream, LoneHead, FlushingAnswer {
   readonly #res: HttpResponse;
   readonly #plane: DataPlane;
   readonly #heads: HeadFlusher;
+  readonly #flushes: FlushWatch;
   /** Whose answer it carries; set before anything is written. */
   exchange: Exchange | undefined;
   #head: PendingHead | undefined;
@@ -46,17 +48,18 @@ export class UwsStream implements ClientStream, LoneHead {
   #listensWritable = false;
   #bodyPaused = false;
 
-  constructor(res: HttpResponse, plane: DataPlane, heads: HeadFlusher) {
+  constructor(res: HttpResponse, plane: DataPlane, heads: HeadFlusher, flushes: FlushWatch) {
     this.#res = res;
     this.#plane = plane;
     this.#heads = heads;
+    this.#flushes = flushes;
   }
 
   /** The connection is gone: the response must not be touched again. */
   markGone(): void {
     if (this.#gone) return;
     this.#gone = true;
-    if (this.#flushing) this.#plane.flushing--;
+    if (this.#flushing) this.#endFlushing();
   }
 
   respond(status: number, lines: HeaderLines, body: string, bodyless: boolean, ending: Ending): void {
@@ -115,6 +118,7 @@ export class UwsStream implements ClientStream, LoneHead {
       // The rest goes out when the client reads; the worker's drain waits for it.
       this.#flushing = true;
       this.#plane.flushing++;
+      this.#flushes.add(this);
       return;
     }
     this.#finish();
@@ -122,8 +126,12 @@ export class UwsStream implements ClientStream, LoneHead {
 
   abort(): void {
     if (this.#gone) return;
-    this.#gone = true;
+    this.markGone();
     this.#res.close();
+  }
+
+  flushedBytes(): number {
+    return this.#gone ? 0 : this.#res.getWriteOffset();
   }
 
   pauseBody(): void {
@@ -214,13 +222,18 @@ export class UwsStream implements ClientStream, LoneHead {
     }
     this.#blocked = false;
     if (this.#flushing) {
-      this.#plane.flushing--;
-      this.#flushing = false;
+      this.#endFlushing();
       this.#finish();
     } else {
       this.exchange?.call?.resumeAnswer();
     }
     return true;
+  }
+
+  #endFlushing(): void {
+    this.#flushing = false;
+    this.#plane.flushing--;
+    this.#flushes.leave(this);
   }
 
   #finish(): void {

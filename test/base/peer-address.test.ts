@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import t from 'tap';
-import { peerAddress } from '../../../src/gateway/listener/peer-address.ts';
+import { peerAddress } from '../../src/base/peer-address.ts';
 
 /** As uWebSockets.js writes an address: every group in full. */
 function inFull(groups: readonly number[]): string {
