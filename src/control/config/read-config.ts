@@ -44,7 +44,7 @@ const ownFile = fileSchema({ gateway: later, upstreams: later, plans: later, con
 export function readConfig(text: string, options: ReadOptions): Result<ReadConfig, readonly Issue[]> {
   const parsed = parseYaml(text);
   if (!parsed.ok) return err(syntaxIssues(parsed.error, options.file));
-  const read = readValue(parsed.value.root, options.env);
+  const read = readValue(parsed.value.root, options.env, options.files);
   const report = new Report(options.file, new SourceFile(parsed.value, read));
   for (const { offset, path, message } of read.issues) report.addAt(offset, path, message);
   const config = readSections(read.value, options.files, report);

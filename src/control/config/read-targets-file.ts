@@ -27,11 +27,12 @@ export function readTargetsFile({
   env,
   httpsOnly,
 }: TargetsFileTask): Result<readonly TargetConfig[], readonly string[]> {
-  const text = filesBeside(dirname(file)).read(file);
+  const files = filesBeside(dirname(file));
+  const text = files.read(file);
   if (!text.ok) return err([`${file}: ${text.error}`]);
   const parsed = parseYaml(text.value);
   if (!parsed.ok) return err(syntaxIssues(parsed.error, file).map(printIssue));
-  const read = readValue(parsed.value.root, env);
+  const read = readValue(parsed.value.root, env, files);
   const report = new Report(file, new SourceFile(parsed.value, read));
   for (const { offset, path, message } of read.issues) report.addAt(offset, path, message);
   const targets = targetsSchema.safeParse(read.value);

@@ -1,4 +1,4 @@
-// The tree of a YAML document → plain values, in one pass: ${NAME} filled in, aliases followed, repeated keys refused.
+// The tree of a YAML document → plain values, in one pass: ${NAME} and ${file:PATH} filled in, aliases followed, repeated keys refused.
 //
 // Maps become objects without a prototype, so that no key can be mistaken for an inherited property.
 
@@ -13,6 +13,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml';
+import type { ConfigFiles } from './config-files.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 
 // An alias may stand for many nodes, and they for more aliases: bound what all of them together stand for. 10,000 routes
@@ -38,8 +39,8 @@ export interface ReadValue {
   readonly filledIn: readonly Path[];
 }
 
-export function readValue(root: ParsedNode | null, env: Environment): ReadValue {
-  const reader = new ValueReader(env);
+export function readValue(root: ParsedNode | null, env: Environment, files: ConfigFiles): ReadValue {
+  const reader = new ValueReader(env, files);
   const value = reader.read(root, []);
   const { issues, targets, broken, filledIn } = reader;
   return { value, issues, targets, broken, filledIn };
@@ -51,14 +52,16 @@ class ValueReader {
   readonly broken = new Set<Node>();
   readonly filledIn: Path[] = [];
   readonly #env: Environment;
+  readonly #files: ConfigFiles;
   readonly #anchors = new Map<string, ParsedNode>();
   /** Nodes whose reading has begun and not ended: an alias to one of them would never end. */
   readonly #open = new Set<Node>();
   #aliasDepth = 0;
   #aliasedNodes = 0;
 
-  constructor(env: Environment) {
+  constructor(env: Environment, files: ConfigFiles) {
     this.#env = env;
+    this.#files = files;
   }
 
   read(node: ParsedNode | null, path: Path): unknown {
@@ -82,7 +85,7 @@ class ValueReader {
 
   #readScalar(node: Scalar, path: Path): unknown {
     if (typeof node.value !== 'string' || !node.value.includes('${')) return node.value;
-    const { text, problems, hasReference } = interpolate(node.value, this.#env);
+    const { text, problems, hasReference } = interpolate(node.value, this.#env, this.#files);
     if (hasReference) this.filledIn.push(path);
     for (const problem of problems) this.#report(node, path, problem);
     return text;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { err, ok } from '../../../src/base/result.ts';
 import { configOf, issuesOf, read, shop } from './read.ts';
 
 t.test('${NAME} is filled in, with its default when it is not set or empty', async (t) => {
@@ -183,4 +184,25 @@ t.test('any value in the place of another reads, or yields issues with places', 
     return isRead(lines.with(index, line).join('\n'));
   });
   fc.assert(property, { numRuns: 500 });
+});
+
+t.test('${file:PATH} is filled in with a file, without the line feed at its end, and never shown', async (t) => {
+  const texts: Readonly<Record<string, string>> = { './key': 'a secret of its own\n', 'two lines': 'one\ntwo\n\n' };
+  const files = {
+    read: (path: string, bytesMax?: number) => {
+      t.equal(bytesMax, 64 * 1024);
+      const text = texts[path];
+      return text === undefined ? err('there is no such file') : ok(text);
+    },
+  };
+  const keyOf = (secret: string) =>
+    configOf(`version: 1\nconsumers: { a: { keys: [{ id: a, secret: "${secret}" }] } }`, {}, files).consumers[0]
+      ?.keys[0];
+  t.equal(keyOf('${file:./key}')?.sha256, keyOf('a secret of its own')?.sha256);
+  t.same(issuesOf(shop('    path: "/${file:nope}"'), {}, files), [
+    '6:11 services.shop.path: the file nope cannot be used: there is no such file',
+  ]);
+  t.match(issuesOf(shop('    path: "${file:two lines}"'), {}, files), [
+    /services.shop.path: is not valid.*found "\$\{file:two lines\}"$/,
+  ]);
 });
