@@ -9,12 +9,11 @@ import type { Clock } from '../base/clock.ts';
 import type { WorkerIndex } from '../base/ids.ts';
 import { type SharedBuffers, SharedMemory } from '../shm/shared-memory.ts';
 import { DataPlane } from './data-plane.ts';
-import { NodeListener } from './listener/node/node-listener.ts';
-import { UwsListener } from './listener/uws/uws-listener.ts';
+import { WorkerListeners } from './listener/worker-listeners.ts';
 import { TICK_MS } from './pipeline/deadlines.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
-import type { FromWorker, ListenerSettings, ToWorker } from './worker-messages.ts';
+import type { FromWorker, ListenerSettings, ListenerTls, ToWorker } from './worker-messages.ts';
 
 export interface GatewayWorkerData {
   readonly worker: WorkerIndex;
@@ -49,8 +48,7 @@ class GatewayWorker {
   readonly #plane: DataPlane;
   readonly #onEnd: () => void;
   readonly #onUncaught = (error: unknown): void => this.#fail(error);
-  #uws: readonly UwsListener[] = [];
-  readonly #nodes: NodeListener[] = [];
+  readonly #listeners: WorkerListeners;
   #ticker: NodeJS.Timeout | undefined;
   #lastTickMs = 0;
   #loopDelayMs = 0;
@@ -75,6 +73,7 @@ class GatewayWorker {
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
       onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
     });
+    this.#listeners = new WorkerListeners(this.#plane);
   }
 
   start(): void {
@@ -94,6 +93,12 @@ class GatewayWorker {
         return this.#plane.discard(message.epoch);
       case 'open':
         return void this.#open(message.listeners).catch(this.#onUncaught);
+      case 'prepare-tls':
+        return this.#prepareTls(message.round, message.tls);
+      case 'use-tls':
+        return this.#listeners.use(message.round, message.timeoutMs, this.#nowMs());
+      case 'discard-tls':
+        return this.#listeners.discard();
       case 'stop-listening':
         return this.#stopListening();
       case 'reopen-log':
@@ -123,21 +128,25 @@ class GatewayWorker {
   #stopListening(): void {
     setImmediate(() => {
       setImmediate(() => {
-        for (const node of this.#nodes) node.stopListening();
+        this.#listeners.stopListening();
         this.#send({ type: 'stopped-listening' });
       });
     });
   }
 
   async #open(listeners: ListenerSettings): Promise<void> {
-    const ports: number[] = [];
-    for (const options of listeners.node) {
-      const node = new NodeListener(this.#plane, options);
-      ports.push(await node.listen());
-      this.#nodes.push(node);
+    const ports = await this.#listeners.open(listeners);
+    this.#send({ type: 'ready', descriptors: this.#listeners.descriptors, ports });
+  }
+
+  #prepareTls(round: number, tls: ListenerTls): void {
+    const answer = (descriptors: readonly number[], problem: string): void =>
+      this.#send({ type: 'tls-prepared', round, descriptors, problem });
+    try {
+      answer(this.#listeners.prepare(round, tls), '');
+    } catch (error) {
+      answer([], error instanceof Error ? error.message : String(error));
     }
-    this.#uws = listeners.uws.map((options) => new UwsListener(this.#plane, options));
-    this.#send({ type: 'ready', descriptors: this.#uws.map((uws) => uws.descriptor()), ports });
   }
 
   #tick(): void {
@@ -151,6 +160,7 @@ class GatewayWorker {
       this.#loopDelaySinceMs = nowMs;
     }
     this.#plane.tick();
+    this.#listeners.tick(nowMs);
     this.#plane.tracer.readTime(nowMs * 1_000, Date.now());
     this.#sendSpans(false);
     if (this.#drainUntilMs > 0) this.#lookWhetherDrained(nowMs);
@@ -159,7 +169,7 @@ class GatewayWorker {
   #lookWhetherDrained(nowMs: number): void {
     const busy = this.#plane.inFlight > 0 || this.#plane.flushing > 0;
     if (busy) this.#quietSinceMs = nowMs;
-    const isDeserted = this.#nodes.length === 0 && this.#connectionCount() === 0;
+    const isDeserted = !this.#listeners.hasNode && this.#connectionCount() === 0;
     const quietMs = isDeserted ? Math.min(DESERTED_MS, this.#quietMs) : this.#quietMs;
     if (nowMs - this.#quietSinceMs < quietMs && nowMs < this.#drainUntilMs) return;
     this.#drainUntilMs = 0;
@@ -182,8 +192,7 @@ class GatewayWorker {
     this.#ending = true;
     clearInterval(this.#ticker);
     for (const session of this.#plane.sessions) session.end();
-    for (const uws of this.#uws) uws.close();
-    for (const node of this.#nodes) node.close();
+    this.#listeners.close();
     await this.#plane.pools.destroy();
     // The closed app frees its sockets at the end of the turn.
     await new Promise((resolve) => setImmediate(resolve));

@@ -19,6 +19,7 @@ import { WorkerStatus } from '../../shm/control-block.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { Log } from '../log.ts';
 import { absentWorker, type FleetWorker } from './fleet-worker.ts';
+import { TlsRotation } from './tls-rotation.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 /** Hands connections to workers; gateway/listener/uws has the real one, main.ts injects it. */
@@ -26,6 +27,8 @@ export interface Distributor {
   /** @param descriptors  of the worker's apps, one for each uws listener */
   add(descriptors: readonly number[]): void;
   remove(descriptors: readonly number[]): void;
+  /** One worker's other apps, for those that get connections now. */
+  swap(before: readonly number[], after: readonly number[]): void;
 }
 
 export interface PostedSnapshot {
@@ -71,6 +74,8 @@ const LOG_TROUBLE_MS = 60_000;
 export class WorkerFleet {
   readonly #options: WorkerFleetOptions;
   readonly #workers: FleetWorker[];
+  /** Certificates, as a reload changes them. */
+  readonly tls: TlsRotation;
   #watcher: NodeJS.Timeout | undefined;
   #watchedMs = 0;
   #stopping = false;
@@ -83,6 +88,12 @@ export class WorkerFleet {
     this.#options = options;
     const { workerCount } = options.shm.control;
     this.#workers = Array.from({ length: workerCount }, (_, index) => absentWorker(index as WorkerIndex));
+    this.tls = new TlsRotation({
+      workers: this.#workers,
+      log: options.log,
+      send: (worker, message) => this.#send(worker, message),
+      swap: (before, after) => options.distributor.swap(before, after),
+    });
   }
 
   /**
@@ -232,6 +243,7 @@ export class WorkerFleet {
       worker.onReady = resolve;
       worker.onStartFailed = reject;
       if (this.#asksLimits) this.#send(worker, { type: 'ask-limits', isOn: true });
+      this.tls.onOpening(worker);
       this.#send(worker, { type: 'open', listeners: this.#options.listenersOf(worker.index) });
     });
   }
@@ -258,8 +270,12 @@ export class WorkerFleet {
       case 'ready':
         worker.descriptors = message.descriptors;
         worker.onStartFailed = undefined;
+        worker.serves = true;
         this.#register(worker);
+        this.tls.onServing(worker);
         return worker.onReady?.(message.ports);
+      case 'tls-prepared':
+        return this.tls.onPrepared(worker, message);
       case 'stopped-listening':
         return worker.onStoppedListening?.();
       case 'asks-limits':
@@ -321,6 +337,8 @@ export class WorkerFleet {
     worker.port?.close();
     worker.port = undefined;
     worker.descriptors = [];
+    worker.serves = false;
+    this.tls.onEnded(worker);
     // Whoever waits for this worker to attach waits no longer: its replacement attaches the newest snapshot by itself.
     for (const settle of worker.onAttached.values()) settle();
     worker.onAttached.clear();

@@ -206,7 +206,6 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nplans: { a: { price: 1 } }', 'price'],
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
-  ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
   ['version: 1\nconsumers: { a: { certificates: x } }', 'certificates'],
   ['version: 1\nconsumers: { a: { keys: [{ id: a, secret: 12345678a, use: [hmac] }] } }', 'hmac'],
   ...['params', 'backend', 'response'].map(

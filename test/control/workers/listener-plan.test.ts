@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { WorkerIndex } from '../../../src/base/ids.ts';
-import type { ListenConfig } from '../../../src/control/config/config.ts';
+import type { ListenConfig } from '../../../src/control/config/listen-config.ts';
 import { ListenerPlan } from '../../../src/control/workers/listener-plan.ts';
 import { buildGateway } from '../../support/build-config.ts';
 
