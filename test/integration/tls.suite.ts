@@ -1,6 +1,7 @@
 import { certificateFolder } from '../support/certificate-folder.ts';
 import { sample } from '../support/configs.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { namesMet, TlsClient } from '../support/tls-client.ts';
 import { tlsText } from '../support/tls-files.ts';
 import { echo, startUpstream } from '../support/upstream.ts';
@@ -116,7 +117,6 @@ export function tlsSuite(t: Test, engine: Engine): void {
     t.same(await ask('//evil.example/x'), [308, `${at}//evil.example/x`, null]);
     t.same(await ask('/none', { method: 'POST', body: 'some' }), [308, `${at}/none`, null]);
     const bad = async (head: string): Promise<string> => {
-      const { RawClient } = await import('../support/raw-client.ts');
       const client = await RawClient.open(Number(new URL(gateway.addresses[1] as string).port));
       client.send(`${head}\r\n\r\n`);
       const answer = await client.answer();

@@ -2,7 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
-import { duration, flag, section, text, whole, word } from '../../gateway/units/config.ts';
+import { duration, flag, scalar, section, text, whole, word } from '../../gateway/units/config.ts';
 import { filePath } from './file-path.ts';
 import type { AddressConfig } from './listen-config.ts';
 
@@ -65,7 +65,7 @@ const tlsSchema = section({
   )
     .optional()
     .describe("Cipher suites of TLS 1.2, in OpenSSL's form; default: those of the engine's library."),
-  minVersion: word(['1.2', '1.3']).prefault('1.2').describe('The oldest version of TLS; 1.3 needs engine: node.'),
+  minVersion: tlsVersion().prefault('1.2').describe('The oldest version of TLS; 1.3 needs engine: node.'),
   clientCa: filePath().optional().describe("A PEM file: whose clients' certificates are believed; needs engine: node."),
   clientAuth: word(['require', 'request'])
     .optional()
@@ -112,6 +112,15 @@ export const listenSchema = z
   .union([listenItem, z.array(listenItem).min(1).max(LISTENERS_MAX)])
   .prefault([':8080'])
   .transform((listen) => (Array.isArray(listen) ? listen : [listen]));
+
+/** 1.3 without quotes is a number. */
+function tlsVersion(): z.ZodType<'1.2' | '1.3'> {
+  return scalar({
+    expected: '1.2 or 1.3',
+    json: { enum: ['1.2', '1.3', 1.2, 1.3] },
+    read: (value) => (['1.2', '1.3'] as const).find((version) => version === String(value)),
+  });
+}
 
 /** In lower case. No address: clients do not ask for one by SNI (RFC 6066 §3). */
 function serverName(): z.ZodType<string> {

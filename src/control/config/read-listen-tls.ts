@@ -7,12 +7,11 @@ import type { ListenSection, ListenTlsSection } from './listen-schema.ts';
 import { checkUse, type PrivateKey, readCertificates, readKey } from './read-pem.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
+import { isKnownToUws } from './uws-keys.ts';
 
 const DAY_MS = 86_400_000;
 /** From when on a certificate's end is warned of. */
 const EXPIRES_SOON_MS = 14 * DAY_MS;
-// What the addon's library was seen to take; curves under the names that node:crypto gives them.
-const UWS_CURVES = new Set(['secp224r1', 'prime256v1', 'secp384r1', 'secp521r1']);
 
 /** @returns the texts; '' for those that were reported */
 export function readListenTls(
@@ -108,9 +107,9 @@ class CertificateReader {
 
   #checkPair(cert: string, key: PrivateKey, path: Path): void {
     checkUse({ cert, key: key.text }, [...path, 'cert'], this.#report);
-    if (this.#engine === 'uws' && !isKnownToUws(key)) {
+    if (this.#engine === 'uws' && !isKnownToUws(key.key)) {
       const message =
-        'engine: uws takes keys of RSA, of ECDSA on P-224 to P-521 and of Ed25519; others need engine: node';
+        'engine: uws takes keys of RSA, of ECDSA on P-256, P-384 or P-521 and of Ed25519; others need engine: node';
       this.#report.add([...path, 'key'], { message });
     }
   }
@@ -120,12 +119,6 @@ class CertificateReader {
 function readChain(text: string): { text: string; certificates: readonly X509Certificate[] } | string {
   const certificates = readCertificates(text);
   return typeof certificates === 'string' ? certificates : { text, certificates };
-}
-
-function isKnownToUws({ key }: PrivateKey): boolean {
-  const { asymmetricKeyType, asymmetricKeyDetails } = key;
-  if (asymmetricKeyType === 'ec') return UWS_CURVES.has(asymmetricKeyDetails?.namedCurve ?? '');
-  return asymmetricKeyType === 'rsa' || asymmetricKeyType === 'ed25519';
 }
 
 /** RFC 6797 §6.1 */

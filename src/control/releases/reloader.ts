@@ -114,7 +114,7 @@ function restartProblems(running: GatewayConfig, next: GatewayConfig): readonly 
   const { bodyBytes: _running, ...runningLimits } = running.limits;
   const { bodyBytes: _next, ...nextLimits } = next.limits;
   const fixed: readonly (readonly [string, unknown, unknown])[] = [
-    ['gateway.listen (all but certificates)', running.listen.map(fixedOf), next.listen.map(fixedOf)],
+    ['gateway.listen', running.listen.map(fixedOf), next.listen.map(fixedOf)],
     ['gateway.admin', running.admin, next.admin],
     ['gateway.workers', running.workers, next.workers],
     ['gateway.data', running.data, next.data],
