@@ -3,6 +3,7 @@
 import { AdminServer } from './control/admin/admin-server.ts';
 import { viewPages } from './control/admin/view-pages.ts';
 import { type Log, logToStderr } from './control/log.ts';
+import { CertificateWatcher } from './control/releases/certificate-watcher.ts';
 import { ConfigWatcher } from './control/releases/config-watcher.ts';
 import { TakeOverError } from './control/takeover/predecessor.ts';
 import { TakeOver } from './control/takeover/take-over.ts';
@@ -99,10 +100,14 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
   const upkeep = startUpkeep(parts, log);
   parts.usage.ledger.start();
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`));
+  const certificates = new CertificateWatcher(
+    () => reloader.gateway,
+    () => void reloader.reload('certificates changed'),
+  );
   await watcher.ready;
 
   return {
-    addresses: gateway.listen.map(({ host }, index) => url(host, ports[index] ?? 0)),
+    addresses: gateway.listen.map(({ host, tls }, index) => url(host, ports[index] ?? 0, tls && 'https')),
     adminAddress: url(gateway.admin.host, adminPort),
     handedOver: takeOver.handedOver,
     reload(why) {
@@ -119,6 +124,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await fleet.stopListening();
       shm.control.startDraining();
       watcher.close();
+      certificates.close();
       upstreams.stop();
       upkeep.stop();
       await fleet.drain(reloader.gateway.drainTimeoutMs, takeOver.isHandedOver ? HANDED_OVER_QUIET_MS : undefined);
@@ -156,7 +162,7 @@ function entry(name: string): string {
   return new URL(`../workers/${name}.js`, import.meta.url).href;
 }
 
-function url(host: string, port: number): string {
+function url(host: string, port: number, scheme = 'http'): string {
   const shown = host === '' || host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host;
-  return `http://${shown.includes(':') ? `[${shown}]` : shown}:${port}`;
+  return `${scheme}://${shown.includes(':') ? `[${shown}]` : shown}:${port}`;
 }

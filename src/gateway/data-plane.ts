@@ -202,6 +202,11 @@ export class DataPlane {
     if (--x.snapshot.inFlight === 0 && x.snapshot !== this.#current) this.#releaseIfIdle(x.snapshot);
   }
 
+  /** Whether the peer of a connection may say, before any request, whose it is. */
+  trustsProxy(address: string): boolean {
+    return this.#snapshotOfNow().trustedProxies.trusts(address);
+  }
+
   /** @hot */
   isDraining(): boolean {
     return this.shm.control.isDraining();

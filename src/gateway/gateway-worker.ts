@@ -9,13 +9,11 @@ import type { Clock } from '../base/clock.ts';
 import type { WorkerIndex } from '../base/ids.ts';
 import { type SharedBuffers, SharedMemory } from '../shm/shared-memory.ts';
 import { DataPlane } from './data-plane.ts';
-import { AddressLimit } from './listener/address-limit.ts';
-import { NodeListener } from './listener/node/node-listener.ts';
-import { UwsListener } from './listener/uws/uws-listener.ts';
+import { WorkerListeners } from './listener/worker-listeners.ts';
 import { TICK_MS } from './pipeline/deadlines.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
-import type { FromWorker, ListenerSettings, ToWorker } from './worker-messages.ts';
+import type { FromWorker, ListenerSettings, ListenerTls, ToWorker } from './worker-messages.ts';
 
 export interface GatewayWorkerData {
   readonly worker: WorkerIndex;
@@ -52,9 +50,7 @@ class GatewayWorker {
   readonly #plane: DataPlane;
   readonly #onEnd: () => void;
   readonly #onUncaught = (error: unknown): void => this.#fail(error);
-  #uws: readonly UwsListener[] = [];
-  #addresses: AddressLimit | undefined;
-  readonly #nodes: NodeListener[] = [];
+  readonly #listeners: WorkerListeners;
   #ticker: NodeJS.Timeout | undefined;
   #lastTickMs = 0;
   #loopDelayMs = 0;
@@ -80,6 +76,7 @@ class GatewayWorker {
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
       onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
     });
+    this.#listeners = new WorkerListeners(this.#plane, () => this.#send({ type: 'count-connections' }));
   }
 
   start(): void {
@@ -99,6 +96,12 @@ class GatewayWorker {
         return this.#plane.discard(message.epoch);
       case 'open':
         return void this.#open(message.listeners).catch(this.#onUncaught);
+      case 'prepare-tls':
+        return this.#prepareTls(message.round, message.tls);
+      case 'use-tls':
+        return this.#listeners.use(message.round, message.timeoutMs, this.#nowMs());
+      case 'discard-tls':
+        return this.#listeners.discard();
       case 'stop-listening':
         return this.#stopListening();
       case 'reopen-log':
@@ -113,7 +116,7 @@ class GatewayWorker {
       case 'lease-answer':
         return this.#plane.askedLeases.receive(message.answer);
       case 'connection-counts':
-        return this.#addresses?.use(message.counts);
+        return this.#listeners.useConnections(message.counts);
       case 'drain':
         this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;
@@ -130,26 +133,25 @@ class GatewayWorker {
   #stopListening(): void {
     setImmediate(() => {
       setImmediate(() => {
-        for (const node of this.#nodes) node.stopListening();
+        this.#listeners.stopListening();
         this.#send({ type: 'stopped-listening' });
       });
     });
   }
 
   async #open(listeners: ListenerSettings): Promise<void> {
-    const ports: number[] = [];
-    for (const options of listeners.node) {
-      const node = new NodeListener(this.#plane, options);
-      ports.push(await node.listen());
-      this.#nodes.push(node);
+    const ports = await this.#listeners.open(listeners);
+    this.#send({ type: 'ready', descriptors: this.#listeners.descriptors, ports });
+  }
+
+  #prepareTls(round: number, tls: ListenerTls): void {
+    const answer = (descriptors: readonly number[], problem: string): void =>
+      this.#send({ type: 'tls-prepared', round, descriptors, problem });
+    try {
+      answer(this.#listeners.prepare(round, tls), '');
+    } catch (error) {
+      answer([], error instanceof Error ? error.message : String(error));
     }
-    const { connectionsPerAddress, workerCount } = listeners;
-    if (connectionsPerAddress > 0) {
-      const ask = (): void => this.#send({ type: 'count-connections' });
-      this.#addresses = new AddressLimit(connectionsPerAddress, workerCount, () => this.#closedOfAll(), ask);
-    }
-    this.#uws = listeners.uws.map((options) => new UwsListener(this.#plane, options, this.#addresses));
-    this.#send({ type: 'ready', descriptors: this.#uws.map((uws) => uws.descriptor()), ports });
   }
 
   #tick(): void {
@@ -163,7 +165,7 @@ class GatewayWorker {
       this.#loopDelaySinceMs = nowMs;
     }
     this.#plane.tick();
-    for (const uws of this.#uws) uws.tick(nowMs);
+    this.#listeners.tick(nowMs);
     this.#plane.tracer.readTime(nowMs * 1_000, Date.now());
     this.#sendSpans(false);
     if (this.#drainUntilMs > 0) this.#lookWhetherDrained(nowMs);
@@ -172,7 +174,7 @@ class GatewayWorker {
   #lookWhetherDrained(nowMs: number): void {
     const busy = this.#plane.inFlight > 0 || this.#plane.flushing > 0;
     if (busy) this.#quietSinceMs = nowMs;
-    const isDeserted = this.#nodes.length === 0 && this.#connectionCount() === 0;
+    const isDeserted = !this.#listeners.hasNode && this.#connectionCount() === 0;
     const quietMs = isDeserted ? Math.min(DESERTED_MS, this.#quietMs) : this.#quietMs;
     if (nowMs - this.#quietSinceMs < quietMs && nowMs < this.#drainUntilMs) return;
     this.#drainUntilMs = 0;
@@ -185,15 +187,6 @@ class GatewayWorker {
     return this.#shm.control.read(this.#worker, 'connections');
   }
 
-  #closedOfAll(): number {
-    const { control } = this.#shm;
-    let closed = 0;
-    for (let worker = 0; worker < control.workerCount; worker++) {
-      closed += control.read(worker as WorkerIndex, 'connectionsClosed');
-    }
-    return closed >>> 0;
-  }
-
   #fail(error: unknown): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -204,8 +197,7 @@ class GatewayWorker {
     this.#ending = true;
     clearInterval(this.#ticker);
     for (const session of this.#plane.sessions) session.end();
-    for (const uws of this.#uws) uws.close();
-    for (const node of this.#nodes) node.close();
+    this.#listeners.close();
     await this.#plane.pools.destroy();
     // The closed app frees its sockets at the end of the turn.
     await new Promise((resolve) => setImmediate(resolve));

@@ -3,6 +3,40 @@
 
 import type { SpanBatch } from './telemetry/span-data.ts';
 
+/** A certificate with its chain and its key: texts that were checked, and the files that they came from. */
+export interface CertificatePlan {
+  /** In lower case; *.example.com for one label. None: it is the default's, for clients that ask for no name, or for an unknown one. */
+  readonly hosts: readonly string[];
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** PEM. */
+  readonly cert: string;
+  /** PEM, a secret: never to be shown or logged. */
+  readonly key: string;
+}
+
+/** What a listener needs to speak TLS. */
+export interface TlsPlan {
+  /** The default's first. */
+  readonly certificates: readonly CertificatePlan[];
+  /** In OpenSSL's form, of TLS 1.2; '' for those of the library. */
+  readonly ciphers: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** PEM: whose clients' certificates are believed; '' for none. */
+  readonly clientCa: string;
+  readonly clientAuth: 'none' | 'request' | 'require';
+  /** Value of Strict-Transport-Security; '' for no such header. */
+  readonly hsts: string;
+}
+
+/** What a listener is but for its address. */
+export interface ListenerTraits {
+  /** undefined: it speaks plain HTTP. */
+  readonly tls: TlsPlan | undefined;
+  /** Everything is answered with a redirect to https on this port; 0: nothing is. */
+  readonly redirectPort: number;
+}
+
 export interface RequestLimits {
   readonly headerBytesMax: number;
   /** Refuse bodies of unknown length (411). */
@@ -11,7 +45,7 @@ export interface RequestLimits {
   readonly messageBytesMax: number;
 }
 
-export interface UwsListenerOptions extends RequestLimits {
+export interface UwsListenerOptions extends RequestLimits, ListenerTraits {
   /** Seconds without a byte, before, in or after a request; uWebSockets.js has this one timer. */
   readonly idleTimeoutSeconds: number;
   /** How long a client may take nothing of an answer that is whole. */
@@ -20,7 +54,9 @@ export interface UwsListenerOptions extends RequestLimits {
   readonly connectionsMax: number;
 }
 
-export interface NodeListenerOptions extends RequestLimits {
+export interface NodeListenerOptions extends RequestLimits, ListenerTraits {
+  /** Connections of trusted proxies begin with a header of the PROXY protocol, version 2. */
+  readonly proxyProtocol: boolean;
   /** '' for every address. */
   readonly host: string;
   readonly port: number;
@@ -41,6 +77,12 @@ export interface ListenerSettings {
   readonly uws: readonly UwsListenerOptions[];
   /** Servers that this worker runs itself. */
   readonly node: readonly NodeListenerOptions[];
+}
+
+/** undefined for listeners that speak plain HTTP. */
+export interface ListenerTls {
+  readonly uws: readonly (TlsPlan | undefined)[];
+  readonly node: readonly (TlsPlan | undefined)[];
 }
 
 /** May a request pass a rate limit? The worker's number of the question; the limit's identity; the key's hash. */
@@ -87,6 +129,15 @@ export type ToWorker =
   | { readonly type: 'discard'; readonly epoch: number }
   /** Start serving: the epoch has been raised to an attached snapshot. */
   | { readonly type: 'open'; readonly listeners: ListenerSettings }
+  /** Hold other certificates ready, for each of its listeners in their order. */
+  | { readonly type: 'prepare-tls'; readonly round: number; readonly tls: ListenerTls }
+  /**
+   * New connections meet them from now on: the main thread hands none out to the apps before any more.
+   * @property timeoutMs  how long connections of those may last
+   */
+  | { readonly type: 'use-tls'; readonly round: number; readonly timeoutMs: number }
+  /** They are not coming. */
+  | { readonly type: 'discard-tls'; readonly round: number }
   /** Accept no more connections. */
   | { readonly type: 'stop-listening' }
   /** Open the access log's file anew: it may have been moved away. */
@@ -115,6 +166,17 @@ export type FromWorker =
    * @property ports  of the node servers, in their order
    */
   | { readonly type: 'ready'; readonly descriptors: readonly number[]; readonly ports: readonly number[] }
+  /**
+   * It holds the certificates ready.
+   * @property descriptors  as in `ready`: of those apps that new connections are to meet
+   * @property problem  why it cannot; '' when it can
+   */
+  | {
+      readonly type: 'tls-prepared';
+      readonly round: number;
+      readonly descriptors: readonly number[];
+      readonly problem: string;
+    }
   | { readonly type: 'stopped-listening' }
   /** No rate limit is charged in this worker's name any more, or again. */
   | { readonly type: 'asks-limits'; readonly isOn: boolean }

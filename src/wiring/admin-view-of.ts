@@ -44,6 +44,7 @@ export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
     clusterLimits: () => cluster?.status(),
     alerts: () => (reloader.gateway.alerts === undefined ? undefined : quotas.alerts.counts),
     quotaBlocks: () => quotas.cluster?.status(),
+    listeners: () => reloader.gateway.listen,
     spans: () => spans.counts,
     notReady: () => [...notReady(fleet, shm), ...(cluster?.notReady() ?? [])],
   };

@@ -11,6 +11,7 @@ import { Reloader } from '../control/releases/reloader.ts';
 import type { TakeOver } from '../control/takeover/take-over.ts';
 import { SpanForwarder } from '../control/telemetry/span-forwarder.ts';
 import { ConnectionWatch } from '../control/workers/connection-watch.ts';
+import { ListenerCertificates } from '../control/workers/listener-certificates.ts';
 import { ListenerPlan } from '../control/workers/listener-plan.ts';
 import type { TaskPool } from '../control/workers/task-pool.ts';
 import { WorkerFleet } from '../control/workers/worker-fleet.ts';
@@ -34,7 +35,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   const answerLimits: WorkerFleet['answerLimits'] = (worker, answers) => fleet.answerLimits(worker, answers);
   await takeOver.open({ shm, limits, clock, workers: { askLimits, answerLimits } });
   const plan = new ListenerPlan(takeOver.gateway, workerCount, takeOver.sharesPorts);
-  const acceptors = new Acceptors(plan.uws);
+  const acceptors = acceptorsOf(plan);
   const fleet: WorkerFleet = new WorkerFleet({
     threads,
     sealKey: first.sealKey,
@@ -92,7 +93,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   if (!published.ok) throw new StartError(published.error);
   cluster = await startCluster({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
   cluster?.useLimits(published.value.summary.clusterLimits);
-  const reloader: Reloader = new Reloader(publisher, first.gateway, log);
+  const reloader: Reloader = new Reloader(publisher, first.gateway, log, new ListenerCertificates(plan, fleet.tls));
   const spans = forwardSpans(tasks, clock, log, () => reloader);
   return {
     gateway: takeOver.gateway,
@@ -117,6 +118,15 @@ function watchConnections({
     warn: (message) => log('warn', message),
     nowMs: () => clock.nowUs() / 1_000,
   });
+}
+
+function acceptorsOf({ uws, tls }: ListenerPlan): Acceptors {
+  try {
+    return new Acceptors(uws.map(({ host, port }, index) => ({ host, port, tls: tls.uws[index] })));
+  } catch {
+    // uWebSockets.js says no more than that.
+    throw new StartError(['gateway.listen: uWebSockets.js refuses a certificate, a key or the ciphers of a listener']);
+  }
 }
 
 function forwardSpans(tasks: TaskPool, clock: Clock, log: Log, reloader: () => Reloader): SpanForwarder {

@@ -44,6 +44,7 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     clusterLimits: () => undefined,
     quotaBlocks: () => undefined,
     alerts: () => undefined,
+    listeners: () => [],
     spans: () => ({ exported: 7, failed: 8, dropped: 9 }),
     notReady: () => [],
     ...parts,

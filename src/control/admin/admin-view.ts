@@ -3,6 +3,7 @@
 import type { LoadIndex } from '../../base/ids.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { AlertCounts } from '../alerts/alert-desk.ts';
+import type { ListenConfig } from '../config/listen-config.ts';
 import type { UpstreamStatus } from '../health/upstream-status.ts';
 import type { RouteLatency } from '../metering/latency-summary.ts';
 import type { LedgerCounts } from '../metering/ledger/usage-ledger.ts';
@@ -45,6 +46,8 @@ export interface AdminView {
   quotaBlocks(): BlockStatus | undefined;
   /** undefined: there are none. */
   alerts(): AlertCounts | undefined;
+  /** With their certificates, as they are published. */
+  listeners(): readonly ListenConfig[];
   /** What became of the spans that the workers handed over. */
   spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */

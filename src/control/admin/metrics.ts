@@ -9,6 +9,7 @@ import type { AdminView } from './admin-view.ts';
 import { renderAlerts } from './alert-metrics.ts';
 import { renderBalancing } from './balancing-metrics.ts';
 import { renderBlocks } from './block-metrics.ts';
+import { renderCertificates } from './certificate-metrics.ts';
 import { renderGuards } from './guard-metrics.ts';
 import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
@@ -29,6 +30,7 @@ export function renderMetrics(view: AdminView): string {
   renderLeases(page, view);
   renderBlocks(page, view);
   renderAlerts(page, view);
+  renderCertificates(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

@@ -18,7 +18,7 @@ privateBlocks.addSubnet('::1', 128, 'ipv6');
 privateBlocks.addSubnet('fc00::', 7, 'ipv6');
 
 /** Alerts name consumers: in the open they belong to networks of one's own. */
-export function checkAlerts({ alerts }: GatewayConfig, report: Report): void {
+export function checkAlerts({ alerts }: Pick<GatewayConfig, 'alerts'>, report: Report): void {
   if (alerts === undefined) return;
   const { protocol, hostname } = new URL(alerts.webhook);
   if (protocol === 'https:' || isPrivate(hostname.replace(/^\[|\]$/g, ''))) return;

@@ -1,23 +1,36 @@
 // What the parts of the section `gateway` mean for each other.
 
 import { checkAlerts } from './check-alerts.ts';
-import type { AddressConfig, GatewayConfig } from './config.ts';
+import { checkListen } from './check-listen.ts';
+import type { GatewayConfig } from './config.ts';
+import type { GatewaySection } from './gateway-schema.ts';
+import type { AddressConfig } from './listen-config.ts';
+import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
 
 /** @param raw  the section as it was read, to tell what is written from what is a default */
-export function checkGateway(gateway: GatewayConfig, raw: unknown, report: Report): void {
+export function checkGateway(gateway: GatewaySection, raw: unknown, report: Report): void {
   checkAddresses(gateway, raw, report);
+  const trustsProxies = gateway.trustedProxies.length > 0;
+  for (const [index, listen] of gateway.listen.entries()) {
+    checkListen(listen, listenPath(raw, index), report, trustsProxies);
+  }
   checkTimers(gateway, raw, report);
+  checkLog(gateway, report);
   checkExplain(gateway, report);
   checkAlerts(gateway, report);
 }
 
-function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): void {
-  const isList = Array.isArray(valueAt(raw, 'listen'));
+/** @param raw  the section as it was read: a single listener need not be in a list */
+export function listenPath(raw: unknown, index: number): Path {
+  return ['gateway', 'listen', ...(Array.isArray(valueAt(raw, 'listen')) ? [index] : [])];
+}
+
+function checkAddresses(gateway: GatewaySection, raw: unknown, report: Report): void {
   const taken: AddressConfig[] = [];
   for (const [index, listen] of gateway.listen.entries()) {
     if (taken.some((other) => overlap(listen, other))) {
-      report.add(['gateway', 'listen', ...(isList ? [index] : [])], { message: 'this address is listened on already' });
+      report.add(listenPath(raw, index), { message: 'this address is listened on already' });
     }
     taken.push(listen);
   }
@@ -27,8 +40,19 @@ function checkAddresses(gateway: GatewayConfig, raw: unknown, report: Report): v
   }
 }
 
+/** uWebSockets.js says on standard output which hosts it was told of, and knows no way to keep it silent. */
+function checkLog({ accessLog, listen }: GatewaySection, report: Report): void {
+  if (accessLog?.file !== '-') return;
+  const speaks = listen.some(({ engine, tls }) => engine === 'uws' && tls !== undefined && tls.sni.length > 0);
+  if (!speaks) return;
+  report.add(['gateway', 'accessLog', 'file'], {
+    severity: 'warning',
+    message: 'uWebSockets.js prints lines of its own among those of the log, for each host of tls.sni',
+  });
+}
+
 /** The uws engine has one timer for a connection. */
-function checkTimers(gateway: GatewayConfig, raw: unknown, report: Report): void {
+function checkTimers(gateway: GatewaySection, raw: unknown, report: Report): void {
   const { headerTimeoutMs, idleTimeoutMs } = gateway.limits;
   const limits = valueAt(raw, 'limits');
   const areWritten = valueAt(limits, 'headerTimeout') !== undefined && valueAt(limits, 'idleTimeout') !== undefined;
@@ -43,7 +67,7 @@ function checkTimers(gateway: GatewayConfig, raw: unknown, report: Report): void
 }
 
 /** An explanation names policies, consumers and targets. */
-function checkExplain({ explain }: GatewayConfig, report: Report): void {
+function checkExplain({ explain }: Pick<GatewayConfig, 'explain'>, report: Report): void {
   for (const [index, block] of (explain?.from ?? []).entries()) {
     if (!block.endsWith('/0')) continue;
     const message = 'lets everybody see how requests are decided, targets included';

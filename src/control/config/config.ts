@@ -5,6 +5,7 @@ import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 import type { AlertsConfig } from './alerts-config.ts';
 import type { ConsumerConfig } from './consumer-config.ts';
+import type { AddressConfig, ListenConfig } from './listen-config.ts';
 import type { PlanBindings, PlanConfig } from './plan-config.ts';
 
 export interface Config {
@@ -118,19 +119,6 @@ export interface ExplainConfig {
   readonly from: readonly string[];
   /** Of signatures; '' for none. Never to be shown or logged. */
   readonly secret: string;
-}
-
-export interface AddressConfig {
-  /** '' listens on every address. */
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-}
-
-export interface ListenConfig extends AddressConfig {
-  readonly engine: 'uws' | 'node';
-  /** refuse: bodies of unknown length get 411; for those who stand behind another proxy. */
-  readonly chunked: 'accept' | 'refuse';
 }
 
 export interface UpstreamConfig extends BalancingConfig {

@@ -1,20 +1,19 @@
 // The section `gateway`: listeners, workers and what holds for every service.
 
-import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
-import { addressBlock, byteRate, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import { addressBlock, byteRate, duration, section, size, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
-import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+import type { GatewayConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
+import { address, type ListenSection, listenSchema } from './listen-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
 import { timeZone } from './quota-schema.ts';
 import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 import { usageSchema } from './usage-schema.ts';
 
-const LISTENERS_MAX = 16;
 const WORKERS_MAX = 64;
 const TRUSTED_PROXIES_MAX = 1_024;
 const KIB = 1_024;
@@ -26,44 +25,6 @@ const HOUR_MS = 60 * MINUTE_MS;
 const LIMIT_KEYS = 65_536;
 const LIMIT_KEYS_MIN = 1_024;
 const LIMIT_KEYS_MAX = 1_000_000;
-const PORT_MAX = 65_535;
-
-// [::1]:8080, 127.0.0.1:8080, localhost:8080 or :8080.
-const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/;
-// A name's last label is not all digits; such a text is a mistyped IPv4 address.
-const HOST_NAME =
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?=[A-Za-z0-9-]*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
-
-function address(): z.ZodType<AddressConfig> {
-  return text(
-    'an address such as :8080, 127.0.0.1:8080, localhost:8080 or [::1]:8080',
-    String.raw`(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}`,
-    readAddress,
-  );
-}
-
-const listenItem = z
-  .union([
-    address(),
-    section(
-      {
-        address: address().describe('Where to listen: :8080, 127.0.0.1:8080, [::1]:8080.'),
-        engine: word(['uws', 'node'])
-          .prefault('uws')
-          .describe('uws for speed (the default), node for strictness and HTTP/1.0.'),
-        chunked: word(['accept', 'refuse'])
-          .prefault('accept')
-          .describe('Bodies of unknown length; refuse answers them 411, for gateways behind another proxy.'),
-      },
-      ['tls', 'proxyProtocol'],
-    ),
-  ])
-  .transform(
-    (item): ListenConfig =>
-      'address' in item
-        ? { ...item.address, engine: item.engine, chunked: item.chunked }
-        : { ...item, engine: 'uws', chunked: 'accept' },
-  );
 
 const limitsSchema = section({
   headerBytes: size(KIB, 64 * KIB)
@@ -98,13 +59,14 @@ const limitsSchema = section({
   idleTimeoutMs: idleTimeout,
 }));
 
-export const gatewaySchema: z.ZodType<GatewayConfig> = section(
+/** As it is written: with the names of certificates' files. */
+export interface GatewaySection extends Omit<GatewayConfig, 'listen'> {
+  readonly listen: readonly ListenSection[];
+}
+
+export const gatewaySchema: z.ZodType<GatewaySection> = section(
   {
-    listen: z
-      .union([listenItem, z.array(listenItem).min(1).max(LISTENERS_MAX)])
-      .prefault([':8080'])
-      .transform((listen) => (Array.isArray(listen) ? listen : [listen]))
-      .describe('Where clients connect; nothing administrative answers there.'),
+    listen: listenSchema.describe('Where clients connect; nothing administrative answers there.'),
     admin: address().prefault('127.0.0.1:9080').describe('Where health, metrics and administration answer.'),
     workers: z
       .union([word(['auto']), whole(1, WORKERS_MAX)])
@@ -143,15 +105,5 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     alerts: alertsSchema.optional().describe('Who is told, by a webhook, that a quota runs out; absent: nobody.'),
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
-  ['tls', 'publicAddress'],
+  ['publicAddress'],
 ).transform(({ drainTimeout, redis = '', ...gateway }) => ({ ...gateway, redis, drainTimeoutMs: drainTimeout }));
-
-function readAddress(value: string): AddressConfig | undefined {
-  const match = ADDRESS.exec(value);
-  if (match === null) return undefined;
-  const [, bracketed, plain = '', digits] = match;
-  const port = Number(digits);
-  if (port > PORT_MAX) return undefined;
-  if (bracketed !== undefined) return isIPv6(bracketed) ? { host: bracketed, port } : undefined;
-  return plain === '' || isIPv4(plain) || HOST_NAME.test(plain) ? { host: plain, port } : undefined;
-}

@@ -2,17 +2,16 @@
 
 import * as z from 'zod';
 import { err, ok, type Result } from '../../base/result.ts';
-import { checkGateway } from './check-gateway.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
 import type { ConfigFiles } from './config-files.ts';
 import { fileSchema } from './file-schema.ts';
-import { gatewaySchema } from './gateway-schema.ts';
 import type { Environment } from './interpolate.ts';
 import type { Issue } from './issue.ts';
 import { parseYaml, type SyntaxIssues } from './parse-yaml.ts';
 import { readConsumers } from './read-consumers.ts';
+import { noGateway, readGateway } from './read-gateway.ts';
 import { readPlans } from './read-plans.ts';
 import { readServices } from './read-services.ts';
 import { readUpstreams } from './read-upstreams.ts';
@@ -27,6 +26,8 @@ export interface ReadOptions {
   readonly env: Environment;
   /** For certificates, keys, lists of addresses. */
   readonly files: ConfigFiles;
+  /** Since 1970, for certificates that expire; now if not said, NaN for not looking at that. */
+  readonly nowMs?: number;
 }
 
 export interface ReadConfig {
@@ -47,20 +48,18 @@ export function readConfig(text: string, options: ReadOptions): Result<ReadConfi
   const read = readValue(parsed.value.root, options.env, options.files);
   const report = new Report(options.file, new SourceFile(parsed.value, read));
   for (const { offset, path, message } of read.issues) report.addAt(offset, path, message);
-  const config = readSections(read.value, options.files, report);
+  const config = readSections(read.value, options, report);
   const issues = report.issues;
   return report.hasErrors ? err(issues) : ok({ config, warnings: issues });
 }
 
 /** @returns a configuration that is whole when the report has no errors */
-function readSections(raw: unknown, files: ConfigFiles, report: Report): Config {
+function readSections(raw: unknown, { files, nowMs = Date.now() }: ReadOptions, report: Report): Config {
   const file = ownFile.safeParse(raw);
   if (!file.success) report.addZod([], file.error, raw);
   const sections = typeof raw === 'object' && raw !== null ? (raw as Record<string, unknown>) : {};
   const { gateway: rawGateway = {} } = sections;
-  const gateway = gatewaySchema.safeParse(rawGateway);
-  if (gateway.success) checkGateway(gateway.data, rawGateway, report);
-  else report.addZod(['gateway'], gateway.error, rawGateway);
+  const gateway = readGateway(rawGateway, files, report, nowMs);
   const upstreams = readUpstreams(sections['upstreams'], files, report);
   const plans = readPlans(sections['plans'], report);
   const planNames = namesOf(sections['plans']);
@@ -79,8 +78,8 @@ function readSections(raw: unknown, files: ConfigFiles, report: Report): Config 
     report,
   );
   checkRoutes(services, report);
-  if (gateway.success) checkStore({ gateway: gateway.data, plans, consumers, services }, report);
-  return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, plans, consumers, services };
+  if (gateway !== undefined) checkStore({ gateway, plans, consumers, services }, report);
+  return { gateway: gateway ?? noGateway, upstreams, plans, consumers, services };
 }
 
 /** Of the broken ones too: a service that names one has no problem of its own. */

@@ -8,7 +8,7 @@ import type { Config } from './config.ts';
  * @returns the configuration with absolute paths; standard output (-) stays what it is
  */
 export function resolvePaths(config: Config, folder: string): Config {
-  return withTargetsFiles(withLogFile(config, folder), folder);
+  return withCertificateFiles(withTargetsFiles(withLogFile(config, folder), folder), folder);
 }
 
 function withLogFile(config: Config, folder: string): Config {
@@ -16,6 +16,22 @@ function withLogFile(config: Config, folder: string): Config {
   const gateway = { ...config.gateway, data: resolve(folder, config.gateway.data) };
   if (accessLog === undefined || accessLog.file === '-') return { ...config, gateway };
   return { ...config, gateway: { ...gateway, accessLog: { ...accessLog, file: resolve(folder, accessLog.file) } } };
+}
+
+function withCertificateFiles(config: Config, folder: string): Config {
+  if (!config.gateway.listen.some(({ tls }) => tls !== undefined)) return config;
+  const listen = config.gateway.listen.map((item) => {
+    const { tls } = item;
+    if (tls === undefined) return item;
+    const certificates = tls.certificates.map((certificate) => ({
+      ...certificate,
+      certFile: resolve(folder, certificate.certFile),
+      keyFile: resolve(folder, certificate.keyFile),
+    }));
+    const clientCaFile = tls.clientCaFile === '' ? '' : resolve(folder, tls.clientCaFile);
+    return { ...item, tls: { ...tls, certificates, clientCaFile } };
+  });
+  return { ...config, gateway: { ...config.gateway, listen } };
 }
 
 function withTargetsFiles(config: Config, folder: string): Config {

@@ -34,7 +34,9 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   } catch (error) {
     return { ok: false, problems: [`${task.file} cannot be read: ${(error as Error).message}`] };
   }
-  const read = readConfig(source.text, { file: task.file, env: task.env, files: source.files });
+  // A certificate that has expired since it was accepted stands in no new target's way.
+  const nowMs = task.kept === undefined ? Date.now() : Number.NaN;
+  const read = readConfig(source.text, { file: task.file, env: task.env, files: source.files, nowMs });
   if (!read.ok) return { ok: false, problems: read.error.map(printIssue) };
   const { warnings } = read.value;
   const config = withDiscovered(resolvePaths(read.value.config, folder), task.discovered);

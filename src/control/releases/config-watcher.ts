@@ -3,12 +3,10 @@
 // network. The system's own notices do not: those of a file end with it, and those of its folder come for each line that is written to
 // a log beside it (a tenth of a core, at 10,000 lines a second), and need a watch, of which there may be none left.
 
-import { stat } from 'node:fs/promises';
+import { fileState, NO_FILE } from './file-state.ts';
 
 // An editor may write a file in several steps: it counts when it was the same twice.
 const LOOK_MS = 100;
-// While it does not exist.
-const NOTHING = '';
 
 export class ConfigWatcher {
   /** Changes from here on are seen. */
@@ -16,8 +14,8 @@ export class ConfigWatcher {
   readonly #file: string;
   readonly #onChange: () => void;
   /** What was told last. */
-  #told: string = NOTHING;
-  #seen: string = NOTHING;
+  #told: string = NO_FILE;
+  #seen: string = NO_FILE;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -33,7 +31,7 @@ export class ConfigWatcher {
   }
 
   async #begin(): Promise<void> {
-    this.#seen = await stateOf(this.#file);
+    this.#seen = await fileState(this.#file);
     this.#told = this.#seen;
     this.#next();
   }
@@ -43,23 +41,13 @@ export class ConfigWatcher {
   }
 
   async #look(): Promise<void> {
-    const state = await stateOf(this.#file);
+    const state = await fileState(this.#file);
     const isSettled = state === this.#seen;
     this.#seen = state;
-    if (isSettled && state !== this.#told && state !== NOTHING && !this.#isClosed) {
+    if (isSettled && state !== this.#told && state !== NO_FILE && !this.#isClosed) {
       this.#told = state;
       this.#onChange();
     }
     this.#next();
-  }
-}
-
-/** Another text when it is another file, or was written to; through links. */
-async function stateOf(file: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-  } catch {
-    return NOTHING;
   }
 }

@@ -60,6 +60,9 @@ export interface PublisherOptions {
   onSettled?(current: SnapshotSummary | undefined, isNew: boolean): void;
 }
 
+/** @returns the problems that a compiled configuration has with what is running */
+export type MayPublish = (gateway: GatewayConfig) => readonly string[] | Promise<readonly string[]>;
+
 export interface Publication {
   readonly epoch: number;
   readonly gateway: GatewayConfig;
@@ -169,7 +172,7 @@ export class Publisher {
    * @returns what is published now, or every problem; then the old snapshot goes on, untouched
    */
   async publish(
-    mayPublish: (gateway: GatewayConfig) => readonly string[],
+    mayPublish: MayPublish,
     what: 'file' | 'again' = 'file',
   ): Promise<Result<Publication, readonly string[]>> {
     const result = await this.#publish(mayPublish, what === 'file' ? undefined : this.#source);
@@ -178,7 +181,7 @@ export class Publisher {
   }
 
   async #publish(
-    mayPublish: (gateway: GatewayConfig) => readonly string[],
+    mayPublish: MayPublish,
     kept: Uint8Array | undefined,
   ): Promise<Result<Publication, readonly string[]>> {
     this.#releaseUnused();
@@ -191,14 +194,14 @@ export class Publisher {
 
   async #publishInto(
     slot: ArenaSlot,
-    mayPublish: (gateway: GatewayConfig) => readonly string[],
+    mayPublish: MayPublish,
     kept: Uint8Array | undefined,
   ): Promise<Result<Publication, readonly string[]>> {
     const epoch = ++this.#epoch;
     const answer = await this.#options.compile(epoch, slot.buffer, kept).catch(compilerFailed);
     if (!answer.ok) return err(answer.problems);
     slot.buffer = answer.buffer;
-    const problems = mayPublish(answer.gateway);
+    const problems = await mayPublish(answer.gateway);
     if (problems.length > 0) return err(problems);
     if (answer.summary.targetNames.length > TARGET_COUNT) return err([`there are more than ${TARGET_COUNT} targets`]);
     if (answer.summary.upstreams.length > UPSTREAM_COUNT)

@@ -2,12 +2,24 @@
 // again; targets that were found are published with what was read last.
 
 import type { GatewayConfig } from '../config/config.ts';
+import type { ListenConfig } from '../config/listen-config.ts';
 import type { Log } from '../log.ts';
 import type { Publisher } from './publisher.ts';
+
+/** Of the listeners: held ready before a configuration is published, and used once it is. */
+export interface Certificates {
+  /** @returns why they cannot be used */
+  prepare(gateway: GatewayConfig): Promise<readonly string[]>;
+  use(timeoutMs: number): void;
+  discard(): void;
+}
+
+const NO_CERTIFICATES: Certificates = { prepare: async () => [], use() {}, discard() {} };
 
 export class Reloader {
   readonly #publisher: Publisher;
   readonly #log: Log;
+  readonly #certificates: Certificates;
   #gateway: GatewayConfig;
   #running: Promise<void> | undefined;
   /** What was asked for meanwhile. The file as it is now comes with the targets of now. */
@@ -18,8 +30,9 @@ export class Reloader {
   republicationsRefused = 0;
 
   /** @param gateway  as it was started: what of it cannot change without a restart is refused */
-  constructor(publisher: Publisher, gateway: GatewayConfig, log: Log) {
+  constructor(publisher: Publisher, gateway: GatewayConfig, log: Log, certificates: Certificates = NO_CERTIFICATES) {
     this.#publisher = publisher;
+    this.#certificates = certificates;
     this.#gateway = gateway;
     this.#log = log;
   }
@@ -60,19 +73,26 @@ export class Reloader {
   }
 
   async #publish(what: 'file' | 'again', why: string): Promise<void> {
-    const result = await this.#publisher.publish((gateway) => restartProblems(this.#gateway, gateway), what);
+    const result = await this.#publisher.publish((gateway) => this.#problemsOf(gateway), what);
     this.#count(what, result.ok);
     if (result.ok) {
       this.#gateway = result.value.gateway;
+      this.#certificates.use(this.#gateway.drainTimeoutMs);
       if (what === 'file') for (const warning of result.value.warnings) this.#log('warn', warning);
       this.#log(
         'info',
         `${why}: published snapshot ${result.value.epoch} (${result.value.summary.routeNames.length} routes)`,
       );
     } else {
+      this.#certificates.discard();
       this.#log('error', `${why}: refused, snapshot ${this.#publisher.epoch} goes on`);
       for (const problem of result.error) this.#log('error', problem);
     }
+  }
+
+  async #problemsOf(gateway: GatewayConfig): Promise<readonly string[]> {
+    const problems = restartProblems(this.#gateway, gateway);
+    return problems.length > 0 ? problems : this.#certificates.prepare(gateway);
   }
 
   #count(what: 'file' | 'again', isPublished: boolean): void {
@@ -84,12 +104,17 @@ export class Reloader {
   }
 }
 
+/** Of a listener: whether it speaks TLS, and asks for certificates, is decided when it is opened. */
+function fixedOf({ tls, ...listen }: ListenConfig): object {
+  return { ...listen, isTls: tls !== undefined, clientAuth: tls?.clientAuth };
+}
+
 /** Settings that belong to sockets and threads: they are made once. */
 function restartProblems(running: GatewayConfig, next: GatewayConfig): readonly string[] {
   const { bodyBytes: _running, ...runningLimits } = running.limits;
   const { bodyBytes: _next, ...nextLimits } = next.limits;
   const fixed: readonly (readonly [string, unknown, unknown])[] = [
-    ['gateway.listen', running.listen, next.listen],
+    ['gateway.listen', running.listen.map(fixedOf), next.listen.map(fixedOf)],
     ['gateway.admin', running.admin, next.admin],
     ['gateway.workers', running.workers, next.workers],
     ['gateway.data', running.data, next.data],

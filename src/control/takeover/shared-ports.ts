@@ -1,6 +1,7 @@
 // Which listeners a gateway that takes over shares with the running one, looked at before anything has changed.
 
-import type { GatewayConfig, ListenConfig } from '../config/config.ts';
+import type { GatewayConfig } from '../config/config.ts';
+import type { ListenConfig } from '../config/listen-config.ts';
 import { nodeSupportsReusePort, type SharedListener } from '../workers/listener-plan.ts';
 import type { Welcome } from './protocol.ts';
 

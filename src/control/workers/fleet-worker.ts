@@ -8,6 +8,12 @@ export interface FleetWorker {
   port: MessagePort | undefined;
   descriptors: readonly number[];
   registered: boolean;
+  /** It has opened its listeners. */
+  serves: boolean;
+  /** The certificates that it uses (tls-rotation.ts); 0 for those of the start. */
+  tlsRound: number;
+  /** Certificates that it holds ready, and the apps that have them. */
+  prepared: { readonly round: number; readonly descriptors: readonly number[] } | undefined;
   /** Moments of its failures within the last minute. */
   failuresMs: number[];
   onAttached: Map<number, () => void>;
@@ -27,6 +33,9 @@ export function absentWorker(index: WorkerIndex): FleetWorker {
     port: undefined,
     descriptors: [],
     registered: false,
+    serves: false,
+    tlsRound: 0,
+    prepared: undefined,
     failuresMs: [],
     onAttached: new Map(),
     onReady: undefined,

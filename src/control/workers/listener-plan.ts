@@ -3,8 +3,9 @@
 // allow it, else in worker 0.
 
 import type { WorkerIndex } from '../../base/ids.ts';
-import type { ListenerSettings } from '../../gateway/worker-messages.ts';
-import type { GatewayConfig, ListenConfig } from '../config/config.ts';
+import type { ListenerSettings, ListenerTls, TlsPlan } from '../../gateway/worker-messages.ts';
+import type { GatewayConfig } from '../config/config.ts';
+import type { ListenConfig, ListenTlsConfig } from '../config/listen-config.ts';
 
 /** A listener, as another process sees it that may take over. */
 export interface SharedListener {
@@ -23,6 +24,8 @@ export class ListenerPlan {
   readonly uws: readonly ListenConfig[];
   readonly node: readonly ListenConfig[];
   readonly #gateway: GatewayConfig;
+  /** As it is now, in the order of the listeners. */
+  #tls: ListenerTls;
   readonly #workerCount: number;
   readonly #sharesPorts: boolean;
   /** Of node listeners. */
@@ -39,6 +42,7 @@ export class ListenerPlan {
     this.uws = gateway.listen.filter(({ engine }) => engine === 'uws');
     this.node = gateway.listen.filter(({ engine }) => engine === 'node');
     this.#nodePorts = this.node.map(({ port }) => port);
+    this.#tls = listenerTls(gateway.listen);
     // A port that the system chooses cannot be shared before it is known.
     const isWanted = workerCount > 1 || sharesPorts;
     this.#reusesPort = nodeSupportsReusePort() && isWanted && this.#nodePorts.every((port) => port !== 0);
@@ -51,6 +55,15 @@ export class ListenerPlan {
 
   get uwsPorts(): readonly number[] {
     return this.#uwsPorts;
+  }
+
+  get tls(): ListenerTls {
+    return this.#tls;
+  }
+
+  /** What workers that start from now on get. */
+  useTls(tls: ListenerTls): void {
+    this.#tls = tls;
   }
 
   noteNodePorts(ports: readonly number[]): void {
@@ -77,7 +90,9 @@ export class ListenerPlan {
     return {
       connectionsPerAddress: limits.connectionsPerAddress,
       workerCount: this.#workerCount,
-      uws: this.uws.map(({ chunked }) => ({
+      uws: this.uws.map(({ chunked, redirectPort = 0 }, index) => ({
+        tls: this.#tls.uws[index],
+        redirectPort,
         headerBytesMax: limits.headerBytes,
         refuseChunked: chunked === 'refuse',
         messageBytesMax: limits.messageBytes,
@@ -92,6 +107,9 @@ export class ListenerPlan {
   #nodeSettings(listen: ListenConfig, index: number, perWorker: number) {
     const { limits } = this.#gateway;
     return {
+      tls: this.#tls.node[index],
+      redirectPort: listen.redirectPort ?? 0,
+      proxyProtocol: listen.proxyProtocol === true,
       host: listen.host,
       port: this.nodePort(index),
       reusePort: this.#reusesPort,
@@ -106,6 +124,18 @@ export class ListenerPlan {
         : limits.connectionsPerAddress,
     };
   }
+}
+
+/** By engine, each in the order of the listeners. */
+export function listenerTls(listen: readonly ListenConfig[]): ListenerTls {
+  const plansOf = (wanted: ListenConfig['engine']) =>
+    listen.filter(({ engine }) => engine === wanted).map(({ tls }) => (tls === undefined ? undefined : planOf(tls)));
+  return { uws: plansOf('uws'), node: plansOf('node') };
+}
+
+/** Without what only the control plane wants to know: two plans that say the same are the same as text. */
+function planOf({ clientCaFile: _, certificates, ...tls }: ListenTlsConfig): TlsPlan {
+  return { ...tls, certificates: certificates.map(({ expiresMs: _expires, ...certificate }) => certificate) };
 }
 
 /** net.Server's reusePort came with Node 22.12 and works on Linux. */

@@ -2,62 +2,12 @@
 // their hearts, replaced when they fail.
 
 import { MessageChannel } from 'node:worker_threads';
-import type { Clock } from '../../base/clock.ts';
 import type { WorkerIndex } from '../../base/ids.ts';
-import type { SpanBatch } from '../../gateway/telemetry/span-data.ts';
-import type {
-  FromWorker,
-  LeaseAnswer,
-  LeaseQuestion,
-  LimitAnswer,
-  LimitQuestion,
-  ListenerSettings,
-  QuotaNeed,
-  ToWorker,
-} from '../../gateway/worker-messages.ts';
+import type { FromWorker, LeaseAnswer, LimitAnswer, ToWorker } from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
-import type { SharedMemory } from '../../shm/shared-memory.ts';
-import type { Log } from '../log.ts';
+import type { PostedSnapshot, WorkerFleetOptions } from './fleet-options.ts';
 import { absentWorker, type FleetWorker } from './fleet-worker.ts';
-import type { WorkerThreads } from './worker-threads.ts';
-
-/** Hands connections to workers; gateway/listener/uws has the real one, main.ts injects it. */
-export interface Distributor {
-  /** @param descriptors  of the worker's apps, one for each uws listener */
-  add(descriptors: readonly number[]): void;
-  remove(descriptors: readonly number[]): void;
-}
-
-export interface PostedSnapshot {
-  readonly epoch: number;
-  readonly arena: number;
-  readonly buffer: SharedArrayBuffer;
-}
-
-export interface WorkerFleetOptions {
-  readonly threads: WorkerThreads;
-  /** Of secrets in snapshots. */
-  readonly sealKey: Uint8Array;
-  readonly shm: SharedMemory;
-  readonly clock: Clock;
-  readonly distributor: Distributor;
-  /** Listeners of a worker; asked again for a replacement, which gets its predecessor's ports. */
-  listenersOf(worker: WorkerIndex): ListenerSettings;
-  /** What a worker that starts now has to attach: the snapshot of now, and one that is being published. */
-  snapshots(): readonly PostedSnapshot[];
-  /** A worker wants new counts of connections (tellConnections). */
-  onCountConnections(): void;
-  /** A worker hands over spans that have ended. */
-  onSpans(batch: SpanBatch): void;
-  /** A worker asks whether a request may pass a rate limit; only after askLimits(true). */
-  onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
-  /** A request found nothing in its share of a limit over instances. */
-  onLeaseQuestion(worker: WorkerIndex, question: LeaseQuestion): void;
-  onQuotaNeed(need: QuotaNeed): void;
-  readonly log: Log;
-  /** A worker hung so long that only a new process helps. Does not return. */
-  onHopeless(worker: WorkerIndex, lateMs: number): void;
-}
+import { TlsRotation } from './tls-rotation.ts';
 
 // architecture.md §2: 1 s without a heart beat, out of distribution; 10 s, the process starts anew.
 const LATE_MS = 1_000;
@@ -75,6 +25,8 @@ const LOG_TROUBLE_MS = 60_000;
 export class WorkerFleet {
   readonly #options: WorkerFleetOptions;
   readonly #workers: FleetWorker[];
+  /** Certificates, as a reload changes them. */
+  readonly tls: TlsRotation;
   #watcher: NodeJS.Timeout | undefined;
   #watchedMs = 0;
   #stopping = false;
@@ -87,6 +39,12 @@ export class WorkerFleet {
     this.#options = options;
     const { workerCount } = options.shm.control;
     this.#workers = Array.from({ length: workerCount }, (_, index) => absentWorker(index as WorkerIndex));
+    this.tls = new TlsRotation({
+      workers: this.#workers,
+      log: options.log,
+      send: (worker, message) => this.#send(worker, message),
+      swap: (before, after) => options.distributor.swap(before, after),
+    });
   }
 
   /**
@@ -245,6 +203,7 @@ export class WorkerFleet {
       worker.onReady = resolve;
       worker.onStartFailed = reject;
       if (this.#asksLimits) this.#send(worker, { type: 'ask-limits', isOn: true });
+      this.tls.onOpening(worker);
       this.#send(worker, { type: 'open', listeners: this.#options.listenersOf(worker.index) });
     });
   }
@@ -271,8 +230,12 @@ export class WorkerFleet {
       case 'ready':
         worker.descriptors = message.descriptors;
         worker.onStartFailed = undefined;
+        worker.serves = true;
         this.#register(worker);
+        this.tls.onServing(worker);
         return worker.onReady?.(message.ports);
+      case 'tls-prepared':
+        return this.tls.onPrepared(worker, message);
       case 'stopped-listening':
         return worker.onStoppedListening?.();
       case 'asks-limits':
@@ -336,6 +299,8 @@ export class WorkerFleet {
     worker.port?.close();
     worker.port = undefined;
     worker.descriptors = [];
+    worker.serves = false;
+    this.tls.onEnded(worker);
     // Whoever waits for this worker to attach waits no longer: its replacement attaches the newest snapshot by itself.
     for (const settle of worker.onAttached.values()) settle();
     worker.onAttached.clear();

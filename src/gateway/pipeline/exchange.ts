@@ -31,6 +31,26 @@ export const Ending = {
 } as const;
 export type Ending = (typeof Ending)[keyof typeof Ending];
 
+/** What a listener lets each of its exchanges know. */
+export interface ListenerState {
+  /** Of every answer; '' for none. */
+  readonly headerLines: string;
+  /** Its connections end behind their next answer. */
+  readonly isClosing: boolean;
+}
+
+/** The certificate that a client has shown, and that an authority of its listener's clientCa has signed. */
+export interface PeerCertificate {
+  /** RFC 4514: CN=orders,O=Example,C=DE */
+  readonly subject: string;
+  /** Its subject's alternative names: DNS:a.example, URI:spiffe://…, email:…, IP Address:… */
+  readonly names: readonly string[];
+  /** Of the whole certificate, SHA-256: AB:CD:… */
+  readonly fingerprint256: string;
+}
+
+const SILENT_LISTENER: ListenerState = { headerLines: '', isClosing: false };
+
 /** The response sink and the request's body, as both listener engines offer them. Never throws. */
 export interface ClientStream {
   /** A whole answer at once. `body` is not sent when `bodyless` (HEAD, 204, 304), only its length is. */
@@ -94,6 +114,7 @@ export class Exchange {
   /** Lower case, without the port. */
   host = '';
   scheme: 'http' | 'https' = 'http';
+  listener: ListenerState = SILENT_LISTENER;
   headers: HeaderList = [];
   /** The listener has seen that every header value is printable ASCII. */
   hasPlainValues = false;
@@ -101,8 +122,10 @@ export class Exchange {
   bodyLength = 0;
   /** What its route takes; less where a policy says so. */
   bodyBytesMax = 0;
-  /** Address of the connection's peer. */
+  /** Address of the connection's peer, or what a trusted proxy says by the PROXY protocol. */
   peerAddress = '';
+  /** Of the connection; undefined where the client has shown none that is to be believed. */
+  peerCertificate: PeerCertificate | undefined = undefined;
   /** Address of the client: the peer's, or what trusted proxies say. */
   clientAddress = '';
   /** The peer is one of the trusted proxies. */

@@ -58,11 +58,12 @@ export function commonLines(x: Exchange): string {
 }
 
 function ownLines(x: Exchange): string {
-  if (x.limitLabel === '') return `x-request-id: ${x.requestId}\r\n${x.setCookies}`;
+  const always = `x-request-id: ${x.requestId}\r\n${x.listener.headerLines}${x.setCookies}`;
+  if (x.limitLabel === '') return always;
   const ofRoute = x.route?.plan.rateLimitPolicy ?? '';
   const policy = x.policyItems === '' ? ofRoute : joined(ofRoute, x.policyItems);
   const limit = `"${x.limitLabel}";r=${x.limitRemaining};t=${x.limitResetSeconds}`;
-  return `x-request-id: ${x.requestId}\r\n${x.setCookies}ratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
+  return `${always}ratelimit-policy: ${policy}\r\nratelimit: ${limit}\r\n`;
 }
 
 function joined(one: string, other: string): string {
@@ -83,7 +84,7 @@ export function sendAnswer(x: Exchange): void {
 
 /** What becomes of the client's connection behind the answer, as things stand. @hot */
 export function endingOf(x: Exchange): Ending {
-  if (x.closeAfter || x.plane.isDraining()) return Ending.CLOSE;
+  if (x.closeAfter || x.listener.isClosing || x.plane.isDraining()) return Ending.CLOSE;
   if (x.bodyEnded) return Ending.KEEP;
   return x.bodyLength > 0 && x.bodyLength - x.bodyBytes <= LINGER_BYTES_MAX ? Ending.LINGER : Ending.CLOSE;
 }

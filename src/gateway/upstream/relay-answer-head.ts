@@ -5,10 +5,14 @@ import { asHeaderLines } from '../pipeline/header-lines.ts';
 import { commonLines, endingOf } from '../pipeline/respond.ts';
 import type { AnswerHead } from './transports/answer-head.ts';
 
+// The listener has its own, and one of them counts (RFC 6797 §8.1).
+const UPSTREAM_HSTS = /^strict-transport-security:[^\r\n]*\r\n/gim;
+
 /** From here on, an error can only cut the connection. @hot */
 export function relayAnswerHead(x: Exchange, head: AnswerHead): void {
   const { status, length } = head;
-  let lines = commonLines(x) + head.relayedLines();
+  const relayed = head.relayedLines();
+  let lines = commonLines(x) + (x.listener.headerLines === '' ? relayed : relayed.replace(UPSTREAM_HSTS, ''));
   if (x.affinityLine !== '') lines += x.affinityLine;
   if (x.route?.plan.serverTiming === true) lines += `server-timing: ${timing(x)}\r\n`;
   const bodyless = x.method === 'HEAD' || status === 204 || status === 304;

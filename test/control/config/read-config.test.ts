@@ -214,7 +214,6 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nplans: { a: { price: 1 } }', 'price'],
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
-  ['version: 1\ngateway: { listen: { address: ":1", tls: {} } }', 'tls'],
   ['version: 1\nconsumers: { a: { certificates: x } }', 'certificates'],
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { ListenConfig } from '../../../src/control/config/listen-config.ts';
 import type { LogLevel } from '../../../src/control/log.ts';
 import { Reloader } from '../../../src/control/releases/reloader.ts';
 import { buildConfig, buildGateway, buildUpstream } from '../../support/build-config.ts';
@@ -121,5 +122,64 @@ t.test('a reload that crosses with found targets is not lost, whichever was aske
       'the file was read again, with the targets of then',
     );
     t.equal(publisher.shm.control.epoch(), 3);
+  }
+});
+
+t.test('certificates are held ready first; used once the configuration is published, else let go of', async (t) => {
+  const publisher = new PublisherRig(buildConfig());
+  await publisher.publish();
+  const told: string[] = [];
+  let problems: readonly string[] = [];
+  const reloader = new Reloader(publisher.publisher, publisher.config.gateway, () => {}, {
+    prepare: async () => {
+      told.push(`prepare at ${publisher.shm.control.epoch()}`);
+      return problems;
+    },
+    use: (timeoutMs) => void told.push(`use ${timeoutMs} at ${publisher.shm.control.epoch()}`),
+    discard: () => void told.push('discard'),
+  });
+  await reloader.reload('SIGHUP');
+  t.same(told.splice(0), ['prepare at 1', `use ${publisher.config.gateway.drainTimeoutMs} at 2`]);
+  problems = ['the key is bad'];
+  await reloader.reload('SIGHUP');
+  t.same([told.splice(0), publisher.shm.control.epoch(), reloader.refused], [['prepare at 2', 'discard'], 2, 1]);
+});
+
+t.test('a listener may change its certificates, and neither its address nor whom it asks for one', async (t) => {
+  const pair = { hosts: [], certFile: 'a', keyFile: 'b', cert: 'one', key: 'k', expiresMs: 1 };
+  const plan = {
+    ciphers: '',
+    minVersion: 'TLSv1.2',
+    clientCa: '',
+    clientCaFile: '',
+    clientAuth: 'none',
+    hsts: '',
+  } as const;
+  const listener = {
+    host: '',
+    port: 1,
+    engine: 'node',
+    chunked: 'accept',
+    tls: { ...plan, certificates: [pair] },
+  } as const;
+  const gatewayOf = (listen: ListenConfig) => buildGateway({ listen: [listen] });
+  const publisher = new PublisherRig(buildConfig({ gateway: gatewayOf(listener) }));
+  await publisher.publish();
+  const reloader = new Reloader(publisher.publisher, publisher.config.gateway, () => {});
+  const certificates = [
+    { ...pair, cert: 'two', certFile: 'c' },
+    { ...pair, hosts: ['a.test'] },
+  ];
+  for (const [listen, refused] of [
+    [{ ...listener, tls: { ...listener.tls, certificates, minVersion: 'TLSv1.3', ciphers: 'x', hsts: 'y' } }, 0],
+    [{ ...listener, tls: { ...listener.tls, clientAuth: 'require' } }, 1],
+    [{ ...listener, tls: undefined }, 2],
+    [{ ...listener, port: 2 }, 3],
+    [{ ...listener, redirectPort: 443 }, 4],
+    [{ ...listener, proxyProtocol: true }, 5],
+  ] as const) {
+    publisher.config = buildConfig({ gateway: gatewayOf(listen) });
+    await reloader.reload('SIGHUP');
+    t.equal(reloader.refused, refused);
   }
 });

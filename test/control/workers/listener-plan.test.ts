@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { WorkerIndex } from '../../../src/base/ids.ts';
-import type { ListenConfig } from '../../../src/control/config/config.ts';
+import type { ListenConfig } from '../../../src/control/config/listen-config.ts';
 import { ListenerPlan } from '../../../src/control/workers/listener-plan.ts';
 import { buildGateway } from '../../support/build-config.ts';
 
@@ -33,6 +33,8 @@ t.test('every worker has an app for each uws listener; connections are shared ou
       workerCount: 3,
       uws: [
         {
+          tls: undefined,
+          redirectPort: 0,
           headerBytesMax: 9_000,
           refuseChunked: false,
           messageBytesMax: 4_096,
@@ -41,6 +43,8 @@ t.test('every worker has an app for each uws listener; connections are shared ou
           connectionsMax: 4,
         },
         {
+          tls: undefined,
+          redirectPort: 0,
           headerBytesMax: 9_000,
           refuseChunked: true,
           messageBytesMax: 4_096,
@@ -66,6 +70,9 @@ t.test(
     const listeners = plan([strict, uws], 3);
     t.same(of(listeners, 0).node, [
       {
+        tls: undefined,
+        redirectPort: 0,
+        proxyProtocol: false,
         host: '::1',
         port: 0,
         reusePort: false,
@@ -104,4 +111,26 @@ t.test('a fixed port is shared by all workers where Node can, else it is of work
 
 t.test('one worker shares nothing', async (t) => {
   t.match(of(plan([{ ...strict, port: 8443 }], 1), 0).node, [{ reusePort: false, connectionsMax: 10 }]);
+});
+
+t.test('a worker that starts later gets the certificates of now, and each listener what it is to do', async (t) => {
+  const pair = { hosts: [], certFile: 'a', keyFile: 'b', cert: 'one', key: 'k', expiresMs: 1 };
+  const settings = { ciphers: '', minVersion: 'TLSv1.2', clientCa: '', clientAuth: 'none', hsts: 'max-age=1' } as const;
+  const tls = { ...settings, certificates: [pair], clientCaFile: '' };
+  const listeners = plan(
+    [
+      { ...uws, redirectPort: 443 },
+      { ...uws, port: 1, tls },
+      { ...strict, proxyProtocol: true },
+    ],
+    1,
+  );
+  const { expiresMs: _, ...known } = pair;
+  t.match(of(listeners, 0), {
+    uws: [{ tls: undefined, redirectPort: 443 }, { tls: { ...settings, certificates: [known] } }],
+    node: [{ tls: undefined, redirectPort: 0, proxyProtocol: true }],
+  });
+  const other = { ...settings, certificates: [{ ...known, cert: 'two' }] };
+  listeners.useTls({ uws: [undefined, other], node: [undefined] });
+  t.same(of(listeners, 0).uws[1]?.tls, other);
 });

@@ -1,20 +1,26 @@
 // The strict engine: node:http with llhttp. Serves HTTP/1.0, trailers and pipelining, at some 15 µs more per request.
 // It listens in the worker itself, since a node:http server cannot be handed connections by another thread.
 
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { peerAddress } from '../../../base/peer-address.ts';
 import type { DataPlane } from '../../data-plane.ts';
 import { ADMIT, type ErrorCode, errors, type Verdict } from '../../pipeline/errors.ts';
-import type { Exchange } from '../../pipeline/exchange.ts';
+import type { Exchange, ListenerState, PeerCertificate } from '../../pipeline/exchange.ts';
 import { handle } from '../../pipeline/handle.ts';
 import { problemBody } from '../../pipeline/problem.ts';
 import { receiveBody } from '../../pipeline/receive-body.ts';
 import { cut, onClientGone, statusLine } from '../../pipeline/respond.ts';
 import { SocketAcceptor } from '../../websocket/accept-socket.ts';
-import type { NodeListenerOptions } from '../../worker-messages.ts';
+import type { NodeListenerOptions, TlsPlan } from '../../worker-messages.ts';
 import { CUT, inspectRequest, TARGET_BYTES_MAX } from '../inspect-request.ts';
+import { listenerState } from '../listener-state.ts';
+import { redirectToHttps } from '../redirect-to-https.ts';
 import { NodeStream } from './node-stream.ts';
+import { peerCertificateOf } from './peer-certificate.ts';
+import { ProxiedPeers } from './proxied-peers.ts';
+import { TlsContexts } from './tls-contexts.ts';
 import { UpgradableMessage } from './upgradable-message.ts';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -29,12 +35,23 @@ interface Connection {
   latest: IncomingMessage | undefined;
   /** No request is taken any more. */
   ended: boolean;
+  readonly peerAddress: string;
+  readonly peerCertificate: PeerCertificate | undefined;
 }
 
 export class NodeListener {
   readonly #plane: DataPlane;
   readonly #options: NodeListenerOptions;
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
+  readonly #scheme: 'http' | 'https';
+  #tls: TlsPlan | undefined;
+  #state: ListenerState;
+  #contexts: TlsContexts | undefined;
+  /** What new connections are to meet, once it is used. */
+  #prepared: { readonly tls: TlsPlan; readonly contexts: TlsContexts } | undefined;
+  readonly #proxied: ProxiedPeers | undefined;
+  /** All that have been accepted, in the midst of a handshake too. */
+  readonly #sockets = new Set<Socket>();
   readonly #connections = new WeakMap<Socket, Connection>();
   readonly #acceptor: SocketAcceptor;
   /** Connections that node:http has let go of for a handshake. */
@@ -46,24 +63,14 @@ export class NodeListener {
     this.#plane = plane;
     this.#options = options;
     this.#acceptor = new SocketAcceptor(options.messageBytesMax);
-    this.#server = createServer(
-      {
-        // The guards' own limits answer first; this bounds what the parser keeps until then.
-        maxHeaderSize: options.headerBytesMax + TARGET_BYTES_MAX + 1_024,
-        headersTimeout: options.headerTimeoutMs,
-        // Bodies are timed by their exchange.
-        requestTimeout: 0,
-        connectionsCheckingInterval: 1_000,
-        keepAliveTimeout: options.idleTimeoutMs,
-        noDelay: true,
-        // Whatever the process was started with (--insecure-http-parser).
-        insecureHTTPParser: false,
-        // The guards look at the host, and their refusals are recorded.
-        requireHostHeader: false,
-        IncomingMessage: UpgradableMessage,
-      },
-      (req, res) => this.#onRequest(req, res),
-    );
+    const { tls } = options;
+    this.#scheme = tls === undefined ? 'http' : 'https';
+    this.#tls = tls;
+    this.#state = listenerState(tls);
+    this.#contexts = tls === undefined ? undefined : new TlsContexts(tls);
+    const onRequest = (req: IncomingMessage, res: ServerResponse): void => void this.#onRequest(req, res);
+    this.#server =
+      tls === undefined ? createServer(serverOptions(options), onRequest) : this.#createTlsServer(tls, onRequest);
     this.#server.maxConnections = options.connectionsMax;
     this.#server.on('drop', () => this.#plane.shm.control.add(this.#plane.worker, 'connectionsRefused', 1));
     if (options.connectionsPerAddress > 0) this.#server.on('connection', (socket) => this.#countAddress(socket));
@@ -73,6 +80,54 @@ export class NodeListener {
     this.#server.on('clientError', (error: Error & { code?: string }, socket) =>
       this.#endWith(socket as Socket, codeOf(error)),
     );
+    if (options.proxyProtocol) this.#proxied = new ProxiedPeers(this.#server, options.headerTimeoutMs, plane);
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+  }
+
+  #createTlsServer(tls: TlsPlan, onRequest: (req: IncomingMessage, res: ServerResponse) => void): TlsServer {
+    const server = createTlsServer(
+      {
+        ...serverOptions(this.#options),
+        ...this.#contexts?.fallback,
+        SNICallback: (name, use) => use(null, this.#contexts?.of(name)),
+        requestCert: tls.clientAuth !== 'none',
+        rejectUnauthorized: tls.clientAuth === 'require',
+        handshakeTimeout: this.#options.headerTimeoutMs,
+      },
+      onRequest,
+    );
+    // node:https takes a failed handshake for a client's error; but nobody is there to read an answer.
+    server.removeAllListeners('tlsClientError');
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
+
+  /** Hold other certificates ready. @throws {Error} when OpenSSL refuses them */
+  prepare(tls: TlsPlan): void {
+    this.#prepared = { tls, contexts: new TlsContexts(tls) };
+  }
+
+  /** New connections meet what was prepared; those that there are go on as they are. Sessions from before are not taken up again. */
+  usePrepared(): void {
+    const prepared = this.#prepared;
+    if (prepared === undefined) return;
+    this.#prepared = undefined;
+    this.#tls = prepared.tls;
+    this.#contexts = prepared.contexts;
+    this.#state = listenerState(prepared.tls);
+    (this.#server as TlsServer).setSecureContext(prepared.contexts.fallback);
+  }
+
+  discardPrepared(): void {
+    this.#prepared = undefined;
+  }
+
+  /** What new connections meet; undefined: plain HTTP. */
+  get tls(): TlsPlan | undefined {
+    return this.#tls;
   }
 
   /** @returns the port; rejects with the system's error when the address cannot be had */
@@ -103,6 +158,7 @@ export class NodeListener {
     this.#server.close();
     this.#server.closeAllConnections();
     for (const socket of this.#upgrading) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #countAddress(socket: Socket): void {
@@ -140,6 +196,10 @@ export class NodeListener {
       connection.ended ||= exchange.closeAfter || !res.shouldKeepAlive;
       onClientGone(exchange);
     });
+    exchange.scheme = this.#scheme;
+    exchange.listener = this.#state;
+    exchange.peerAddress = connection.peerAddress;
+    exchange.peerCertificate = connection.peerCertificate;
     readHead(exchange, req);
     let verdict = inspectRequest(exchange, this.#options, req.httpVersion !== '1.0');
     if (verdict === ADMIT) verdict = inspectLine(exchange, req.httpVersion);
@@ -149,7 +209,9 @@ export class NodeListener {
       return exchange;
     }
     if (exchange.bodyLength !== 0) listenForBody(exchange, req);
-    handle(exchange, verdict);
+    const { redirectPort } = this.#options;
+    if (verdict === ADMIT && redirectPort > 0) redirectToHttps(exchange, redirectPort);
+    else handle(exchange, verdict);
     return exchange;
   }
 
@@ -194,7 +256,13 @@ export class NodeListener {
   #connectionOf(socket: Socket): Connection {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;
-    const connection: Connection = { open: new Map(), latest: undefined, ended: false };
+    const connection: Connection = {
+      open: new Map(),
+      latest: undefined,
+      ended: false,
+      peerAddress: this.#proxied?.of(socket) ?? peerAddress(socket.remoteAddress ?? ''),
+      peerCertificate: peerCertificateOf(socket),
+    };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       // An answer that waits behind another has no socket yet, and is never told that there will be none.
@@ -224,6 +292,24 @@ export class NodeListener {
   }
 }
 
+function serverOptions(options: NodeListenerOptions): ServerOptions<typeof UpgradableMessage> {
+  return {
+    // The guards' own limits answer first; this bounds what the parser keeps until then.
+    maxHeaderSize: options.headerBytesMax + TARGET_BYTES_MAX + 1_024,
+    headersTimeout: options.headerTimeoutMs,
+    // Bodies are timed by their exchange.
+    requestTimeout: 0,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: options.idleTimeoutMs,
+    noDelay: true,
+    // Whatever the process was started with (--insecure-http-parser).
+    insecureHTTPParser: false,
+    // The guards look at the host, and their refusals are recorded.
+    requireHostHeader: false,
+    IncomingMessage: UpgradableMessage,
+  };
+}
+
 function destroy(this: Socket): void {
   this.destroy();
 }
@@ -234,7 +320,6 @@ function readHead(x: Exchange, req: IncomingMessage): void {
   const mark = target.indexOf('?');
   x.rawPath = mark < 0 ? target : target.slice(0, mark);
   x.query = mark < 0 ? '' : target.slice(mark);
-  x.peerAddress = peerAddress(req.socket.remoteAddress ?? '');
   const raw = req.rawHeaders;
   for (let i = 0; i < raw.length; i += 2) x.headers.push((raw[i] as string).toLowerCase(), raw[i + 1] as string);
 }

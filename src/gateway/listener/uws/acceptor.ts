@@ -2,7 +2,9 @@
 // With no worker registered its own handler answers 503, so that a client never meets silence.
 
 import { problemBody } from '../../pipeline/problem.ts';
+import type { TlsPlan } from '../../worker-messages.ts';
 import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
+import { createTlsApp } from './tls-app.ts';
 
 export interface Address {
   readonly host: string;
@@ -17,16 +19,22 @@ const SHARED_PORT = 0;
 const NOT_READY_BODY = problemBody('NOT_READY');
 
 export class Acceptor {
-  readonly #app: UwsApp = loadUws().App();
+  readonly #app: UwsApp;
   readonly #sockets: ListenSocket[] = [];
 
-  constructor() {
-    this.#app.any('/*', (res) => {
-      res.writeStatus('503 Service Unavailable');
-      res.writeHeader('content-type', 'application/problem+json');
-      res.writeHeader('retry-after', '1');
-      res.end(NOT_READY_BODY, true);
-    });
+  /**
+   * @param tls  of its children too, which must be of its kind; its own certificates stay those of the start
+   * @throws {Error} when the addon refuses it
+   */
+  constructor(tls: TlsPlan | undefined) {
+    if (tls === undefined) {
+      this.#app = loadUws().App();
+      answerNotReady(this.#app);
+    } else {
+      // For its one answer the default's will do.
+      const certificates = tls.certificates.slice(0, 1);
+      this.#app = createTlsApp({ ...tls, certificates }, answerNotReady).app;
+    }
   }
 
   /**
@@ -84,4 +92,13 @@ export class Acceptor {
     this.stopListening();
     this.#app.close();
   }
+}
+
+function answerNotReady(app: UwsApp): void {
+  app.any('/*', (res) => {
+    res.writeStatus('503 Service Unavailable');
+    res.writeHeader('content-type', 'application/problem+json');
+    res.writeHeader('retry-after', '1');
+    res.end(NOT_READY_BODY, true);
+  });
 }

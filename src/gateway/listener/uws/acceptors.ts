@@ -1,15 +1,22 @@
 // All acceptors of the process: one for each listener with engine: uws.
 
+import type { TlsPlan } from '../../worker-messages.ts';
 import type { UwsAppDescriptor } from '../load-uws.ts';
 import { Acceptor, type Address } from './acceptor.ts';
+
+interface AcceptedAddress extends Address {
+  /** undefined: plain HTTP. */
+  readonly tls?: TlsPlan | undefined;
+}
 
 export class Acceptors {
   readonly #acceptors: readonly Acceptor[];
   readonly #addresses: readonly Address[];
 
-  constructor(addresses: readonly Address[]) {
+  /** @throws {Error} when the addon refuses a certificate */
+  constructor(addresses: readonly AcceptedAddress[]) {
     this.#addresses = addresses;
-    this.#acceptors = addresses.map(() => new Acceptor());
+    this.#acceptors = addresses.map(({ tls }) => new Acceptor(tls));
   }
 
   /**
@@ -35,6 +42,16 @@ export class Acceptors {
 
   remove(descriptors: readonly number[]): void {
     descriptors.forEach((descriptor, index) => this.#acceptors[index]?.remove(descriptor as UwsAppDescriptor));
+  }
+
+  /** One worker's connections go to other apps of its from now on. Before `before` is closed, as with remove. */
+  swap(before: readonly number[], after: readonly number[]): void {
+    for (const [index, acceptor] of this.#acceptors.entries()) {
+      if (before[index] === after[index]) continue;
+      // In this order: at no moment is there none.
+      acceptor.add(after[index] as UwsAppDescriptor);
+      acceptor.remove(before[index] as UwsAppDescriptor);
+    }
   }
 
   /**

@@ -2,26 +2,32 @@
 
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { DataPlane } from '../../data-plane.ts';
-import type { Verdict } from '../../pipeline/errors.ts';
-import { type Exchange, type HeaderList, Phase } from '../../pipeline/exchange.ts';
+import { ADMIT, type Verdict } from '../../pipeline/errors.ts';
+import { type Exchange, type HeaderList, type ListenerState, Phase } from '../../pipeline/exchange.ts';
 import { handle } from '../../pipeline/handle.ts';
 import { receiveBody } from '../../pipeline/receive-body.ts';
 import { cut, onClientGone } from '../../pipeline/respond.ts';
 import type { UwsListenerOptions } from '../../worker-messages.ts';
 import type { AddressLimit } from '../address-limit.ts';
 import { CUT, inspectRequest } from '../inspect-request.ts';
+import { listenerState } from '../listener-state.ts';
 import { loadUws, type UwsApp, type UwsAppDescriptor } from '../load-uws.ts';
+import { redirectToHttps } from '../redirect-to-https.ts';
 import { FlushWatch } from './flush-watch.ts';
 import { HeadFlusher } from './head-flusher.ts';
 import { PeerAddresses } from './peer-addresses.ts';
+import { createTlsApp, forgetHosts, type TlsApp } from './tls-app.ts';
 import { sendSwitch, socketBehavior, UwsSocket } from './uws-socket.ts';
 import { UwsStream } from './uws-stream.ts';
 
 export class UwsListener {
+  readonly options: UwsListenerOptions;
   readonly #app: UwsApp;
+  readonly #tlsApp: TlsApp | undefined;
   readonly #plane: DataPlane;
-  readonly #options: UwsListenerOptions;
   readonly #addresses: AddressLimit | undefined;
+  readonly #scheme: 'http' | 'https';
+  #state: ListenerState;
   readonly #heads = new HeadFlusher();
   readonly #flushes: FlushWatch;
   readonly #peers = new PeerAddresses();
@@ -29,24 +35,35 @@ export class UwsListener {
   #headers: HeaderList = [];
   #connections = 0;
 
-  /** @param addresses  the limit of each address, of all of this worker's listeners; absent: there is none */
+  /**
+   * @param addresses  the limit of each address, of all of this worker's listeners; absent: there is none
+   * @throws {Error} when the addon refuses what `options.tls` says
+   */
   constructor(plane: DataPlane, options: UwsListenerOptions, addresses?: AddressLimit) {
     this.#plane = plane;
     this.#addresses = addresses;
-    this.#options = options;
+    this.options = options;
     this.#flushes = new FlushWatch(options.flushTimeoutMs, plane.clock.nowUs() / 1_000);
+    this.#scheme = options.tls === undefined ? 'http' : 'https';
+    this.#state = listenerState(options.tls);
     this.#collect = (name, value) => {
       this.#headers.push(name, value);
     };
-    this.#app = loadUws().App();
+    const route = (app: UwsApp): void => this.#addRoutes(app);
+    this.#tlsApp = options.tls === undefined ? undefined : createTlsApp(options.tls, route);
+    this.#app = this.#tlsApp?.app ?? loadUws().App();
+    if (this.#tlsApp === undefined) route(this.#app);
     this.#app.setIdleTimeout(options.idleTimeoutSeconds);
     this.#app.filter((res, change) => this.#countConnection(res, Number(change)));
+  }
+
+  #addRoutes(app: UwsApp): void {
     // GET with a Sec-WebSocket-Key of 24 characters comes this way, whatever else it says.
-    this.#app.ws(
+    app.ws(
       '/*',
-      socketBehavior(options.messageBytesMax, (res, req, context) => this.#onRequest(res, req, context)),
+      socketBehavior(this.options.messageBytesMax, (res, req, context) => this.#onRequest(res, req, context)),
     );
-    this.#app.any('/*', (res, req) => this.#onRequest(res, req));
+    app.any('/*', (res, req) => this.#onRequest(res, req));
   }
 
   descriptor(): UwsAppDescriptor {
@@ -58,9 +75,23 @@ export class UwsListener {
     this.#flushes.tick(nowMs);
   }
 
+  get connectionCount(): number {
+    return this.#connections;
+  }
+
+  /** Each connection ends behind its next answer. */
+  startClosing(): void {
+    this.#state = { ...this.#state, isClosing: true };
+  }
+
   /** Cuts every connection. The main thread has removed the descriptor before. */
   close(): void {
     this.#app.close();
+  }
+
+  /** To be called a turn of the loop after close(): by then its sockets are freed. */
+  forget(): void {
+    if (this.#tlsApp !== undefined) forgetHosts(this.#tlsApp);
   }
 
   #countConnection(res: HttpResponse, change: number): void {
@@ -78,7 +109,7 @@ export class UwsListener {
   }
 
   #letsIn(address: string): boolean {
-    if (this.#connections > this.#options.connectionsMax) return false;
+    if (this.#connections > this.options.connectionsMax) return false;
     if (this.#addresses === undefined || this.#plane.isTrustedProxy(address)) return true;
     return this.#addresses.opened(address, this.#plane.clock.nowUs() / 1_000);
   }
@@ -94,17 +125,20 @@ export class UwsListener {
     });
     x = this.#plane.open(stream);
     stream.exchange = x;
+    x.scheme = this.#scheme;
+    x.listener = this.#state;
     this.#readHead(x, res, req);
-    const verdict = inspectRequest(x, this.#options, true);
+    const verdict = inspectRequest(x, this.options, true);
     if (verdict === CUT) return cut(x);
     if (x.closeAfter) return refuseNextTurn(x, verdict);
     if (x.bodyLength !== 0) this.#listenForBody(x, res);
+    if (verdict === ADMIT && this.options.redirectPort > 0) return redirectToHttps(x, this.options.redirectPort);
     if (x.isHandshake && context !== undefined) this.#offerSocket(x, res, stream, context);
     handle(x, verdict);
   }
 
   #offerSocket(x: Exchange, res: HttpResponse, stream: UwsStream, context: us_socket_context_t): void {
-    const { messageBytesMax } = this.#options;
+    const { messageBytesMax } = this.options;
     x.offer = {
       messageBytesMax,
       accept: (headers, protocol, listener) => {
