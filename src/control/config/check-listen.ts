@@ -4,6 +4,9 @@ import type { ListenSection, ListenTlsSection } from './listen-schema.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
 
+// What BoringSSL refuses in a list of ciphers: suites of TLS 1.3, and commands.
+const NOT_FOR_UWS = /@|(?:^|:)[+!-]?TLS_/;
+
 // What browsers' lists ask for (hstspreload.org).
 const PRELOAD_MS_MIN = 365 * 86_400_000;
 
@@ -39,6 +42,11 @@ function checkEngine(tls: ListenTlsSection, engine: ListenSection['engine'], pat
   }
   if (tls.minVersion === '1.3') {
     report.add([...path, 'minVersion'], { message: 'a minVersion above 1.2 needs engine: node' });
+  }
+  if (NOT_FOR_UWS.test(tls.ciphers ?? '')) {
+    report.add([...path, 'ciphers'], {
+      message: 'suites of TLS 1.3, and commands such as @STRENGTH, need engine: node',
+    });
   }
 }
 

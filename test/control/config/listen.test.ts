@@ -96,6 +96,8 @@ t.test('what an engine cannot do is told with its place', async (t) => {
     [tls(`${PAIR}, hsts: { preload: true }`), /hsts\.preload: preload needs includeSubDomains: true and a maxAge of/],
     [tls(`${PAIR}, hsts: { preload: true, includeSubDomains: true, maxAge: 1h }`), /hsts\.preload: /],
     [tls(`${PAIR}, ciphers: "NONE-OF-THEM"`), /tls\.ciphers: OpenSSL refuses it: no cipher match$/],
+    [tls(`${PAIR}, ciphers: "TLS_AES_256_GCM_SHA384"`), /tls\.ciphers: suites of TLS 1\.3, .* need engine: node$/],
+    [tls(`${PAIR}, ciphers: "HIGH:@STRENGTH"`), /tls\.ciphers: suites of TLS 1\.3, .* need engine: node$/],
     [tls(`${PAIR}, ciphers: "a b"`), /tls\.ciphers: is not valid; expected a list of TLS 1\.2's cipher suites/],
     [tls(`${PAIR}, minVersion: "1.1"`), /tls\.minVersion: is not valid|tls\.minVersion: .*expected/],
     [tls(`${PAIR}, hsts: true`), /tls\.hsts: is not valid; expected a map/],
