@@ -20,6 +20,8 @@ export interface Caller extends ConsumerPlan {
   /** Of the key. */
   readonly caller: CallerIndex;
   readonly keyId: string;
+  /** Of its token; absent: it came with none. */
+  readonly scopes?: readonly string[];
 }
 
 export class Consumers {

@@ -56,6 +56,8 @@ export class DataPlane {
   readonly shm: SharedMemory;
   readonly worker: WorkerIndex;
   readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
   readonly pools: TransportPools;
   readonly loads: WorkerLoads;
   readonly overload: Overload;
@@ -80,7 +82,6 @@ export class DataPlane {
   readonly sessions = new Set<Session>();
   /** Answers handed over whose bytes the client has not all taken. */
   flushing = 0;
-  readonly #wallMs: () => number;
   readonly #policies: ReadonlyMap<string, PolicyRun>;
   readonly #attached = new Map<number, LiveSnapshot>();
   #current: LiveSnapshot | undefined;
@@ -90,13 +91,13 @@ export class DataPlane {
     this.shm = options.shm;
     this.worker = options.worker;
     this.clock = options.clock;
-    this.#wallMs = options.wallMs ?? Date.now;
+    this.wallMs = options.wallMs ?? Date.now;
     this.pools = new TransportPools(options.createTransport);
     this.loads = new WorkerLoads(this.shm.loads, this.worker, this.clock);
     this.overload = new Overload(this.shm.control, this.worker);
     this.#policies = new Map(options.policies.map((policy) => [policy.name, policy]));
     this.tracer = new Tracer(this.shm.control, this.worker);
-    this.usage = new UsageMeter(this.shm.usage, this.worker, this.#wallMs);
+    this.usage = new UsageMeter(this.shm.usage, this.worker, this.wallMs);
     this.mirrors = new Mirrors(this.shm.control, this.worker);
     this.deadlines = new Deadlines(this.clock.nowUs() / 1_000, expire);
     this.accessLog = new AccessLog({
@@ -104,11 +105,11 @@ export class DataPlane {
       worker: this.worker,
       clock: this.clock,
       io: options.logIo ?? nodeLogIo,
-      wallMs: this.#wallMs,
+      wallMs: this.wallMs,
       onTrouble: options.onLogTrouble ?? (() => {}),
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
-    this.tokens = new TokenDesk(this.parking, this.clock, this.#wallMs, options.onLogTrouble ?? (() => {}));
+    this.tokens = new TokenDesk(this.parking, this.clock, this.wallMs, options.onLogTrouble ?? (() => {}));
     this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
     this.askedLeases = new AskedLeases(this.parking, options.onLeaseQuestion ?? (() => {}));
@@ -163,7 +164,7 @@ export class DataPlane {
 
   /** Its client asks how it is decided. */
   #explain(x: Exchange): void {
-    if (x.snapshot.explain?.allows(x, this.#wallMs() / 1_000) === true) x.explanation = new Explanation(x);
+    if (x.snapshot.explain?.allows(x, this.wallMs() / 1_000) === true) x.explanation = new Explanation(x);
   }
 
   /** Give back what an exchange held. Called by finish() only. @hot */

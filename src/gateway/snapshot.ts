@@ -6,6 +6,7 @@
 import type { Condition } from './conditions/condition.ts';
 import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
+import type { DocumentPlan } from './permissions/permission-plan.ts';
 import type { AddressSetPlan } from './policies/ip/ip-plan.ts';
 
 /** Settings that belong to no service. */
@@ -25,6 +26,8 @@ export interface GatewayPlan {
   readonly plans: readonly NamedAllowance[];
   /** By the index that the plans of the policy ip have; absent: there are none. */
   readonly addressSets?: readonly AddressSetPlan[];
+  /** By the index that consumers have; absent: no route asks for them. */
+  readonly permissions?: readonly DocumentPlan[];
 }
 
 export interface NamedAllowance extends AllowancePlan {
@@ -369,6 +372,8 @@ export interface ConsumerPlan {
   readonly claims?: Readonly<Record<string, string>>;
   /** What it belongs to, for the policy access. */
   readonly groups?: readonly string[];
+  /** Its own and its groups': indexes in GatewayPlan.permissions. */
+  readonly permissions?: readonly number[];
 }
 
 /** One rate limit as the limit table needs it. */

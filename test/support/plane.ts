@@ -133,6 +133,8 @@ export class TestPlane {
   /** Every request that went upstream, in order. */
   readonly sent: SentRequest[] = [];
   readonly transports: ToldTransport[] = [];
+  /** Milliseconds since 1970; a test may put another one in its place. */
+  wallMs: () => number = Date.now;
   /** What requests asked that found nothing in their share of a limit over instances. */
   readonly leaseQuestions: LeaseQuestion[] = [];
 
@@ -142,6 +144,7 @@ export class TestPlane {
       shm,
       worker: worker as WorkerIndex,
       clock: this.clock,
+      wallMs: () => this.wallMs(),
       policies: [...policyRuns, ...policies],
       onLeaseQuestion: (question) => this.leaseQuestions.push(question),
       ...(logIo !== undefined && { logIo }),

@@ -4,9 +4,10 @@
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 import type { AlertsConfig } from './alerts-config.ts';
+import type { PermissionHolder, PermissionSections } from './permission-config.ts';
 import type { AllowanceConfig, PlanBindings, PlanConfig } from './plan-config.ts';
 
-export interface Config {
+export interface Config extends PermissionSections {
   readonly gateway: GatewayConfig;
   readonly upstreams: readonly UpstreamConfig[];
   readonly plans: readonly PlanConfig[];
@@ -308,7 +309,7 @@ export interface TargetConfig {
 }
 
 /** Its own allowance stands in the place of its plan's. */
-export interface ConsumerConfig extends AllowanceConfig {
+export interface ConsumerConfig extends AllowanceConfig, PermissionHolder {
   readonly name: string;
   readonly plan?: string | undefined;
   /** 0 to 15; absent: its plan's, or the route's. */

@@ -34,6 +34,7 @@ import type {
 } from '../config/config.ts';
 import { AddressCollector } from './address-collector.ts';
 import { balancingPlan } from './balancing-plan.ts';
+import { PermissionCompiler } from './compile-permissions.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
@@ -92,6 +93,7 @@ export function compileSnapshot(
   const limits = new LimitCollector();
   const addresses = new AddressCollector();
   const plans = new PlanCompiler(config, limits);
+  const permissions = new PermissionCompiler(config);
   const names: SteeringNames = {
     upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
     rules: new SteerRules(),
@@ -110,7 +112,7 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets)),
+      gateway: packr.pack({ ...gatewayPlan(config, plans.plans, addresses.sets), ...permissions.gateway() }),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -118,7 +120,7 @@ export function compileSnapshot(
       targetCount: targetNames.length,
       upstreamCount: config.upstreams.length,
       loadCount: loadNames.length,
-      ...consumerParts(config.consumers, plans, packr),
+      ...consumerParts(config.consumers, plans, permissions, packr),
     },
     take,
   );
@@ -148,12 +150,14 @@ export function compileSnapshot(
 function consumerParts(
   consumers: readonly ConsumerConfig[],
   plans: PlanCompiler,
+  permissions: PermissionCompiler,
   packr: Packr,
 ): Pick<ArenaParts, 'consumers' | 'keys'> {
   const packed: Buffer[] = [];
   const keys: ArenaParts['keys'][number][] = [];
   for (const [index, consumer] of consumers.entries()) {
-    packed.push(packr.pack(plans.consumer(consumer, { keyIds: keyIdsOf(consumer, plans), firstKey: keys.length })));
+    const plan = plans.consumer(consumer, { keyIds: keyIdsOf(consumer, plans), firstKey: keys.length });
+    packed.push(packr.pack({ ...plan, ...permissions.consumer(consumer) }));
     for (const { sha256 } of consumer.keys) {
       keys.push({ digest: Buffer.from(sha256, 'hex'), consumer: index, ordinal: keys.length });
     }

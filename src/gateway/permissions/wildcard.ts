@@ -35,7 +35,7 @@ export class Wildcard {
     const tail = this.#tail;
     if (tail === undefined) return length === this.#lengthMin;
     const end = length - tail.length;
-    if (!tail.isAt(text, end)) return false;
+    if (tail.length > 0 && !tail.isAt(text, end)) return false;
     let at = this.#head.length;
     // The first place is as good as any: it leaves most to those behind.
     for (let i = 0; i < this.#middle.length; i++) {
