@@ -1,11 +1,15 @@
-// Whether a consumer may call: what every request costs whose answer is settled, what is left where an address is asked, and
-// the whole decision, as the admin plane takes it, over 21 documents.
+// Whether a consumer may call: what every request costs whose answer is settled, what is left where an address is asked, the
+// whole decision, as the admin plane takes it, over 21 documents; and a rule of access that asks for everything.
 
 import type { RouteIndex } from '../../src/base/ids.ts';
 import { documentPlan, permissionDocument } from '../../src/gateway/permissions/config.ts';
 import { decide, isAllowed, LiveDocument } from '../../src/gateway/permissions/live-document.ts';
 import type { PermissionFacts } from '../../src/gateway/permissions/permission-keys.ts';
 import { ADMIT } from '../../src/gateway/pipeline/errors.ts';
+import type { Exchange } from '../../src/gateway/pipeline/exchange.ts';
+import { accessConfig } from '../../src/gateway/policies/access/config.ts';
+import { accessRun } from '../../src/gateway/policies/access/run.ts';
+import type { CompileContext } from '../../src/gateway/policies/policy-config.ts';
 import { methodIndex } from '../../src/gateway/router/methods.ts';
 import { sink } from '../support/sink.ts';
 import type { MicroCase } from './micro-case.ts';
@@ -22,7 +26,7 @@ export function permissionCases(): readonly MicroCase[] {
     'permissions: an address is asked each time',
     ', condition: { IpAddress: { "sluice:sourceIp": [10.0.0.0/8, 192.0.2.0/24] } }',
   );
-  return [settled, { ...open, against: settled.name }, wholeCase()];
+  return [settled, { ...open, against: settled.name }, wholeCase(), accessCase()];
 }
 
 function stepCase(name: string, condition: string): MicroCase {
@@ -67,6 +71,35 @@ function wholeCase(): MicroCase {
       if (!isAllowed(ask())) throw new Error('it is not allowed');
       return () => {
         sink.value = ask();
+      };
+    },
+  };
+}
+
+function accessCase(): MicroCase {
+  const name = 'access: a group, a scope, two claims and office hours';
+  return {
+    name,
+    prepare() {
+      const plane = new StubGateway(sluiceYaml('')).plane;
+      const config = accessConfig.schema.parse({
+        groups: ['partners'],
+        scopes: ['orders.read', 'orders.write'],
+        claims: { tenant: ['acme', 'globex'], mail: '*@acme.example' },
+        times: { hours: '00:00-24:00', timeZone: 'Europe/Berlin' },
+      });
+      const plan = accessConfig.compile(config, { timeZone: 'UTC' } as CompileContext);
+      const consumer = {
+        name: 'alice',
+        groups: ['readers', 'partners'],
+        scopes: ['profile', 'orders.read'],
+        claims: { sub: 'alice', tenant: 'acme', mail: 'alice@acme.example' },
+      };
+      const x = { consumer, methodIndex: methodIndex('GET'), plane } as unknown as Exchange;
+      const step = accessRun.prepare(plan as never, undefined as never, undefined as never);
+      if (step.run(x) !== ADMIT) throw new Error(`${name}: it is not let in`);
+      return () => {
+        sink.value = step.run(x);
       };
     },
   };

@@ -2,14 +2,13 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
-import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import { addressBlock, duration, section, size, text, timeZone, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
-import { timeZone } from './quota-schema.ts';
 import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 import { usageSchema } from './usage-schema.ts';
@@ -107,7 +106,9 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     redis: redisAddress()
       .optional()
       .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
-    timeZone: timeZone().prefault('UTC').describe('Where the days and months of quotas begin: UTC, Europe/Berlin.'),
+    timeZone: timeZone()
+      .prefault('UTC')
+      .describe('Where the days and months of quotas begin, and the clock of access: UTC, Europe/Berlin.'),
     trustedProxies: z
       .array(addressBlock())
       .max(TRUSTED_PROXIES_MAX)

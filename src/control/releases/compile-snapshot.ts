@@ -275,6 +275,7 @@ function routePlan(
     place,
     isServiceLevel,
     hasStore: config.gateway.redis !== '',
+    timeZone: config.gateway.timeZone,
     addLimit: (definition) => limits.add(definition),
     addAddressSet: (set) => addresses.add(set),
     addClusterLimit: (definition) => limits.addCluster(definition),

@@ -1,7 +1,7 @@
 // A pattern, ready to be compared: one without variables is a wildcard, one with them becomes one when they are known.
 
 import { type PermissionFacts, type PermissionKey, splitKey } from './permission-keys.ts';
-import type { PatternPart, PatternPlan, VariablePlan } from './permission-plan.ts';
+import type { PatternPlan, PlainPart, VariablePlan } from './permission-plan.ts';
 import { Wildcard } from './wildcard.ts';
 
 /** A variable has no text: nothing can be said. */
@@ -21,14 +21,14 @@ export interface LivePattern {
 export function preparePattern(plan: PatternPlan, isLower = false): LivePattern {
   return plan.some((part) => typeof part === 'object')
     ? new VariablePattern(plan, isLower)
-    : new FixedPattern(plan as readonly Exclude<PatternPart, object>[]);
+    : new FixedPattern(plan as readonly PlainPart[]);
 }
 
 class FixedPattern implements LivePattern {
   readonly keys = [];
   readonly #wildcard: Wildcard;
 
-  constructor(parts: readonly Exclude<PatternPart, object>[]) {
+  constructor(parts: readonly PlainPart[]) {
     this.#wildcard = new Wildcard(parts);
   }
 

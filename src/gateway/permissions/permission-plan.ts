@@ -25,6 +25,9 @@ export type PatternPlan = readonly PatternPart[];
 
 export type PatternPart = string | typeof ANY_ONE | typeof ANY_RUN | VariablePlan;
 
+/** Of a pattern without variables. */
+export type PlainPart = Exclude<PatternPart, VariablePlan>;
+
 /** `?`: one UTF-16 code unit, whichever. */
 export const ANY_ONE = 1;
 /** `*`: any number of them, none included. */

@@ -1,7 +1,7 @@
 // Patterns with * and ?, matched in time that grows with the text's length only: what stands between two * is looked for once,
 // from where the one before it ended, by all its positions at a time (Shift-And: one bit for each).
 
-import { ANY_ONE, ANY_RUN, type PatternPart } from './permission-plan.ts';
+import { ANY_ONE, ANY_RUN, type PlainPart } from './permission-plan.ts';
 
 const WORD_BITS = 32;
 /** Of `?`, among the code units of a pattern. */
@@ -18,7 +18,7 @@ export class Wildcard {
   readonly #lengthMin: number;
 
   /** @param parts  of a pattern, its variables filled in */
-  constructor(parts: readonly Exclude<PatternPart, object>[]) {
+  constructor(parts: readonly PlainPart[]) {
     this.#whole = parts.every((part) => typeof part === 'string') ? parts.join('') : undefined;
     const pieces = piecesOf(parts);
     this.#head = pieces[0] as Piece;
@@ -126,7 +126,7 @@ function setBit(words: Int32Array, at: number): void {
 }
 
 /** One more than there are *. */
-function piecesOf(parts: readonly Exclude<PatternPart, object>[]): readonly Piece[] {
+function piecesOf(parts: readonly PlainPart[]): readonly Piece[] {
   const pieces: number[][] = [[]];
   for (const part of parts) {
     const units = pieces.at(-1) as number[];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { ANY_ONE, ANY_RUN } from '../../../src/gateway/permissions/permission-plan.ts';
+import { ANY_ONE, ANY_RUN, type PlainPart } from '../../../src/gateway/permissions/permission-plan.ts';
 import { readPattern } from '../../../src/gateway/permissions/read-pattern.ts';
 import { Wildcard } from '../../../src/gateway/permissions/wildcard.ts';
 import { naiveMatch } from './reference.ts';
@@ -8,7 +8,7 @@ import { naiveMatch } from './reference.ts';
 function wildcardOf(pattern: string): Wildcard {
   const parts = readPattern(pattern, { hasWildcards: true, hasVariables: false });
   if (!parts.ok) throw new Error(parts.error);
-  return new Wildcard(parts.value as ConstructorParameters<typeof Wildcard>[0]);
+  return new Wildcard(parts.value as readonly PlainPart[]);
 }
 
 t.test('a pattern matches what the naive matcher says', async (t) => {

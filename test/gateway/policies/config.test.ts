@@ -20,6 +20,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     place: 'shop.get-order.rate-limit.1',
     isServiceLevel: false,
     hasStore: false,
+    timeZone: 'UTC',
     addClusterLimit: (definition) => void clusterLimits.push(definition),
     addAddressSet: () => 0,
     addLimit: (definition) => limits.push(definition) - 1,

@@ -83,12 +83,12 @@ function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
   return Array.isArray(said) ? said.filter((each) => typeof each === 'string') : [];
 }
 
-/** What limits may count by: the first texts and numbers. */
+/** What limits may count by and permissions ask for: the first texts, numbers and switches. */
 function claimsOf(payload: JWTPayload): Readonly<Record<string, string>> {
   const claims: [string, string][] = [];
   for (const [name, value] of Object.entries(payload)) {
     if (claims.length >= CLAIMS_MAX) break;
-    if (UNCOUNTED_CLAIMS.has(name) || (typeof value !== 'string' && typeof value !== 'number')) continue;
+    if (UNCOUNTED_CLAIMS.has(name) || !['string', 'number', 'boolean'].includes(typeof value)) continue;
     const text = String(value);
     if (text.length <= CLAIM_CHARS_MAX) claims.push([name, text]);
   }
