@@ -229,17 +229,17 @@ function perimeter(f: Fixture): void {
 
   t.test('who is calling may do what its permissions and those of its groups say', async (t) => {
     const told = async (target: string, options: Parameters<Fixture['send']>[1]) => {
-      const { status, json } = await f.send(`/permitted${target}`, options);
-      return [status, json?.code];
+      const answer = await f.send(`/permitted${target}`, options);
+      return answer.status === 200 ? 200 : `${answer.status} ${answer.json?.code}`;
     };
-    t.equal((await told('/x', { headers: alice }))[0], 200);
-    t.equal((await f.send('/permitted/x', { method: 'HEAD', headers: alice })).status, 200);
-    t.same(await told('/x', { method: 'POST', headers: alice }), [403, 'FORBIDDEN']);
-    t.equal((await told('/bob/x', { method: 'POST', headers: bob }))[0], 200);
-    t.same(await told('/alice/x', { method: 'POST', headers: bob }), [403, 'FORBIDDEN']);
-    t.same(await told('/x', from('192.0.2.1')), [403, 'FORBIDDEN'], 'what denies wins');
-    t.equal((await told('/x', from('192.0.2.1', alice)))[0], 200);
-    t.same(await told('/x', {}), [401, 'UNAUTHENTICATED']);
+    t.equal(await told('/x', { headers: alice }), 200);
+    t.equal(await told('/x', { method: 'HEAD', headers: alice }), 200);
+    t.equal(await told('/x', { method: 'POST', headers: alice }), '403 FORBIDDEN');
+    t.equal(await told('/bob/x', { method: 'POST', headers: bob }), 200);
+    t.equal(await told('/alice/x', { method: 'POST', headers: bob }), '403 FORBIDDEN');
+    t.equal(await told('/x', from('192.0.2.1')), '403 FORBIDDEN', 'what denies wins');
+    t.equal(await told('/x', from('192.0.2.1', alice)), 200);
+    t.equal(await told('/x', {}), '401 UNAUTHENTICATED');
   });
 
   t.test('a body is refused by its length, and cut off where it does not say one', async (t) => {
