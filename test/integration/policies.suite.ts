@@ -79,6 +79,7 @@ export async function policiesSuite(engine: Engine): Promise<void> {
   for (const path of ['/keyed/consumer', '/limited/ip', '/limited/route', '/limited/header', '/limited/two'])
     f.web.on(path, tell);
   for (const path of ['/shared/a', '/shared/b', '/ordered/x', '/guarded/x']) f.web.on(path, tell);
+  for (const path of ['/permitted/x', '/permitted/bob/x', '/permitted/alice/x']) f.web.on(path, tell);
   keys(f);
   limits(f);
   order(f);
