@@ -5,6 +5,7 @@ import { handleCases } from './handle-cases.ts';
 import { limitCases } from './limit-cases.ts';
 import { matchCases } from './match-cases.ts';
 import type { MicroCase } from './micro-case.ts';
+import { permissionCases } from './permission-cases.ts';
 import { publishCases } from './publish-cases.ts';
 import { steeringCases } from './steering-cases.ts';
 import { telemetryCases } from './telemetry-cases.ts';
@@ -19,6 +20,7 @@ export function allCases(): readonly MicroCase[] {
     ...limitCases(),
     ...addressCases(),
     ...authCases(),
+    ...permissionCases(),
     ...balancerCases(),
     ...telemetryCases(),
     ...handleCases(),

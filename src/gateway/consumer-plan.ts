@@ -19,6 +19,8 @@ export interface ConsumerPlan {
   readonly claims?: Readonly<Record<string, string>>;
   /** What it belongs to, for the policy access. */
   readonly groups?: readonly string[];
+  /** Its own and its groups': indexes in GatewayPlan.permissions. */
+  readonly permissions?: readonly number[];
 }
 
 export interface KeyFacts {

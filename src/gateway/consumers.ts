@@ -23,6 +23,8 @@ export interface Caller extends ConsumerPlan {
   readonly keyId: string;
   /** Of the key; undefined: there is nothing to know. */
   readonly facts: KeyFacts | undefined;
+  /** Of its token; absent: it came with none. */
+  readonly scopes?: readonly string[];
 }
 
 /** Whether the key that the caller presented counts now. @param nowMs  since 1970 @hot */

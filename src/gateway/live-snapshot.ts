@@ -8,6 +8,7 @@ import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import { ExplainPermit } from './explain/explain-permit.ts';
 import { PlanLimits } from './plans/plan-limits.ts';
+import { LivePermissions } from './policies/permissions/live-permissions.ts';
 import type { PolicyStep } from './policies/policy-run.ts';
 import { prepareStep } from './policies/prepare-step.ts';
 import { RouteMatcher } from './router/match-route.ts';
@@ -41,6 +42,8 @@ export class LiveSnapshot {
   readonly explain: ExplainPermit | undefined;
   /** What consumers may do wherever plans apply. */
   readonly planLimits: PlanLimits;
+  /** What consumers may call, where the policy permissions asks. */
+  readonly permissions: LivePermissions;
   /** Exchanges that use it. */
   inFlight = 0;
   readonly #plane: DataPlane;
@@ -58,6 +61,7 @@ export class LiveSnapshot {
     this.matcher = new RouteMatcher(arena.trieWords());
     this.consumers = new Consumers(arena);
     this.planLimits = new PlanLimits(this.plan.plans, true, this, plane.shm);
+    this.permissions = new LivePermissions(this.plan.permissions ?? []);
     this.tracing = this.plan.tracing;
     this.explain = this.plan.explain === undefined ? undefined : new ExplainPermit(this.plan.explain);
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);

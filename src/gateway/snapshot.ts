@@ -6,6 +6,7 @@
 import type { Condition } from './conditions/condition.ts';
 import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
+import type { DocumentPlan } from './permissions/permission-plan.ts';
 import type { AddressSetPlan } from './policies/ip/ip-plan.ts';
 
 /** Settings that belong to no service. */
@@ -27,6 +28,8 @@ export interface GatewayPlan {
   readonly plans: readonly NamedAllowance[];
   /** By the index that the plans of the policy ip have; absent: there are none. */
   readonly addressSets?: readonly AddressSetPlan[];
+  /** By the index that consumers have; absent: no route asks for them. */
+  readonly permissions?: readonly DocumentPlan[];
 }
 
 export interface NamedAllowance extends AllowancePlan {

@@ -6,9 +6,15 @@ import { type Answer, type Engine, type Fixture, startFixture, tell } from './fi
 const config = (web: string) => `
 upstreams:
   web: { targets: ["${web}"] }
+permissions:
+  read: { version: "2.0", statement: [{ effect: allow, action: [invoke:GET], resource: "qcs::apigw:*:uin/*:service/permitted/*" }] }
+  near: { statement: { effect: deny, action: "*", resource: "*", condition: { NotIpAddress: { "sluice:sourceIp": 127.0.0.0/8 } } } }
+  own: { statement: { effect: allow, action: "invoke:*", resource: "*", condition: { StringLike: { "sluice:path": "*/$\${sluice:consumer}/*" } } } }
+groups:
+  writers: { permissions: [near] }
 consumers:
-  alice: { keys: [{ id: alice-1, secret: alice-secret }, { id: alice-2, secret: alice-second }] }
-  bob: { keys: [{ id: bob-1, secret: bob-secret }], groups: [writers] }
+  alice: { keys: [{ id: alice-1, secret: alice-secret }, { id: alice-2, secret: alice-second }], permissions: [read] }
+  bob: { keys: [{ id: bob-1, secret: bob-secret }], groups: [writers], permissions: [read, own] }
 services:
   keyed:
     path: /keyed
@@ -52,6 +58,11 @@ services:
       - auth: { any: [api-key] }
       - access: { any: [{ methods: [GET] }, { groups: [writers] }] }
     routes: { any: { match: ANY /x } }
+  permitted:
+    path: /permitted
+    upstream: web
+    policies: [{ auth: { any: [api-key] } }, permissions]
+    routes: { any: { match: "ANY /{rest*}" } }
   matched:
     path: /matched
     upstream: web
@@ -68,6 +79,7 @@ export async function policiesSuite(engine: Engine): Promise<void> {
   for (const path of ['/keyed/consumer', '/limited/ip', '/limited/route', '/limited/header', '/limited/two'])
     f.web.on(path, tell);
   for (const path of ['/shared/a', '/shared/b', '/ordered/x', '/guarded/x']) f.web.on(path, tell);
+  for (const path of ['/permitted/x', '/permitted/bob/x', '/permitted/alice/x']) f.web.on(path, tell);
   keys(f);
   limits(f);
   order(f);
@@ -214,6 +226,21 @@ function perimeter(f: Fixture): void {
     for (const options of [from('192.0.2.1'), from('::ffff:192.0.2.1', alice), { method: 'POST', headers: bob }]) {
       t.equal((await f.send('/guarded/x', options)).status, 200);
     }
+  });
+
+  t.test('who is calling may do what its permissions and those of its groups say', async (t) => {
+    const told = async (target: string, options: Parameters<Fixture['send']>[1]) => {
+      const answer = await f.send(`/permitted${target}`, options);
+      return answer.status === 200 ? 200 : `${answer.status} ${answer.json?.code}`;
+    };
+    t.equal(await told('/x', { headers: alice }), 200);
+    t.equal(await told('/x', { method: 'HEAD', headers: alice }), 200);
+    t.equal(await told('/x', { method: 'POST', headers: alice }), '403 FORBIDDEN');
+    t.equal(await told('/bob/x', { method: 'POST', headers: bob }), 200);
+    t.equal(await told('/alice/x', { method: 'POST', headers: bob }), '403 FORBIDDEN');
+    t.equal(await told('/x', from('192.0.2.1')), '403 FORBIDDEN', 'what denies wins');
+    t.equal(await told('/x', from('192.0.2.1', alice)), 200);
+    t.equal(await told('/x', {}), '401 UNAUTHENTICATED');
   });
 
   t.test('a body is refused by its length, and cut off where it does not say one', async (t) => {

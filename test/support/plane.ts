@@ -130,12 +130,12 @@ export function compile(config: Config, epoch: number): CompiledSnapshot {
 export class TestPlane {
   readonly shm: SharedMemory;
   readonly clock = new VirtualClock();
-  /** Milliseconds since 1970; undefined: as it is. */
-  wallMs: number | undefined;
   readonly plane: DataPlane;
   /** Every request that went upstream, in order. */
   readonly sent: SentRequest[] = [];
   readonly transports: ToldTransport[] = [];
+  /** Milliseconds since 1970; a test may put another one in its place. */
+  wallMs: () => number = Date.now;
   /** What requests asked that found nothing in their share of a limit over instances. */
   readonly leaseQuestions: LeaseQuestion[] = [];
 
@@ -146,7 +146,7 @@ export class TestPlane {
       worker: worker as WorkerIndex,
       clock: this.clock,
       sealKey,
-      wallMs: () => this.wallMs ?? Date.now(),
+      wallMs: () => this.wallMs(),
       policies: [...policyRuns, ...policies],
       onLeaseQuestion: (question) => this.leaseQuestions.push(question),
       ...(logIo !== undefined && { logIo }),

@@ -6,9 +6,10 @@ import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 import type { AlertsConfig } from './alerts-config.ts';
 import type { ConsumerConfig } from './consumer-config.ts';
 import type { AddressConfig, ListenConfig } from './listen-config.ts';
+import type { PermissionSections } from './permission-config.ts';
 import type { PlanBindings, PlanConfig } from './plan-config.ts';
 
-export interface Config {
+export interface Config extends PermissionSections {
   readonly gateway: GatewayConfig;
   readonly upstreams: readonly UpstreamConfig[];
   readonly plans: readonly PlanConfig[];

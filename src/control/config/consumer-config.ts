@@ -1,8 +1,9 @@
 // A consumer, as it is configured and checked.
 
+import type { PermissionHolder } from './permission-config.ts';
 import type { AllowanceConfig } from './plan-config.ts';
 
-export interface ConsumerConfig extends AllowanceConfig {
+export interface ConsumerConfig extends AllowanceConfig, PermissionHolder {
   readonly name: string;
   readonly plan?: string | undefined;
   /** 0 to 15; absent: its plan's, or the route's. */

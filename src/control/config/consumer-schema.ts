@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { identity, safeName, section, text, timestamp, word } from '../../gateway/units/config.ts';
 import type { ConsumerConfig, KeyConfig } from './consumer-config.ts';
+import { permissionNames } from './group-schema.ts';
 import { priority } from './load-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 
@@ -63,17 +64,25 @@ export const consumerSchema: z.ZodType<ConsumerSection> = section(
       )
       .optional()
       .describe('What is known of it, for limits by claim.NAME: { tenant: acme }.'),
-    groups: z.array(safeName()).max(GROUPS_MAX).optional().describe('What it belongs to, for the policy access.'),
+    groups: z
+      .array(safeName())
+      .max(GROUPS_MAX)
+      .optional()
+      .describe('What it belongs to, for the policies access and permissions.'),
+    permissions: permissionNames()
+      .optional()
+      .describe('What it may do, besides what its groups may: names from permissions.'),
     priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
   },
   ['certificates'],
 )
   .superRefine(checkAllowance)
-  .transform(({ keys, plan, claims, groups, priority, ...allowance }) => ({
+  .transform(({ keys, plan, claims, groups, permissions, priority, ...allowance }) => ({
     keys,
     ...(plan !== undefined && { plan }),
     ...(claims !== undefined && { claims }),
     ...(groups !== undefined && { groups }),
+    ...(permissions !== undefined && { permissions }),
     ...(priority !== undefined && { priority }),
     ...allowanceOf(allowance),
   }));

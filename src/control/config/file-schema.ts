@@ -1,10 +1,12 @@
 // The file as a whole: its sections, and the JSON Schema for editors.
 
 import * as z from 'zod';
+import { permissionDocument } from '../../gateway/permissions/config.ts';
 import { configRegistry } from '../../gateway/policies/config-registry.ts';
 import { identity, safeName, scalar, section } from '../../gateway/units/config.ts';
 import { consumerSchema } from './consumer-schema.ts';
 import { gatewaySchema } from './gateway-schema.ts';
+import { groupSchema } from './group-schema.ts';
 import { planSchema } from './plan-schema.ts';
 import { addModeTo, modeSchema } from './policy-mode.ts';
 import { routeSchema, serviceSchema } from './service-schema.ts';
@@ -20,6 +22,8 @@ interface Parts {
   readonly gateway: z.ZodType;
   readonly upstreams: z.ZodType;
   readonly plans: z.ZodType;
+  readonly permissions: z.ZodType;
+  readonly groups: z.ZodType;
   readonly consumers: z.ZodType;
   readonly services: z.ZodType;
 }
@@ -31,10 +35,12 @@ export function fileSchema(parts: Parts) {
       gateway: parts.gateway.describe('What holds for every service.'),
       upstreams: parts.upstreams.describe('Where requests go, by name.'),
       plans: parts.plans.describe('What consumers may do, by name.'),
+      permissions: parts.permissions.describe('What may be done, by name: documents in the form of CAM and IAM.'),
+      groups: parts.groups.describe('What whoever is in a group may do, by name.'),
       consumers: parts.consumers.describe('Who may call, by name.'),
       services: parts.services.describe('What is served, by name.'),
     },
-    ['environments', 'functions', 'groups', 'portal'],
+    ['environments', 'functions', 'portal'],
   );
 }
 
@@ -46,6 +52,8 @@ export function jsonSchema(): Record<string, unknown> {
     gateway: gatewaySchema.optional(),
     upstreams: z.record(safeName(), upstreamSchema).optional(),
     plans: z.record(safeName(), planSchema).optional(),
+    permissions: z.record(safeName(), permissionDocument).optional(),
+    groups: z.record(safeName(), groupSchema).optional(),
     consumers: z.record(identity(), consumerSchema).optional(),
     services: z.record(safeName(), serviceSchema(routes, policies)).optional(),
   });

@@ -1,7 +1,7 @@
 // The section `gateway`: listeners, workers and what holds for every service.
 
 import * as z from 'zod';
-import { addressBlock, byteRate, duration, section, size, whole, word } from '../../gateway/units/config.ts';
+import { addressBlock, byteRate, duration, section, size, timeZone, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
 import type { GatewayConfig } from './config.ts';
@@ -9,7 +9,6 @@ import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { address, type ListenSection, listenSchema } from './listen-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
-import { timeZone } from './quota-schema.ts';
 import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
 import { usageSchema } from './usage-schema.ts';
@@ -79,7 +78,9 @@ export const gatewaySchema: z.ZodType<GatewaySection> = section(
     redis: redisAddress()
       .optional()
       .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
-    timeZone: timeZone().prefault('UTC').describe('Where the days and months of quotas begin: UTC, Europe/Berlin.'),
+    timeZone: timeZone()
+      .prefault('UTC')
+      .describe('Where the days and months of quotas begin, and the clock of access: UTC, Europe/Berlin.'),
     trustedProxies: z
       .array(addressBlock())
       .max(TRUSTED_PROXIES_MAX)

@@ -1,4 +1,4 @@
-// Quotas as they are written: 1000/day, or a list of them; and the time zone of their windows.
+// Quotas as they are written: 1000/day, or a list of them.
 
 import * as z from 'zod';
 import { text } from '../../gateway/units/config.ts';
@@ -35,15 +35,4 @@ export function quotas(): z.ZodType<readonly QuotaConfig[]> {
         });
       }
     });
-}
-
-/** A name that this process knows. */
-export function timeZone(): z.ZodType<string> {
-  return text('a time zone of the IANA database, such as UTC or Europe/Berlin', '[A-Za-z0-9_+/-]+', (value) => {
-    try {
-      return new Intl.DateTimeFormat('en-US', { timeZone: value }).resolvedOptions().timeZone && value;
-    } catch {
-      return undefined;
-    }
-  });
 }

@@ -12,6 +12,7 @@ import type { Issue } from './issue.ts';
 import { parseYaml, type SyntaxIssues } from './parse-yaml.ts';
 import { readConsumers } from './read-consumers.ts';
 import { noGateway, readGateway } from './read-gateway.ts';
+import { readGroups, readPermissions } from './read-permissions.ts';
 import { readPlans } from './read-plans.ts';
 import { readServices } from './read-services.ts';
 import { readUpstreams } from './read-upstreams.ts';
@@ -36,7 +37,15 @@ export interface ReadConfig {
 }
 
 const later = z.unknown().optional();
-const ownFile = fileSchema({ gateway: later, upstreams: later, plans: later, consumers: later, services: later });
+const ownFile = fileSchema({
+  gateway: later,
+  upstreams: later,
+  plans: later,
+  permissions: later,
+  groups: later,
+  consumers: later,
+  services: later,
+});
 
 /**
  * @returns the configuration with its warnings; else all issues, warnings included, in the order of the file
@@ -63,7 +72,10 @@ function readSections(raw: unknown, { files, nowMs = Date.now() }: ReadOptions, 
   const upstreams = readUpstreams(sections['upstreams'], files, report);
   const plans = readPlans(sections['plans'], report);
   const planNames = namesOf(sections['plans']);
-  const consumers = readConsumers(sections['consumers'], planNames, report);
+  const permissions = readPermissions(sections['permissions'], report);
+  const permissionNames = namesOf(sections['permissions']);
+  const groups = readGroups(sections['groups'], permissionNames, report);
+  const consumers = readConsumers(sections['consumers'], planNames, permissionNames, report);
   const services = readServices(
     sections['services'],
     {
@@ -79,7 +91,15 @@ function readSections(raw: unknown, { files, nowMs = Date.now() }: ReadOptions, 
   );
   checkRoutes(services, report);
   if (gateway !== undefined) checkStore({ gateway, plans, consumers, services }, report);
-  return { gateway: gateway ?? noGateway, upstreams, plans, consumers, services };
+  return {
+    gateway: gateway ?? noGateway,
+    upstreams,
+    plans,
+    ...(permissions.length > 0 && { permissions }),
+    ...(groups.length > 0 && { groups }),
+    consumers,
+    services,
+  };
 }
 
 /** Of the broken ones too: a service that names one has no problem of its own. */

@@ -4,17 +4,24 @@ import { identity } from '../../gateway/units/config.ts';
 import type { ConsumerConfig } from './consumer-config.ts';
 import { consumerSchema } from './consumer-schema.ts';
 import { readNamed } from './read-named.ts';
+import { checkPermissionNames } from './read-permissions.ts';
 import { checkPlanName } from './read-plans.ts';
 import { printPath, type Report } from './report.ts';
 
 /** @returns the consumers that are valid */
-export function readConsumers(raw: unknown, plans: ReadonlySet<string>, report: Report): ConsumerConfig[] {
+export function readConsumers(
+  raw: unknown,
+  plans: ReadonlySet<string>,
+  permissions: ReadonlySet<string>,
+  report: Report,
+): ConsumerConfig[] {
   const consumers: ConsumerConfig[] = [];
   const readEntry = (name: string, value: unknown, path: readonly (string | number)[]): void => {
     const parsed = consumerSchema.safeParse(value);
     if (parsed.success) {
       consumers.push({ name, ...parsed.data });
       if (parsed.data.plan !== undefined) checkPlanName(parsed.data.plan, [...path, 'plan'], plans, report);
+      checkPermissionNames(parsed.data.permissions, path, permissions, report);
     } else report.addZod(path, parsed.error, value);
   };
   readNamed(raw, ['consumers'], report, readEntry, identity());

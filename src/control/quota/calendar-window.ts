@@ -5,6 +5,8 @@
 // a day begins at 1:00. Hours are those of the zone's clock, too (some zones are off by 30 or 45 minutes); an hour that a clock
 // lives through twice is two windows.
 
+import { zoneOffset } from '../../base/zone-offset.ts';
+
 /** In the order of the quota table's calendars. */
 export const quotaPeriods = ['h', 'day', 'month', 'total'] as const;
 export type QuotaPeriod = (typeof quotaPeriods)[number];
@@ -23,7 +25,6 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 // Offsets go from −12 to +14 h; a day's first instant lies within so much of the same date's midnight in UTC.
 const OFFSET_MS_MAX = 15 * HOUR_MS;
-const FORMAT_COUNT_MAX = 600;
 
 const EVERYTHING: CalendarWindow = { startMs: 0, endMs: NEVER_MS };
 
@@ -35,12 +36,12 @@ const EVERYTHING: CalendarWindow = { startMs: 0, endMs: NEVER_MS };
 export function windowAt(period: QuotaPeriod, timeZone: string, nowMs: number): CalendarWindow {
   if (period === 'total') return EVERYTHING;
   if (period === 'h') {
-    const offset = offsetAt(timeZone, nowMs);
+    const offset = zoneOffset(timeZone, nowMs);
     // The zone's clock may be put on within the hour by less than one; then the hour is cut there.
     const startMs = Math.floor((nowMs + offset) / HOUR_MS) * HOUR_MS - offset;
     return { startMs, endMs: startMs + HOUR_MS };
   }
-  const today = new Date(nowMs + offsetAt(timeZone, nowMs));
+  const today = new Date(nowMs + zoneOffset(timeZone, nowMs));
   const year = today.getUTCFullYear();
   const month = today.getUTCMonth();
   const day = period === 'day' ? today.getUTCDate() : 1;
@@ -63,38 +64,5 @@ function firstInstantOf(timeZone: string, dateMs: number): number {
 
 /** Midnight in UTC of the date that a time has in the zone. */
 function dateOf(timeZone: string, ms: number): number {
-  return Math.floor((ms + offsetAt(timeZone, ms)) / DAY_MS) * DAY_MS;
-}
-
-/** What the zone's clock is ahead of UTC. */
-function offsetAt(timeZone: string, ms: number): number {
-  const wholeMs = Math.floor(ms / 1_000) * 1_000;
-  const parts = formatOf(timeZone).formatToParts(wholeMs);
-  const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value);
-  const local = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
-  return local - wholeMs;
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** A format costs 50 µs to make and some kilobytes to keep; there are some 600 zones. */
-function formatOf(timeZone: string): Intl.DateTimeFormat {
-  let format = formats.get(timeZone);
-  if (format === undefined) {
-    if (formats.size >= FORMAT_COUNT_MAX) formats.clear();
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      calendar: 'gregory',
-      numberingSystem: 'latn',
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
-    formats.set(timeZone, format);
-  }
-  return format;
+  return Math.floor((ms + zoneOffset(timeZone, ms)) / DAY_MS) * DAY_MS;
 }

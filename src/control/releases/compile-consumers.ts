@@ -6,6 +6,7 @@ import { keyPurpose, seal } from '../../base/sealed.ts';
 import type { KeyFacts } from '../../gateway/consumer-plan.ts';
 import type { ArenaParts } from '../../shm/arena.ts';
 import type { ConsumerConfig, KeyConfig, KeyUse } from '../config/consumer-config.ts';
+import type { PermissionCompiler } from './compile-permissions.ts';
 import type { PlanCompiler } from './compile-plans.ts';
 
 /** One way to find a consumer. */
@@ -27,7 +28,7 @@ export interface CompiledConsumers extends Pick<ArenaParts, 'consumers' | 'keys'
  */
 export function compileConsumers(
   consumers: readonly ConsumerConfig[],
-  plans: PlanCompiler,
+  { plans, permissions }: { readonly plans: PlanCompiler; readonly permissions: PermissionCompiler },
   packr: Packr,
   sealKey: Uint8Array,
 ): CompiledConsumers {
@@ -36,7 +37,8 @@ export function compileConsumers(
   const callerNames: [string, string, string][] = [];
   for (const [index, consumer] of consumers.entries()) {
     const credentials = credentialsOf(consumer, plans.needsNames, sealKey);
-    packed.push(packr.pack(plans.consumer(consumer, placesOf(credentials, keys.length))));
+    const plan = plans.consumer(consumer, placesOf(credentials, keys.length));
+    packed.push(packr.pack({ ...plan, ...permissions.consumer(consumer) }));
     for (const { id, digest } of credentials) {
       keys.push({ digest, consumer: index, ordinal: keys.length });
       callerNames.push([consumer.name, id, consumer.plan ?? '']);

@@ -33,6 +33,7 @@ import type {
 import { AddressCollector } from './address-collector.ts';
 import { balancingPlan } from './balancing-plan.ts';
 import { compileConsumers } from './compile-consumers.ts';
+import { PermissionCompiler } from './compile-permissions.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
@@ -93,6 +94,7 @@ export function compileSnapshot(
   const limits = new LimitCollector();
   const addresses = new AddressCollector();
   const plans = new PlanCompiler(config, limits);
+  const permissions = new PermissionCompiler(config);
   const names: SteeringNames = {
     upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
     rules: new SteerRules(),
@@ -107,12 +109,12 @@ export function compileSnapshot(
   const targetNames = config.upstreams.flatMap((upstream) =>
     upstream.targets.map((target) => [upstream.name, targetName(target)] as const),
   );
-  const consumers = compileConsumers(config.consumers, plans, packr, sealKey);
+  const consumers = compileConsumers(config.consumers, { plans, permissions }, packr, sealKey);
   const loadNames = config.upstreams.filter(({ concurrency }) => concurrency !== undefined).map(({ name }) => name);
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets)),
+      gateway: packr.pack({ ...gatewayPlan(config, plans.plans, addresses.sets), ...permissions.gateway() }),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -249,6 +251,7 @@ function routePlan(
     place,
     isServiceLevel,
     hasStore: config.gateway.redis !== '',
+    timeZone: config.gateway.timeZone,
     addLimit: (definition) => limits.add(definition),
     addAddressSet: (set) => addresses.add(set),
     addClusterLimit: (definition) => limits.addCluster(definition),

@@ -5,7 +5,7 @@ export const stages = [
   'perimeter', // ip, method, size
   'limit-origin', // limits by ip, header or route: before anybody is authenticated
   'authenticate',
-  'authorise', // access
+  'authorise', // access, permissions
   'limit-identity', // limits by consumer
   'plan', // what the consumer's plan allows: behind the narrower limits, so that what they refuse costs it nothing
   'quota', // what the consumer's quotas allow: the last that counts, so that no other refusal costs a quota

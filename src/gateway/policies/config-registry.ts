@@ -7,6 +7,7 @@ import { concurrencyConfig } from './concurrency/config.ts';
 import { faultConfig } from './fault/config.ts';
 import { ipConfig } from './ip/config.ts';
 import { methodConfig } from './method/config.ts';
+import { permissionsConfig } from './permissions/config.ts';
 import type { PolicyConfig } from './policy-config.ts';
 import { rateLimitConfig } from './rate-limit/config.ts';
 import { sizeConfig } from './size/config.ts';
@@ -18,6 +19,7 @@ export const configRegistry: readonly PolicyConfig<unknown, unknown>[] = [
   sizeConfig,
   authConfig,
   accessConfig,
+  permissionsConfig,
   rateLimitConfig,
   concurrencyConfig,
   faultConfig,

@@ -23,6 +23,8 @@ export interface CompileContext {
   readonly isServiceLevel: boolean;
   /** There is a store that instances share. */
   readonly hasStore: boolean;
+  /** Of the gateway: a name of the IANA database. */
+  readonly timeZone: string;
   /** The same id may be added several times. */
   addClusterLimit(definition: ClusterLimitDefinition): void;
   /** @returns the index in the snapshot's list of limits; the same id always gives the same index */

@@ -9,6 +9,7 @@ import { concurrencyRun } from './concurrency/run.ts';
 import { faultRun } from './fault/run.ts';
 import { ipRun } from './ip/run.ts';
 import { methodRun } from './method/run.ts';
+import { permissionsRun } from './permissions/run.ts';
 import type { PolicyRun } from './policy-run.ts';
 import { rateLimitRun } from './rate-limit/run.ts';
 import { sizeRun } from './size/run.ts';
@@ -19,6 +20,7 @@ export const policyRuns: readonly PolicyRun[] = [
   sizeRun,
   authRun,
   accessRun,
+  permissionsRun,
   rateLimitRun,
   concurrencyRun,
   faultRun,

@@ -283,6 +283,17 @@ export function addressBlock(): z.ZodType<string> {
   });
 }
 
+/** A name that this process knows. */
+export function timeZone(): z.ZodType<string> {
+  return text('a time zone of the IANA database, such as UTC or Europe/Berlin', '[A-Za-z0-9_+/-]+', (value) => {
+    try {
+      return new Intl.DateTimeFormat('en-US', { timeZone: value }).resolvedOptions().timeZone && value;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
 /** A prefix of literal segments: '' or /shop/v1. */
 export function pathPrefix(): z.ZodType<string> {
   return text('a path such as /shop/v1: literal segments in their normal form', '(?:/[^/{}*?#\\\\; ]+)*|/', (value) => {

@@ -20,6 +20,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     place: 'shop.get-order.rate-limit.1',
     isServiceLevel: false,
     hasStore: false,
+    timeZone: 'UTC',
     addClusterLimit: (definition) => void clusterLimits.push(definition),
     addAddressSet: () => 0,
     addLimit: (definition) => limits.push(definition) - 1,
@@ -38,7 +39,7 @@ function compileRateLimit(config: unknown, parts: Partial<CompileContext> = {}) 
 
 t.test('the registry names each policy once, and none of a later version', async (t) => {
   const names = configRegistry.map((policy) => policy.name);
-  t.same(names, ['ip', 'method', 'size', 'auth', 'access', 'rate-limit', 'concurrency', 'fault']);
+  t.same(names, ['ip', 'method', 'size', 'auth', 'access', 'permissions', 'rate-limit', 'concurrency', 'fault']);
   t.equal(new Set([...names, ...laterPolicies]).size, names.length + laterPolicies.length);
   for (const policy of configRegistry) t.equal(findPolicyConfig(policy.name), policy);
   t.equal(findPolicyConfig('toString'), undefined);

@@ -1,3 +1,4 @@
+import { SignJWT } from 'jose';
 import t from 'tap';
 import { configOf, issuesOf, shop } from '../../../control/config/read.ts';
 import { TestPlane } from '../../../support/plane.ts';
@@ -66,15 +67,106 @@ t.test('an explanation says who it was and which rule let it in', async (t) => {
   t.same(factsOf('bob'), { consumer: 'bob', groups: 'readers', rule: 'none' });
 });
 
+t.test('claims are needed each, with one of the values that stand there', async (t) => {
+  const claimed = (name: string, claims: string) => consumer(name, `, claims: ${claims}`);
+  const people = [
+    claimed('alice', '{ tenant: acme, role: admin, mail: alice@acme.example }'),
+    claimed('bob', '{ tenant: acme, role: reader, mail: bob@else.example }'),
+    consumer('carol'),
+  ];
+  const of = (access: string) => {
+    const plane = new TestPlane();
+    const policies = `    policies: [{ auth: { any: [api-key] } }, { access: ${access} }]`;
+    plane.publish(configOf(shop(`${policies}\n${routes}`, `consumers: { ${people.join(', ')} }`)), 1);
+    return statuses(plane);
+  };
+  t.same(of('{ claims: { tenant: acme } }'), [0, 0, 403, 401]);
+  t.same(of('{ claims: { tenant: acme, role: [admin, owner] } }'), [0, 403, 403, 401]);
+  t.same(of('{ claims: { mail: "*@acme.example" } }'), [0, 403, 403, 401]);
+  t.same(of('{ claims: { role: "?????" } }'), [0, 403, 403, 401]);
+  t.same(of('{ claims: { constructor: "*" } }'), [403, 403, 403, 401], 'only what is its own');
+  t.same(of('{ consumers: [bob, carol], claims: { tenant: "*" } }'), [403, 0, 403, 401], 'all that is said must hold');
+  t.same(of('{ any: [{ consumers: [carol] }, { claims: { role: admin } }] }'), [0, 403, 0, 401]);
+});
+
+t.test("scopes are those of the caller's token: one of them, or all", async (t) => {
+  const secret = 's'.repeat(32);
+  const jwt = `{ auth: { any: [api-key, { jwt: { issuer: any, audience: any, secret: ${secret} } }] } }, `;
+  const sign = (claims: object) =>
+    new SignJWT({ sub: 'alice', exp: Math.floor(Date.now() / 1_000) + 60, ...claims })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+  const tokens = [{ scope: 'read' }, { scope: 'write read' }, { scp: ['write', 7] }, { scope: 'readwrite' }, {}];
+  const of = async (scopes: string) => {
+    const plane = planeOf(`{ scopes: ${scopes} }`, jwt);
+    const answers: number[] = [];
+    for (const claims of tokens) {
+      const { x, client } = plane.request('GET /orders', {
+        headers: ['authorization', `Bearer ${await sign(claims)}`],
+      });
+      while (client.status === 0 && x.target === undefined) await new Promise(setImmediate);
+      answers.push(client.status);
+    }
+    const withKey = plane.request('GET /orders', { headers: ['x-api-key', 'alice-secret'] }).client.status;
+    return [...answers, withKey];
+  };
+  t.same(await of('[read, write]'), [0, 0, 0, 403, 403, 403]);
+  t.same(await of('{ all: [read, write] }'), [403, 0, 403, 403, 403, 403]);
+});
+
+t.test('times are those of the zone, asked whenever a minute is over', async (t) => {
+  const at = (access: string) => {
+    const plane = planeOf(access);
+    return (time: string) => {
+      plane.wallMs = () => Date.parse(time);
+      return plane.request('GET /orders', { headers: ['x-api-key', 'carol-secret'] }).client.status;
+    };
+  };
+  const office = at('{ times: { days: [mon, fri], hours: "08:00-18:00", timeZone: Europe/Berlin } }');
+  // 2026-05-01 is a Friday; Berlin is two hours ahead of UTC, and one in winter.
+  const around = ['2026-05-01T05:59:59Z', '2026-05-01T06:00:00Z', '2026-05-01T15:59:59Z', '2026-05-01T16:00:00Z'];
+  t.same(around.map(office), [403, 0, 0, 403]);
+  t.same(['2026-05-02T10:00:00Z', '2026-05-04T10:00:00Z', '2026-01-02T06:30:00Z'].map(office), [403, 0, 403]);
+  const night = at('{ times: { days: [fri], hours: "22:00-06:00" } }');
+  const hours = ['2026-05-01T05:00:00Z', '2026-05-01T22:00:00Z', '2026-05-02T05:59:00Z', '2026-05-02T22:00:00Z'];
+  t.same(hours.map(night), [403, 0, 0, 403], 'a night belongs to the day on which it begins');
+  const dates = at('{ times: [{ from: 2026-05-01, until: 2026-05-02 }, { from: 2026-06-01, hours: "00:00-24:00" }] }');
+  const days = ['2026-04-30T23:59:59Z', '2026-05-01T00:00:00Z', '2026-05-02T23:59:59Z', '2026-05-03T00:00:00Z'];
+  t.same([...days, '2030-01-01'].map(dates), [403, 0, 0, 403, 0]);
+});
+
+t.test("without a zone of their own, times are those of the gateway's", async (t) => {
+  const text = textOf('{ times: { days: [sat] } }').replace(
+    'version: 1',
+    'version: 1\ngateway: { timeZone: Asia/Tokyo }',
+  );
+  const plane = new TestPlane();
+  plane.publish(configOf(text), 1);
+  plane.wallMs = () => Date.parse('2026-05-01T15:00:00Z');
+  t.equal(plane.request('GET /orders', { headers: ['x-api-key', 'carol-secret'] }).client.status, 0);
+});
+
 t.test('what cannot be meant is refused, with its place', async (t) => {
   const wrong: readonly (readonly [access: string, issue: RegExp])[] = [
-    ['{}', /access: does nothing: it needs consumers, groups or methods/],
+    ['{}', /access: does nothing: it needs consumers, groups, methods, scopes, claims or times/],
     ['{ any: [{}] }', /access.any\[0\]: does nothing/],
     ['{ any: [{ consumers: [bob] }], groups: [readers] }', /access: has a list any, or a rule of its own, not both/],
     ['{ consumers: [bop] }', /access.consumers\[0\]: there is no such consumer; .*bob/],
     ['{ any: [{ consumers: [bob] }, { consumers: [bob, dave] }] }', /access.any\[1\].consumers\[1\]: there is no such/],
     ['{ methods: [get] }', /access.methods\[0\]: is not valid/],
     ['{ groups: ["a b"] }', /access.groups\[0\]: is not valid/],
+    ['{ scopes: [] }', /access.scopes: is not valid/],
+    ['{ scopes: ["a b"] }', /access.scopes\[0\]: is not valid; expected a scope/],
+    ['{ claims: {} }', /access.claims: has 0 claims/],
+    ['{ claims: { tenant: [] } }', /access.claims.tenant: is not valid/],
+    ['{ times: {} }', /access.times: does nothing: it needs days, hours, from or until/],
+    ['{ times: [{ days: [monday] }] }', /access.times\[0\].days\[0\]: is not valid/],
+    ['{ times: { hours: "8-18" } }', /access.times.hours: is not valid; expected hours such as/],
+    ['{ times: { hours: "24:00-06:00" } }', /access.times.hours: is not valid/],
+    ['{ times: { hours: "08:00-08:00" } }', /access.times.hours: is not valid/],
+    ['{ times: { from: 2026-02-30 } }', /access.times.from: is not valid; expected a date/],
+    ['{ times: { from: 2026-05-02, until: 2026-05-01 } }', /access.times.until: is before from/],
+    ['{ times: { hours: "08:00-18:00", timeZone: Mars } }', /access.times.timeZone: is not valid/],
     ['{ groups: [partner] }', /access.groups\[0\]: .*no consumer is in this group.*partners/],
   ];
   for (const [access, issue] of wrong) {

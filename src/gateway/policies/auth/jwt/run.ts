@@ -62,7 +62,11 @@ class Tokens implements LiveAuthMethod {
   #identify(record: TokenRecord): void {
     const caller = this.#snapshot.consumers.byName(record.name);
     record.epoch = this.#snapshot.epoch;
-    record.caller = caller && { ...caller, claims: { ...caller.claims, ...record.claims } };
+    record.caller = caller && {
+      ...caller,
+      claims: { ...caller.claims, ...record.claims },
+      scopes: record.scopes,
+    };
   }
 }
 

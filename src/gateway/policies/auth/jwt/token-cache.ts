@@ -27,6 +27,7 @@ export interface TokenRecord {
   /** Of the consumer; '' when it was refused. */
   readonly name: string;
   readonly claims: Readonly<Record<string, string>>;
+  readonly scopes: readonly string[];
   /** The snapshot that `caller` is of: consumers may be others in the next one. */
   epoch: number;
   caller: Caller | undefined;

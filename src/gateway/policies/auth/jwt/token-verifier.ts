@@ -70,25 +70,25 @@ export class TokenVerifier {
       return this.refused(errors.INSUFFICIENT_SCOPE.id, 'the token has not all scopes', keysVersion);
     }
     const untilMs = ((payload.exp ?? 0) + plan.skewSeconds) * 1_000;
-    return { ...NOTHING, verifier: this, keysVersion, untilMs, name, claims: claimsOf(payload) };
+    return { ...NOTHING, verifier: this, keysVersion, untilMs, name, claims: claimsOf(payload), scopes };
   }
 }
 
-const NOTHING = { verdict: ADMIT, detail: '', name: '', claims: {}, epoch: -1, caller: undefined };
+const NOTHING = { verdict: ADMIT, detail: '', name: '', claims: {}, scopes: [], epoch: -1, caller: undefined };
 
 /** `scope` is a list with spaces (RFC 8693), `scp` what some issuers have instead, also as an array. */
-function scopesOf({ scope, scp }: JWTPayload): readonly unknown[] {
+function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
   const said = scope ?? scp;
-  if (typeof said === 'string') return said.split(' ');
-  return Array.isArray(said) ? said : [];
+  if (typeof said === 'string') return said.split(' ').filter((each) => each !== '');
+  return Array.isArray(said) ? said.filter((each) => typeof each === 'string') : [];
 }
 
-/** What limits may count by: the first texts and numbers. */
+/** What limits may count by and permissions ask for: the first texts, numbers and switches. */
 function claimsOf(payload: JWTPayload): Readonly<Record<string, string>> {
   const claims: [string, string][] = [];
   for (const [name, value] of Object.entries(payload)) {
     if (claims.length >= CLAIMS_MAX) break;
-    if (UNCOUNTED_CLAIMS.has(name) || (typeof value !== 'string' && typeof value !== 'number')) continue;
+    if (UNCOUNTED_CLAIMS.has(name) || !['string', 'number', 'boolean'].includes(typeof value)) continue;
     const text = String(value);
     if (text.length <= CLAIM_CHARS_MAX) claims.push([name, text]);
   }

@@ -11,6 +11,7 @@ function recordOf(verifier: object): TokenRecord {
     detail: '',
     name: 'a',
     claims: {},
+    scopes: [],
     epoch: 0,
     caller: undefined,
   };
