@@ -20,6 +20,8 @@ export interface Caller extends ConsumerPlan {
   /** Of the key. */
   readonly caller: CallerIndex;
   readonly keyId: string;
+  /** What the upstream is told of it besides its name, as its token says. */
+  readonly headerLines?: string;
 }
 
 export class Consumers {

@@ -9,8 +9,11 @@ function recordOf(verifier: object): TokenRecord {
     untilMs: 1,
     verdict: ADMIT,
     detail: '',
+    issuer: '',
     name: 'a',
     claims: {},
+    groups: [],
+    headerLines: '',
     epoch: 0,
     caller: undefined,
   };
