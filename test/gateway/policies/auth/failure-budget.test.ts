@@ -1,6 +1,7 @@
 import t from 'tap';
 import {
   ADDRESS_FAILURES_MAX,
+  FAILED_TOTAL_MAX,
   FailureBudget,
   TOTAL_FAILURES_MAX,
 } from '../../../../src/gateway/policies/auth/failure-budget.ts';
@@ -35,9 +36,12 @@ t.test('of IPv6 the network counts', async (t) => {
 
 t.test('all together have one of a tenth of a second, and the table is bounded', async (t) => {
   const budget = new FailureBudget();
-  for (let n = 0; n < TOTAL_FAILURES_MAX; n++) budget.note(`10.0.0.${n}`, 5);
-  t.equal(budget.totalWaitMs(5), 100);
-  t.equal(budget.totalWaitMs(105), 0);
+  for (let n = 0; n < FAILED_TOTAL_MAX; n++) budget.note(`10.0.0.${n}`, 5);
+  t.equal(budget.totalWaitMs('10.0.0.1', 5), 100);
+  t.equal(budget.totalWaitMs('192.0.2.1', 5), 0, 'who has not failed may go on');
+  for (let n = FAILED_TOTAL_MAX; n < TOTAL_FAILURES_MAX; n++) budget.note(`10.0.0.${n}`, 5);
+  t.equal(budget.totalWaitMs('192.0.2.1', 5), 100, 'but not for ever');
+  t.equal(budget.totalWaitMs('10.0.0.1', 105), 0);
   for (let n = 0; n < 30_000; n++) budget.note(`10.1.${n >> 8}.${n & 255}`, 1_000 + n);
   t.equal(budget.addressCount, 10_000);
 });

@@ -32,9 +32,7 @@ const SECRET = /^[!-~]{32,512}$/;
 type Algorithm = (typeof BY_KEY)[number] | (typeof BY_SECRET)[number];
 type Written = z.infer<typeof WRITTEN>;
 
-const claimHeader = headerName(
-  new Set([...takenHeaders, 'authorization', 'accept-encoding', 'traceparent', 'tracestate']),
-);
+const claimHeader = headerName(new Set([...takenHeaders, 'authorization', 'proxy-authorization', 'accept-encoding']));
 const audience = matching('the name of an audience, or any', VALUE);
 const WRITTEN = section({
   issuer: matching('the iss of the tokens, or any', VALUE).describe(

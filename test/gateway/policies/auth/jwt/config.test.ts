@@ -101,7 +101,16 @@ t.test('the client may not say what claims say, in no spelling', async (t) => {
     ['tenant', 'org.tenant'],
   ]);
   t.same(added.sort(), ['tenant', 'x-user-id', 'x-user_id', 'x_user-id', 'x_user_id']);
-  for (const name of ['Authorization', 'cookie', 'X-Consumer-Id', 'a b', 'transfer-encoding', 'x-forwarded-for']) {
+  const taken = [
+    'Authorization',
+    'cookie',
+    'X-Consumer-Id',
+    'a b',
+    'transfer-encoding',
+    'x-forwarded-for',
+    'X-Real-IP',
+  ];
+  for (const name of [...taken, 'proxy-authorization', 'x-sluice-mirror', 'traceparent', 'x-request-id', 'te']) {
     t.match(problem({ ...base, jwks, claimsToHeaders: { [name]: 'sub' } }), /is no header that may/, name);
   }
 });
