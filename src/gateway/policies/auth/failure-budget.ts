@@ -9,9 +9,10 @@ const WINDOW_MS = 10_000;
 export const ADDRESS_FAILURES_MAX = 100;
 // 200 a second, 4 % of a core: from then on it is the turn of addresses without a failure in their window. 1,000 a second, 20 % of
 // a core: from then on it is nobody's.
-const TOTAL_WINDOW_MS = 100;
-export const FAILED_TOTAL_MAX = 20;
-export const TOTAL_FAILURES_MAX = 100;
+// In windows so short that what is tried in one delays nobody by more than a millisecond.
+const TOTAL_WINDOW_MS = 20;
+export const FAILED_TOTAL_MAX = 4;
+export const TOTAL_FAILURES_MAX = 20;
 // About 100 bytes each. The oldest make room, and begin anew: with so many, the sum of all is what counts.
 const ADDRESSES_MAX = 10_000;
 
@@ -36,13 +37,16 @@ export class FailureBudget {
     return account === undefined || account.failures < ADDRESS_FAILURES_MAX ? 0 : Math.max(0, account.endMs - nowMs);
   }
 
-  /** Milliseconds until the address may try again, because of everybody's failures; 0: now. */
-  totalWaitMs(address: string, nowMs: number): number {
-    const { failures, endMs } = this.#total;
-    if (failures < FAILED_TOTAL_MAX || nowMs >= endMs) return 0;
-    if (failures >= TOTAL_FAILURES_MAX) return endMs - nowMs;
+  /**
+   * Whether too many have failed altogether for this address to try.
+   * @param underWay  tries that may fail yet: an address that has failed counts them as failures
+   */
+  isTotalSpent(address: string, underWay: number, nowMs: number): boolean {
+    const failures = nowMs < this.#total.endMs ? this.#total.failures : 0;
+    if (failures >= TOTAL_FAILURES_MAX) return true;
+    if (failures + underWay < FAILED_TOTAL_MAX || this.#accounts.size === 0) return false;
     const account = this.#accounts.get(this.#keyOf(address));
-    return account === undefined || nowMs >= account.endMs ? 0 : endMs - nowMs;
+    return account !== undefined && nowMs < account.endMs;
   }
 
   /** One turned out to be bad. */

@@ -119,7 +119,7 @@ export class TokenDesk {
       x.retryAfterSeconds = Math.ceil(waitMs / 1_000);
       return errors.TOO_MANY_FAILURES.id;
     }
-    return this.failures.totalWaitMs(x.clientAddress, nowMs) > 0 ? refuseFull(x) : ADMIT;
+    return this.failures.isTotalSpent(x.clientAddress, this.#verifying, nowMs) ? refuseFull(x) : ADMIT;
   }
 
   #counts(record: TokenRecord, verifier: TokenVerifier): boolean {
