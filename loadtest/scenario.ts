@@ -24,6 +24,8 @@ export interface Settings {
   readonly limit: Rate;
   readonly burst: number;
   readonly slowConnectionCount: number;
+  /** Forged credentials a second. */
+  readonly badRatePerSecond: number;
   /** Gateways that share a Redis. */
   readonly instanceCount: number;
 }
@@ -118,5 +120,6 @@ export const baseSettings: Settings = {
   limit: { count: 100, periodSeconds: 1 },
   burst: 20,
   slowConnectionCount: 30,
+  badRatePerSecond: 10_000,
   instanceCount: 8,
 };

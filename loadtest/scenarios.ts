@@ -1,6 +1,7 @@
 // The scenarios, in the order in which to try them.
 
 import type { Scenario } from './scenario.ts';
+import { badTokens } from './scenarios/bad-tokens.ts';
 import { chaos } from './scenarios/chaos.ts';
 import { cluster } from './scenarios/cluster.ts';
 import { limits } from './scenarios/limits.ts';
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   limits,
   reload,
   slowClients,
+  badTokens,
   chaos,
   overload,
   upgrade,

@@ -9,6 +9,10 @@ export interface FloodOptions {
   /** Without TLS. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Header lines of each request besides those, each with its line end. */
+  readonly nextLines?: () => string;
+  /** Of this machine, that its connections come from in turn; by default, the system's choice. */
+  readonly localAddresses?: readonly string[];
   readonly ratePerSecond: number;
   readonly connectionCount: number;
   readonly durationMs: number;
@@ -29,7 +33,9 @@ export interface FloodEvents {
   onBusy(): void;
 }
 
-const TICK_MS = 4;
+// What is due within a tick is sent at once: 10,000 a second are ten at a time.
+const TICK_MS = 1;
+const DRAIN_TICK_MS = 4;
 const RECONNECT_MS = 100;
 // At the end, for answers that are on their way.
 const LINGER_MS = 2_000;
@@ -45,11 +51,19 @@ export function startFlood(options: FloodOptions, events: FloodEvents): Load {
 function runFlood(options: FloodOptions, events: FloodEvents, onEnd: () => void): () => void {
   const { hostname, port, pathname } = new URL(options.url);
   const fields = Object.entries(options.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = Buffer.from(`GET ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\n${fields.join('')}\r\n`);
+  const head = `GET ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\n${fields.join('')}`;
+  const { nextLines, localAddresses = [] } = options;
+  const next = nextLines === undefined ? sameEachTime(`${head}\r\n`) : () => `${head}${nextLines()}\r\n`;
   const idle: FloodConnection[] = [];
   const all = Array.from(
     { length: options.connectionCount },
-    () => new FloodConnection(hostname, Number(port), request, events, idle),
+    (_, index) =>
+      new FloodConnection(
+        { host: hostname, port: Number(port), localAddress: localAddresses[index % localAddresses.length] },
+        next,
+        events,
+        idle,
+      ),
   );
   const endMs = performance.now() + options.durationMs;
   const meanMs = 1_000 / options.ratePerSecond;
@@ -62,7 +76,7 @@ function runFlood(options: FloodOptions, events: FloodEvents, onEnd: () => void)
       clearInterval(drain);
       for (const connection of all) connection.close();
       onEnd();
-    }, TICK_MS);
+    }, DRAIN_TICK_MS);
   };
   const timer = setInterval(() => {
     const nowMs = performance.now();
@@ -81,9 +95,20 @@ function runFlood(options: FloodOptions, events: FloodEvents, onEnd: () => void)
   };
 }
 
+function sameEachTime(request: string): () => Buffer {
+  const bytes = Buffer.from(request);
+  return () => bytes;
+}
+
+interface FloodAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly localAddress: string | undefined;
+}
+
 class FloodConnection {
   readonly #connect: () => Socket;
-  readonly #request: Buffer;
+  readonly #next: () => Buffer | string;
   readonly #events: FloodEvents;
   readonly #idle: FloodConnection[];
   #socket: Socket;
@@ -92,9 +117,10 @@ class FloodConnection {
   #isClosed = false;
   isWaiting = false;
 
-  constructor(host: string, port: number, request: Buffer, events: FloodEvents, idle: FloodConnection[]) {
-    this.#connect = () => connect({ host, port, noDelay: true });
-    this.#request = request;
+  constructor(address: FloodAddress, next: () => Buffer | string, events: FloodEvents, idle: FloodConnection[]) {
+    const { host, port, localAddress } = address;
+    this.#connect = () => connect({ host, port, noDelay: true, ...(localAddress !== undefined && { localAddress }) });
+    this.#next = next;
     this.#events = events;
     this.#idle = idle;
     this.#socket = this.#open();
@@ -103,7 +129,7 @@ class FloodConnection {
   send(): void {
     this.isWaiting = true;
     this.#sentMs = performance.now();
-    this.#socket.write(this.#request);
+    this.#socket.write(this.#next());
     this.#events.onSent();
   }
 

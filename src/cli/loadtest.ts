@@ -24,6 +24,7 @@ interface LoadtestOptions {
   readonly limit?: Rate;
   readonly burst?: number;
   readonly slowConnections?: number;
+  readonly badRate?: number;
   readonly instances?: number;
   readonly longUrl?: string;
   readonly report?: string;
@@ -46,7 +47,10 @@ export function addLoadtestCommand(program: Command): void {
   program
     .command('loadtest')
     .description('run a load test; without a scenario, list them. Exits with 1 when a threshold fails')
-    .argument('[scenario]', 'steady, spike, soak, limits, reload, slow-clients, chaos, overload, upgrade or cluster')
+    .argument(
+      '[scenario]',
+      'steady, spike, soak, limits, reload, slow-clients, bad-tokens, chaos, overload, upgrade or cluster',
+    )
     .option('--url <url>', 'the target; without it, a gateway and an upstream are started for the run', httpUrl)
     .option('-H, --header <header>', "a header of every request, such as 'X-Api-Key: …'; may be repeated", header, {})
     .option('-X, --method <method>', 'the method of every request', method, 'GET')
@@ -68,6 +72,7 @@ export function addLoadtestCommand(program: Command): void {
     .option('--limit <rate>', 'limits: the limit of the target, such as 100/s', rate)
     .option('--burst <count>', 'limits: the burst of the target', wholeNumber(1, BURST_MAX))
     .option('--slow-connections <count>', 'slow-clients: how many of them', wholeNumber(1, CONNECTION_COUNT_MAX))
+    .option('--bad-rate <count>', 'bad-tokens: forged credentials a second', wholeNumber(1, RATE_MAX))
     .option('--instances <count>', 'cluster: gateways that share a Redis', wholeNumber(1, INSTANCE_COUNT_MAX))
     .option('--long-url <url>', 'slow-clients: a long answer, for the slow readers', httpUrl)
     .option('--report <file>', 'write a page with curves to this file')
@@ -126,6 +131,7 @@ function commandOptions(options: LoadtestOptions): CommandOptions {
       ...(limit !== undefined && { limit }),
       ...(burst !== undefined && { burst }),
       ...(options.slowConnections !== undefined && { slowConnectionCount: options.slowConnections }),
+      ...(options.badRate !== undefined && { badRatePerSecond: options.badRate }),
       ...(options.instances !== undefined && { instanceCount: options.instances }),
     },
     thresholds: options.threshold,

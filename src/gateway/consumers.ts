@@ -25,6 +25,8 @@ export interface Caller extends ConsumerPlan {
   readonly facts: KeyFacts | undefined;
   /** Of its token; absent: it came with none. */
   readonly scopes?: readonly string[];
+  /** What the upstream is told of it besides its name, as its token says. */
+  readonly headerLines?: string;
 }
 
 /** Whether the key that the caller presented counts now. @param nowMs  since 1970 @hot */

@@ -76,6 +76,17 @@ t.test('slow-clients counts how every slow connection ended', { buffered: true }
 
 // The long ones: `npm run test:benches`.
 if (process.env['BENCHES'] === 'all') {
+  t.test('bad-tokens lets in no forged credential, and refuses no good one', { buffered: true }, async (t) => {
+    const settings = { durationMs: 4_500, badRatePerSecond: 500 };
+    const result = await runSmoke(t, 'bad-tokens', { settings, thresholds: ['p99-one=10000%', 'p99-many=10000%'] });
+    t.equal(measured(result, 'errors'), 0);
+    t.equal(measured(result, 'bad-let-in'), 0);
+    t.ok(measured(result, 'bad-rate') > 0);
+    t.match(result.marks, [{ label: 'one address' }, { label: 'many addresses' }]);
+    const facts = new Map(result.facts);
+    for (const name of ['flood, one address', 'flood, many addresses']) t.match(facts.get(name), /\d+ × 401/, name);
+  });
+
   t.test(
     'chaos does all of its harm, tells what became of it, and leaves the load running',
     { buffered: true },

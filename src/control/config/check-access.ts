@@ -8,8 +8,8 @@ import type { Report } from './report.ts';
 export interface KnownConsumers {
   /** Of the broken ones too. */
   readonly names: ReadonlySet<string>;
-  /** That a consumer is in. */
-  readonly groups: ReadonlySet<string>;
+  /** That a consumer is in; undefined where tokens may name any. */
+  readonly groups: ReadonlySet<string> | undefined;
 }
 
 /** A consumer that does not exist is an error. A group that nobody is in is a warning: it lets in nobody, but for a while that may be meant. */
@@ -29,7 +29,7 @@ export function checkAccess(uses: readonly ReadUse[], known: KnownConsumers, rep
         });
       }
       for (const [at, name] of groups.entries()) {
-        if (known.groups.has(name)) continue;
+        if (known.groups === undefined || known.groups.has(name)) continue;
         report.add([...rulePath, 'groups', at], {
           severity: 'warning',
           message: 'no consumer is in this group',

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { checkAccess, type KnownConsumers } from './check-access.ts';
+import { checkAuth, takesGroupsFromTokens } from './check-auth.ts';
 import { checkLimitKeys } from './check-limit-keys.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkSteering, checkStickyConsumers } from './check-steering.ts';
@@ -62,7 +63,13 @@ function readService(
     routes.push(readRoute(routeName, value, routePath, names, report));
   });
   checkPolicies(path, uses, routes, report);
-  checkAccess([...uses, ...routes.flatMap((route) => route.uses)], names.consumers, report);
+  const allUses = [...uses, ...routes.flatMap((route) => route.uses)];
+  checkAuth(allUses, names.consumers.names, report);
+  checkAccess(
+    allUses,
+    { ...names.consumers, groups: takesGroupsFromTokens(allUses) ? undefined : names.consumers.groups },
+    report,
+  );
   checkKeys(parsed.data?.path ?? '', uses, routes, report);
   checkBindings(parsed.data?.plans, path, uses, routes, names.plans, report);
   checkLots(parsed.data?.steer, path, uses, routes, report);

@@ -85,7 +85,10 @@ export function relayRequestLines(x: Exchange, authority: string): string {
   lines += forwardedLines(claims, forwardedProto, forwardedHost);
   lines += `x-request-id: ${x.requestId}\r\n`;
   if (x.trace !== undefined) lines += `traceparent: ${upstreamTraceparent(x.trace)}\r\n`;
-  if (x.consumer !== undefined && !x.isConsumerHidden) lines += `x-consumer-id: ${x.consumer.name}\r\n`;
+  if (x.consumer !== undefined && !x.isConsumerHidden) {
+    lines += `x-consumer-id: ${x.consumer.name}\r\n`;
+    if (x.consumer.headerLines !== undefined) lines += x.consumer.headerLines;
+  }
   if (x.bodyLength > 0 || (x.bodyLength === 0 && EXPECTS_BODY.has(x.method))) {
     lines += `content-length: ${x.bodyLength}\r\n`;
   }

@@ -38,16 +38,21 @@ const methodSchema = z.union([word(kinds, [...laterMethods]), WITH_SETTINGS]).tr
   return z.NEVER;
 });
 
-function methods(says: string): z.ZodType<readonly AuthMethodUse[] | undefined> {
-  return z.array(methodSchema).min(1).max(METHODS_MAX).superRefine(refuseTwins).optional().describe(says) as z.ZodType<
+function methods(says: string, tell: (use: AuthMethodUse) => string): z.ZodType<readonly AuthMethodUse[] | undefined> {
+  const refuse = (uses: readonly AuthMethodUse[], context: z.RefinementCtx) => refuseTwins(uses, tell, context);
+  return z.array(methodSchema).min(1).max(METHODS_MAX).superRefine(refuse).optional().describe(says) as z.ZodType<
     readonly AuthMethodUse[] | undefined
   >;
 }
 
 const schema: z.ZodType<AuthConfig> = section({
-  any: methods('The ways in which a caller may prove who it is; one of them suffices.'),
+  any: methods(
+    'The ways in which a caller may prove who it is; one of them suffices.',
+    (use) => methodOf(use).distinguish?.(use) ?? '',
+  ),
   all: methods(
     'The ways in which a caller must prove who it is, in this order; the consumer is the same in all of them.',
+    () => '',
   ),
 })
   .superRefine(({ any, all }, context) => {
@@ -85,18 +90,27 @@ function methodOf({ kind }: AuthMethodUse): AuthMethodConfig<unknown, unknown> {
   return method;
 }
 
-function refuseTwins(uses: readonly AuthMethodUse[], context: z.RefinementCtx): void {
-  const seen = new Set<string>();
+/** @param tell  what tells two uses of one place apart; '' for nothing */
+function refuseTwins(
+  uses: readonly AuthMethodUse[],
+  tell: (use: AuthMethodUse) => string,
+  context: z.RefinementCtx,
+): void {
+  const seen = new Map<string, Set<string>>();
   for (const [index, use] of uses.entries()) {
     // What is no method has an issue of its own.
     if (!byKind.has(use?.kind)) continue;
     const names = methodOf(use)
       .credentials(use)
       .map((credential) => nameOf(use.kind, credential));
-    if (names.some((name) => seen.has(name))) {
+    const mark = tell(use);
+    const isTwin = names.some((name) => {
+      const marks = seen.get(name);
+      return marks !== undefined && (mark === '' || marks.has('') || marks.has(mark));
+    });
+    if (isTwin)
       context.addIssue({ code: 'custom', path: [index], params: { message: 'repeats a method of this list' } });
-    }
-    for (const name of names) seen.add(name);
+    for (const name of names) seen.set(name, (seen.get(name) ?? new Set()).add(mark));
   }
 }
 

@@ -18,8 +18,10 @@ export interface AuthMethodConfig<C, P> {
   readonly kind: string;
   /** Of its settings, a map. */
   readonly schema: z.ZodType<C>;
-  /** Two uses of one list may not ask for the same one. */
+  /** Two uses of one list may not ask for the same one, but for what distinguish() says. */
   credentials(config: C): readonly Credential[];
+  /** What tells uses of one place apart in a list `any`, where each credential is one use's only; '' for nothing. Absent: nothing. */
+  distinguish?(config: C): string;
   /** An item of WWW-Authenticate (RFC 9110, section 11.6.1); '' for none. */
   challenge(config: C, service: string): string;
   compile(config: C, context: CompileContext): P;

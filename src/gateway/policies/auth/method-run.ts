@@ -7,10 +7,12 @@ import type { Exchange } from '../../pipeline/exchange.ts';
 
 /** authenticate(): the request has no such credential. */
 export const NO_CREDENTIAL = -3;
+/** authenticate(): it has one, but not of the issuer that this use is about; x.detail is set. Another use may know it. */
+export const NOT_MINE = -4;
 
 export interface LiveAuthMethod {
   /**
-   * @returns ADMIT, with x.consumer set; NO_CREDENTIAL; an error's id, with x.detail set; or what Parking.park returns: then it is
+   * @returns ADMIT, with x.consumer set; NO_CREDENTIAL; NOT_MINE; an error's id, with x.detail set; or what Parking.park returns: then it is
    * asked again
    * @hot no throw, no await
    */

@@ -7,7 +7,7 @@ import { ADMIT, errors, type Verdict, WAIT } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
 import type { AuthPlan } from '../../snapshot.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
-import { type LiveAuthMethod, NO_CREDENTIAL } from './method-run.ts';
+import { type LiveAuthMethod, NO_CREDENTIAL, NOT_MINE } from './method-run.ts';
 import { methodRuns } from './method-runs.ts';
 
 // As methods with bearer tokens write it.
@@ -48,7 +48,10 @@ class AuthStep implements PolicyStep {
     for (let i = 0; i < methods.length; i++) {
       const verdict = (methods[i] as LiveAuthMethod).authenticate(x);
       if (verdict === ADMIT || verdict === WAIT) return verdict;
-      if (refusal !== NO_CREDENTIAL || verdict === NO_CREDENTIAL) continue;
+      // What a method says of its own credential goes before what one says of another's.
+      if (verdict === NO_CREDENTIAL || (refusal !== NO_CREDENTIAL && (refusal !== NOT_MINE || verdict === NOT_MINE))) {
+        continue;
+      }
       refusal = verdict;
       detail = x.detail;
     }
@@ -61,10 +64,10 @@ class AuthStep implements PolicyStep {
       const verdict = method.authenticate(x);
       if (verdict === WAIT) return WAIT;
       if (verdict !== ADMIT) return this.#refuse(x, verdict, x.detail);
-      consumer ??= x.consumer;
       if (consumer !== undefined && x.consumer?.name !== consumer.name) {
         return this.#refuse(x, errors.UNAUTHENTICATED.id, 'the credentials are of two consumers');
       }
+      consumer = joined(consumer, x.consumer);
     }
     x.consumer = consumer;
     return ADMIT;
@@ -75,6 +78,20 @@ class AuthStep implements PolicyStep {
     const { challenge } = this.#plan;
     x.challenge = x.bearerError === '' ? challenge : challenge.replace(BEARER_ITEM, (item) => item + x.bearerError);
     x.detail = refusal === NO_CREDENTIAL ? 'no credential was presented' : detail;
-    return refusal === NO_CREDENTIAL ? errors.UNAUTHENTICATED.id : refusal;
+    return refusal < ADMIT ? errors.UNAUTHENTICATED.id : refusal;
   }
+}
+
+/** One consumer, with what each of its credentials says of it. */
+function joined(one: Caller | undefined, other: Caller | undefined): Caller | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  const isMore = other.headerLines !== undefined || other.claims !== one.claims || other.groups !== one.groups;
+  if (!isMore) return one;
+  const headerLines = (one.headerLines ?? '') + (other.headerLines ?? '');
+  return {
+    ...one,
+    claims: { ...one.claims, ...other.claims },
+    groups: [...(one.groups ?? []), ...(other.groups ?? [])],
+    ...(headerLines !== '' && { headerLines }),
+  };
 }

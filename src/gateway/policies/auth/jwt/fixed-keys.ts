@@ -8,7 +8,7 @@ export class FixedKeys implements KeySource {
   readonly version = 0;
   readonly #keyOf: (header: JWSHeaderParameters) => Promise<CryptoKey | Uint8Array>;
 
-  constructor(keys: Exclude<JwtKeys, { readonly kind: 'url' }>) {
+  constructor(keys: Extract<JwtKeys, { readonly kind: 'set' | 'secret' }>) {
     if (keys.kind === 'secret') {
       const secret = new TextEncoder().encode(keys.secret);
       this.#keyOf = () => Promise.resolve(secret);

@@ -9,7 +9,7 @@ import {
   errors as joseErrors,
 } from 'jose';
 import type { Clock } from '../../../../base/clock.ts';
-import { FETCH_TIMEOUT_MS, type FetchedJwks, fetchJwks } from './fetch-jwks.ts';
+import { FETCH_TIMEOUT_MS, type FetchedJwks } from './fetch-jwks.ts';
 import type { KeySource } from './key-source.ts';
 
 const AGE_DEFAULT_MS = 600_000;
@@ -36,8 +36,13 @@ export class RemoteKeys implements KeySource {
   #nextFetchMs = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
 
-  /** @param onTrouble  a fetch has failed */
-  constructor(url: string, clock: Clock, onTrouble: (message: string) => void, fetch = fetchJwks) {
+  /** @param url  what fetch() is given; shown in messages without its query @param onTrouble  a fetch has failed */
+  constructor(
+    url: string,
+    clock: Clock,
+    onTrouble: (message: string) => void,
+    fetch: (url: string) => Promise<FetchedJwks>,
+  ) {
     this.#url = url;
     this.#clock = clock;
     this.#onTrouble = onTrouble;

@@ -5,9 +5,9 @@ import type { LiveSnapshot } from '../../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
 import type { Credential } from '../credential.ts';
-import { defineAuthMethodRun, type LiveAuthMethod, NO_CREDENTIAL } from '../method-run.ts';
+import { defineAuthMethodRun, type LiveAuthMethod, NO_CREDENTIAL, NOT_MINE } from '../method-run.ts';
 import type { JwtPlan } from './jwt-plan.ts';
-import { TOKEN_CHARS_MAX } from './read-header.ts';
+import { TOKEN_CHARS_MAX } from './read-token.ts';
 import type { TokenRecord } from './token-cache.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 
@@ -42,7 +42,9 @@ class Tokens implements LiveAuthMethod {
     const desk = x.plane.tokens;
     this.#verifier ??= desk.verifier(this.#plan);
     const found = desk.find(token, this.#verifier) ?? desk.verify(x, token, this.#verifier);
-    return typeof found === 'number' ? found : this.#settle(x, found);
+    if (typeof found !== 'number') return this.#settle(x, found);
+    if (found === NOT_MINE) refuse(x, "the token's iss is not the one that is asked for");
+    return found;
   }
 
   #settle(x: Exchange, record: TokenRecord): Verdict {
@@ -60,12 +62,18 @@ class Tokens implements LiveAuthMethod {
 
   /** Once per token and snapshot. */
   #identify(record: TokenRecord): void {
-    const caller = this.#snapshot.consumers.byName(record.name);
-    record.epoch = this.#snapshot.epoch;
+    const { consumers, epoch } = this.#snapshot;
+    const { name, groups, headerLines } = record;
+    const named = name === '' ? undefined : consumers.byName(name);
+    const caller =
+      named ?? (this.#plan.defaultConsumer === '' ? undefined : consumers.byName(this.#plan.defaultConsumer));
+    record.epoch = epoch;
     record.caller = caller && {
       ...caller,
       claims: { ...caller.claims, ...record.claims },
       scopes: record.scopes,
+      ...(groups.length > 0 && { groups: [...(caller.groups ?? []), ...groups] }),
+      ...(headerLines !== '' && { headerLines }),
     };
   }
 }

@@ -24,10 +24,15 @@ export interface TokenRecord {
   readonly verdict: Verdict;
   /** Why not, without the token. */
   readonly detail: string;
-  /** Of the consumer; '' when it was refused. */
+  /** Its iss; '' where it has none, or was refused. */
+  readonly issuer: string;
+  /** What names the consumer; '' for nothing. */
   readonly name: string;
   readonly claims: Readonly<Record<string, string>>;
   readonly scopes: readonly string[];
+  readonly groups: readonly string[];
+  /** For the upstream. */
+  readonly headerLines: string;
   /** The snapshot that `caller` is of: consumers may be others in the next one. */
   epoch: number;
   caller: Caller | undefined;
@@ -45,7 +50,7 @@ export class TokenCache {
   #count = 0;
   #chars = 0;
 
-  /** @param countMax  records @param charsMax  of their tokens together */
+  /** @param countMax  records @param charsMax  of their tokens and header lines together */
   constructor(countMax: number, charsMax: number) {
     this.#countMax = countMax;
     this.#charsMax = charsMax;
@@ -68,6 +73,11 @@ export class TokenCache {
       if (record.verifier === verifier && known === token) return record;
     }
     return undefined;
+  }
+
+  /** What a token that somebody has verified says of its issuer; undefined when nobody has. */
+  issuerOf(token: string): string | undefined {
+    return this.#chains.get(token.slice(-TAIL_CHARS))?.find((entry) => entry.token === token)?.record.issuer;
   }
 
   put(token: string, record: TokenRecord): void {
@@ -97,5 +107,5 @@ function copyOf(text: string): string {
 }
 
 function charsOf(chain: readonly Entry[]): number {
-  return chain.reduce((sum, { token }) => sum + token.length, 0);
+  return chain.reduce((sum, { token, record }) => sum + token.length + record.headerLines.length, 0);
 }

@@ -1,15 +1,17 @@
 // All that a worker knows of tokens, whatever route and snapshot asks: those that are good, those that are not, and those
 // that are being verified. Bad ones have a room of their own, so that a flood of them pushes no good one out.
 
-import type { JWSHeaderParameters } from 'jose';
 import type { Clock } from '../../../../base/clock.ts';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
 import type { Parking } from '../../../pipeline/parking.ts';
+import { FailureBudget } from '../failure-budget.ts';
+import { NOT_MINE } from '../method-run.ts';
+import { fetchDiscovered, fetchJwks } from './fetch-jwks.ts';
 import { FixedKeys } from './fixed-keys.ts';
 import type { JwtPlan } from './jwt-plan.ts';
 import type { KeySource } from './key-source.ts';
-import { readHeader } from './read-header.ts';
+import { type ReadToken, readToken } from './read-token.ts';
 import { RemoteKeys } from './remote-keys.ts';
 import { TokenCache, type TokenRecord } from './token-cache.ts';
 import { TokenVerifier } from './token-verifier.ts';
@@ -31,6 +33,7 @@ const VERIFIERS_MAX = 256;
 export class TokenDesk {
   readonly good = new TokenCache(GOOD_COUNT_MAX, GOOD_CHARS_MAX);
   readonly bad = new TokenCache(BAD_COUNT_MAX, BAD_CHARS_MAX);
+  readonly failures = new FailureBudget();
   readonly #parking: Parking;
   readonly #clock: Clock;
   readonly #wallMs: () => number;
@@ -79,20 +82,44 @@ export class TokenDesk {
   verify(x: Exchange, token: string, verifier: TokenVerifier): Verdict | TokenRecord {
     const known = verifier.underWay.get(token);
     if (known !== undefined) return this.#wait(x, known.parkKey);
-    const header = readHeader(token, verifier.plan.algorithms);
-    if (typeof header === 'string') return verifier.refused(errors.UNAUTHENTICATED.id, header);
-    const prepared = verifier.keys.prepare(header);
+    if (this.#isAnothers(token, verifier)) return NOT_MINE;
+    // One that was good before is asked about anew when keys change: a flood does not stand in its way.
+    const spent = this.good.find(token, verifier) === undefined ? this.#findSpent(x) : ADMIT;
+    if (spent !== ADMIT) return spent;
+    const read = readToken(token, verifier.plan);
+    if (typeof read === 'string') return verifier.refused(errors.UNAUTHENTICATED.id, read);
+    // Nobody's keys are fetched for a token of somebody else.
+    if (!verifier.isOwn(read)) return NOT_MINE;
+    const problem = verifier.problemOf(read);
+    if (problem !== undefined) return verifier.refused(errors.UNAUTHENTICATED.id, problem);
+    const prepared = verifier.keys.prepare(read.header);
     if (prepared === undefined && verifier.keys.isEmpty()) return verifier.unavailable();
     const isFull = prepared === undefined ? this.#verifying >= VERIFYING_MAX : this.#awaitingKeys >= AWAITING_KEYS_MAX;
-    if (isFull) {
-      x.detail = 'too many tokens are being verified';
-      return errors.PARKING_FULL.id;
-    }
+    if (isFull) return refuseFull(x);
     const parkKey = `jwt ${++this.#lastParkKey}`;
     verifier.underWay.set(token, { parkKey, record: undefined });
     const verdict = this.#wait(x, parkKey);
-    void this.#verify(token, header, verifier, prepared);
+    void this.#verify(token, read, x.clientAddress, verifier, prepared);
     return verdict;
+  }
+
+  /** What a token says of its issuer, it says to every use. */
+  #isAnothers(token: string, { plan }: TokenVerifier): boolean {
+    if (plan.issuer === '') return false;
+    const issuer = this.good.issuerOf(token);
+    return issuer !== undefined && issuer !== plan.issuer;
+  }
+
+  /** So many tokens were bad that no other one is tried now. @returns ADMIT for no */
+  #findSpent(x: Exchange): Verdict {
+    const nowMs = this.#clock.nowUs() / 1_000;
+    const waitMs = this.failures.addressWaitMs(x.clientAddress, nowMs);
+    if (waitMs > 0) {
+      x.detail = 'too many tokens from this address were not valid';
+      x.retryAfterSeconds = Math.ceil(waitMs / 1_000);
+      return errors.TOO_MANY_FAILURES.id;
+    }
+    return this.failures.isTotalSpent(x.clientAddress, this.#verifying, nowMs) ? refuseFull(x) : ADMIT;
   }
 
   #counts(record: TokenRecord, verifier: TokenVerifier): boolean {
@@ -107,7 +134,8 @@ export class TokenDesk {
   /** Never rejects. */
   async #verify(
     token: string,
-    header: JWSHeaderParameters,
+    { header }: ReadToken,
+    address: string,
     verifier: TokenVerifier,
     prepared: Promise<void> | undefined,
   ): Promise<void> {
@@ -119,6 +147,7 @@ export class TokenDesk {
     this.#verifying++;
     const record = await verifier.verify(token, header);
     this.#verifying--;
+    if (record.verdict === errors.UNAUTHENTICATED.id) this.failures.note(address, this.#clock.nowUs() / 1_000);
     const nowMs = this.#wallMs();
     if (record.untilMs > nowMs) (record.verdict === ADMIT ? this.good : this.bad).put(token, record);
     const underWay = verifier.underWay.get(token);
@@ -130,12 +159,21 @@ export class TokenDesk {
   }
 
   #keysOf({ keys }: JwtPlan): KeySource {
-    if (keys.kind !== 'url') return new FixedKeys(keys);
-    const remote = this.#remotes.get(keys.url) ?? new RemoteKeys(keys.url, this.#clock, this.#onTrouble);
-    this.#remotes.delete(keys.url);
-    keep(this.#remotes, keys.url, remote);
+    if (keys.kind === 'set' || keys.kind === 'secret') return new FixedKeys(keys);
+    const [url, fetch] =
+      keys.kind === 'url' ? ([keys.url, fetchJwks] as const) : ([keys.issuer, fetchDiscovered] as const);
+    const name = `${keys.kind} ${url}`;
+    const remote = this.#remotes.get(name) ?? new RemoteKeys(url, this.#clock, this.#onTrouble, fetch);
+    this.#remotes.delete(name);
+    keep(this.#remotes, name, remote);
     return remote;
   }
+}
+
+function refuseFull(x: Exchange): Verdict {
+  x.detail = 'too many tokens are being verified';
+  x.retryAfterSeconds = 1;
+  return errors.PARKING_FULL.id;
 }
 
 function keep<T>(map: Map<string, T>, key: string, value: T): void {

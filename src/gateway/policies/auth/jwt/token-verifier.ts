@@ -3,8 +3,12 @@
 
 import { type JWSHeaderParameters, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
+import { claimAt } from './claim-at.ts';
+import { claimLines } from './claim-lines.ts';
 import type { JwtPlan } from './jwt-plan.ts';
 import type { KeySource } from './key-source.ts';
+import { problemOfClaims } from './problem-of-claims.ts';
+import type { ReadToken } from './read-token.ts';
 import type { TokenRecord } from './token-cache.ts';
 
 /** How long a token that was refused stays so. */
@@ -12,6 +16,7 @@ export const REFUSED_MS = 10_000;
 const CLAIMS_MAX = 16;
 const CLAIM_CHARS_MAX = 256;
 const NAME_CHARS_MAX = 128;
+const GROUPS_MAX = 100;
 // They are different in each token: nothing to count by.
 const UNCOUNTED_CLAIMS: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat', 'jti']);
 
@@ -28,7 +33,17 @@ export class TokenVerifier {
     this.#wallMs = wallMs;
   }
 
-  /** Never rejects. @param header  of the token, as readHeader gives it */
+  /** The token is this use's to judge: no other's keys are tried on it. */
+  isOwn({ claims }: ReadToken): boolean {
+    return this.plan.issuer === '' || claims.iss === this.plan.issuer;
+  }
+
+  /** What refuses it without a look at its signature. */
+  problemOf({ claims }: ReadToken): string | undefined {
+    return problemOfClaims(claims, this.plan, this.#wallMs() / 1_000);
+  }
+
+  /** Never rejects. @param header  of the token, as readToken gives it */
   async verify(token: string, header: JWSHeaderParameters): Promise<TokenRecord> {
     const { plan } = this;
     if (this.keys.isEmpty()) return this.unavailable();
@@ -40,6 +55,7 @@ export class TokenVerifier {
         ...(plan.audiences.length > 0 && { audience: [...plan.audiences] }),
         requiredClaims: ['exp', ...plan.required],
         clockTolerance: plan.skewSeconds,
+        ...(plan.ageSecondsMax > 0 && { maxTokenAge: plan.ageSecondsMax }),
         currentDate: new Date(this.#wallMs()),
       });
       return this.#judge(payload, version);
@@ -61,20 +77,52 @@ export class TokenVerifier {
 
   #judge(payload: JWTPayload, keysVersion: number): TokenRecord {
     const { plan } = this;
-    const name = payload[plan.consumerClaim];
-    if (typeof name !== 'string' || name === '' || name.length > NAME_CHARS_MAX) {
+    const name = nameOf(claimAt(payload, plan.consumerClaim));
+    if (name === '' && plan.defaultConsumer === '') {
       return this.refused(errors.UNAUTHENTICATED.id, 'the token does not say whose it is', keysVersion);
     }
     const scopes = scopesOf(payload);
     if (!plan.scopes.every((scope) => scopes.includes(scope))) {
       return this.refused(errors.INSUFFICIENT_SCOPE.id, 'the token has not all scopes', keysVersion);
     }
-    const untilMs = ((payload.exp ?? 0) + plan.skewSeconds) * 1_000;
-    return { ...NOTHING, verifier: this, keysVersion, untilMs, name, claims: claimsOf(payload), scopes };
+    const ageEnd = plan.ageSecondsMax === 0 ? Number.POSITIVE_INFINITY : (payload.iat ?? 0) + plan.ageSecondsMax;
+    return {
+      ...NOTHING,
+      verifier: this,
+      keysVersion,
+      untilMs: (Math.min(payload.exp ?? 0, ageEnd) + plan.skewSeconds) * 1_000,
+      issuer: payload.iss ?? '',
+      name,
+      claims: claimsOf(payload),
+      scopes,
+      groups: plan.groupsClaim === '' ? [] : groupsOf(claimAt(payload, plan.groupsClaim)),
+      headerLines: claimLines(payload, plan.claimHeaders),
+    };
   }
 }
 
-const NOTHING = { verdict: ADMIT, detail: '', name: '', claims: {}, scopes: [], epoch: -1, caller: undefined };
+const NOTHING = {
+  verdict: ADMIT,
+  detail: '',
+  issuer: '',
+  name: '',
+  claims: {},
+  scopes: [],
+  groups: [],
+  headerLines: '',
+  epoch: -1,
+  caller: undefined,
+};
+
+function nameOf(claim: unknown): string {
+  return typeof claim === 'string' && claim.length <= NAME_CHARS_MAX ? claim : '';
+}
+
+/** A list, or one text with spaces, as scopes are. */
+function groupsOf(claim: unknown): readonly string[] {
+  const groups: readonly unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
+  return groups.filter((group) => typeof group === 'string' && group !== '').slice(0, GROUPS_MAX) as string[];
+}
 
 /** `scope` is a list with spaces (RFC 8693), `scp` what some issuers have instead, also as an array. */
 function scopesOf({ scope, scp }: JWTPayload): readonly string[] {

@@ -30,13 +30,18 @@ t.test('defaults', async (t) => {
     required: [],
     scopes: [],
     consumerClaim: 'sub',
+    types: [],
+    ageSecondsMax: 0,
+    defaultConsumer: '',
+    groupsClaim: '',
+    claimHeaders: [],
   });
   const any = jwtConfig.schema.parse({ issuer: 'any', audience: 'any', secret: 's'.repeat(32), cookie: 'id_token' });
   t.match(any, { issuer: '', audiences: [], algorithms: ['HS256'], place: { in: 'cookie', name: 'id_token' } });
 });
 
 t.test('one source of keys, one place, and algorithms that fit', async (t) => {
-  t.match(problem(base), /^: has one of jwks, keys and secret/);
+  t.match(problem(base), /^: has one of jwks, discovery, keys and secret/);
   t.match(problem({ ...base, jwks, keys: [key] }), /has one of/);
   t.match(problem({ ...base, jwks, header: 'X-Token', cookie: 'c' }), /one place/);
   t.match(problem({ ...base, jwks, algorithms: ['RS256', 'HS256'] }), /^algorithms.1: does not go with public keys/);
@@ -74,4 +79,44 @@ t.test('keys are public, strong and told apart', async (t) => {
   t.match(problem({ ...base, keys: [{ ...key, x: 'AAAA' }] }), /is not a public key/);
   const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' });
   t.match(problem({ ...base, keys: [weak] }), /fewer than 2048 bits/);
+});
+
+t.test('discovery needs an issuer whose document can be fetched', async (t) => {
+  t.match(jwtConfig.schema.parse({ ...base, discovery: true }), { keys: { kind: 'discovery', issuer: base.issuer } });
+  t.equal(problem({ ...base, issuer: 'http://127.0.0.1:9/realms/a/', discovery: true }), '');
+  for (const issuer of ['id.example', 'any', 'http://id.example', 'https://a:b@id.example', 'https://id.example?a']) {
+    t.match(problem({ ...base, issuer, discovery: true }), /^issuer: is no https URL/, issuer);
+  }
+  t.match(problem({ ...base, jwks, discovery: true }), /has one of/);
+  t.equal(problem({ ...base, jwks, discovery: false }), '');
+});
+
+t.test('the client may not say what claims say, in no spelling', async (t) => {
+  const added: string[] = [];
+  const context = { needConsumerNames: () => {}, addCredential: ({ name }: { name: string }) => void added.push(name) };
+  const settings = { ...base, jwks, claimsToHeaders: { 'X-User-Id': 'sub', tenant: 'org.tenant' } };
+  const plan = jwtConfig.compile(jwtConfig.schema.parse(settings), context as never);
+  t.same(plan.claimHeaders, [
+    ['x-user-id', 'sub'],
+    ['tenant', 'org.tenant'],
+  ]);
+  t.same(added.sort(), ['tenant', 'x-user-id', 'x-user_id', 'x_user-id', 'x_user_id']);
+  const taken = [
+    'Authorization',
+    'cookie',
+    'X-Consumer-Id',
+    'a b',
+    'transfer-encoding',
+    'x-forwarded-for',
+    'X-Real-IP',
+  ];
+  for (const name of [...taken, 'proxy-authorization', 'x-sluice-mirror', 'traceparent', 'x-request-id', 'te']) {
+    t.match(problem({ ...base, jwks, claimsToHeaders: { [name]: 'sub' } }), /is no header that may/, name);
+  }
+});
+
+t.test('types are compared as RFC 7515 says', async (t) => {
+  const plan = jwtConfig.schema.parse({ ...base, jwks, types: ['application/AT+JWT'], maxAge: '1h' });
+  t.match(plan, { types: ['at+jwt'], ageSecondsMax: 3_600 });
+  t.match(problem({ ...base, jwks, types: ['a b'] }), /^types.0: a type/);
 });

@@ -11,32 +11,39 @@ const exp = Math.floor(Date.now() / 1_000) + 3_600;
 
 interface Key {
   readonly jwk: object;
-  token(kid?: string): Promise<string>;
+  token(kid?: string, iss?: string): Promise<string>;
 }
 
 async function newKey(kid: string): Promise<Key> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
   return {
     jwk: { ...(await exportJWK(publicKey)), kid, use: 'sig' },
-    token: (named = kid) =>
-      new SignJWT({ iss: 'me', aud: 'shop', sub: 'alice', exp })
+    token: (named = kid, iss = 'me') =>
+      new SignJWT({ iss, aud: 'shop', sub: 'alice', exp })
         .setProtectedHeader({ alg: 'ES256', kid: named })
         .sign(privateKey),
   };
 }
 
 /** An issuer whose key set the test changes. */
-async function issuer(t: Test) {
-  const state = { status: 200, keys: [] as object[], body: '', headers: {}, fetches: 0 };
-  const server: Server = createServer((_request, response) => {
+async function issuer(t: Test, isDiscovered = false) {
+  const state = { status: 200, keys: [] as object[], body: '', headers: {}, fetches: 0, document: {}, documents: 0 };
+  const server: Server = createServer((request, response) => {
+    if (request.url?.endsWith('/.well-known/openid-configuration') === true) {
+      state.documents++;
+      response.end(JSON.stringify({ issuer: origin, jwks_uri: url, ...state.document }));
+      return;
+    }
     state.fetches++;
     response.writeHead(state.status, { 'content-type': 'application/json', ...state.headers });
     response.end(state.body === '' ? JSON.stringify({ keys: state.keys }) : state.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
-  const config = authConfig.schema.parse({ any: [{ jwt: { issuer: 'me', audience: 'shop', jwks: url } }] });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${origin}/jwks.json`;
+  const keys = isDiscovered ? { issuer: origin, discovery: true } : { issuer: 'me', jwks: url };
+  const config = authConfig.schema.parse({ any: [{ jwt: { ...keys, audience: 'shop' } }] });
   const rig = new TestPlane();
   publishLimits(
     rig,
@@ -53,7 +60,7 @@ async function issuer(t: Test) {
     while (client.status === 0 && rig.sent.length === before) await new Promise(setImmediate);
     return client.status;
   };
-  return { state, rig, ask };
+  return { state, rig, ask, origin };
 }
 
 t.test('keys are fetched when the first token comes, once for all that wait', async (t) => {
@@ -148,4 +155,42 @@ t.test('an issuer that does not answer keeps nobody longer than 5 s', async (t) 
   rig.pass(5_100);
   t.equal(client.status, 503);
   t.equal(rig.plane.parking.count, 0);
+});
+
+t.test("the issuer's own document says where its keys are, and is asked with them", async (t) => {
+  const { state, rig, ask, origin } = await issuer(t, true);
+  const [one, two] = [await newKey('one'), await newKey('two')];
+  state.keys = [one.jwk];
+  t.equal(await ask(await one.token('one', 'me')), 401, 'of another issuer');
+  t.same([state.documents, state.fetches], [0, 0]);
+  t.equal(await ask(await one.token('one', origin)), 0);
+  t.equal(await ask(await one.token('one', origin)), 0);
+  t.same([state.documents, state.fetches], [1, 1]);
+  state.keys = [two.jwk];
+  t.equal(await ask(await two.token('two', origin)), 401, 'the floor');
+  rig.pass(30_010);
+  t.equal(await ask(await two.token('two', origin)), 0);
+  t.same([state.documents, state.fetches], [2, 2]);
+});
+
+t.test('a document of another issuer, or keys from where they are not fetched, are no keys', async (t) => {
+  const { state, rig, ask, origin } = await issuer(t, true);
+  const one = await newKey('one');
+  const token = await one.token('one', origin);
+  state.keys = [one.jwk];
+  for (const document of [
+    { issuer: `${origin}/` },
+    { issuer: 'https://id.example' },
+    { jwks_uri: undefined },
+    { jwks_uri: 'http://id.example/keys' },
+    { jwks_uri: 'file:///etc/passwd' },
+    { jwks_uri: 7 },
+  ]) {
+    state.document = document;
+    t.equal(await ask(token), 503, JSON.stringify(document));
+    rig.pass(5_010);
+  }
+  t.equal(state.fetches, 0);
+  state.document = {};
+  t.equal(await ask(token), 0);
 });

@@ -9,9 +9,12 @@ function recordOf(verifier: object): TokenRecord {
     untilMs: 1,
     verdict: ADMIT,
     detail: '',
+    issuer: '',
     name: 'a',
     claims: {},
     scopes: [],
+    groups: [],
+    headerLines: '',
     epoch: 0,
     caller: undefined,
   };
