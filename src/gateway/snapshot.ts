@@ -25,6 +25,8 @@ export interface GatewayPlan {
   readonly plans: readonly NamedAllowance[];
   /** By the index that the plans of the policy ip have; absent: there are none. */
   readonly addressSets?: readonly AddressSetPlan[];
+  /** A route has the policy cors: preflights are looked for. */
+  readonly hasCors?: boolean;
 }
 
 export interface NamedAllowance extends AllowancePlan {

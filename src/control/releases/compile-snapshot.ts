@@ -7,7 +7,6 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
-import type { AddressSetPlan } from '../../gateway/policies/ip/ip-plan.ts';
 import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
 import type {
@@ -37,6 +36,7 @@ import { balancingPlan } from './balancing-plan.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
+import { inheritedPolicies } from './inherited-policies.ts';
 import { LimitCollector } from './limit-collector.ts';
 import { smoothTurns } from './smooth-turns.ts';
 
@@ -99,7 +99,11 @@ export function compileSnapshot(
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
       packr.pack(
-        routePlan(config, service, route, compileSteering(service, route, names), { limits, addresses, plans }),
+        routePlan(config, service, route, compileSteering(service, route, names), {
+          limits,
+          addresses,
+          plans,
+        }),
       ),
     ),
   );
@@ -203,7 +207,11 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
   );
 }
 
-function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: readonly AddressSetPlan[]): GatewayPlan {
+function gatewayPlan(
+  config: Config,
+  plans: GatewayPlan['plans'],
+  addressSets: Collectors['addresses']['sets'],
+): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
@@ -215,7 +223,13 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: r
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,
     ...(addressSets.length > 0 && { addressSets }),
+    ...(config.services.some(hasCors) && { hasCors: true }),
   };
+}
+
+function hasCors({ policies, routes }: ServiceConfig): boolean {
+  const isCors = ({ policy, isShadow }: PolicyUse): boolean => policy === 'cors' && isShadow !== true;
+  return policies.some(isCors) || routes.some((route) => route.policies.some(isCors));
 }
 
 function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
@@ -224,7 +238,10 @@ function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | unde
 }
 
 function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {
-  return { rejectBelow: rejectBelow(sample), slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000 };
+  return {
+    rejectBelow: rejectBelow(sample),
+    slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000,
+  };
 }
 
 function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]): UpstreamPlan {
@@ -267,6 +284,7 @@ function routePlan(
   const contextOf = (place: string, isServiceLevel: boolean, isShadow: boolean): CompileContext => ({
     service: service.name,
     route: route.name,
+    method: route.method,
     path: service.path + route.path,
     place,
     isServiceLevel,
@@ -275,14 +293,18 @@ function routePlan(
     addAddressSet: (set) => addresses.add(set),
     addClusterLimit: (definition) => limits.addCluster(definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
-    addCredential: ({ in: place, name }) => void (isShadow || credentials[place].add(name)),
+    addCredential: ({ in: place, name }) => {
+      if (!isShadow) credentials[place].add(name);
+    },
     needConsumerNames: () => {
       plans.needsNames = true;
     },
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [
-    ...compilePolicies(service.policies, service.name, (place, isShadow) => contextOf(place, true, isShadow)),
+    ...compilePolicies(inheritedPolicies(service, route), service.name, (place, isShadow) =>
+      contextOf(place, true, isShadow),
+    ),
     ...compilePolicies(route.policies, `${service.name}.${route.name}`, (place, isShadow) =>
       contextOf(place, false, isShadow),
     ),

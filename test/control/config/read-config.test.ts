@@ -212,7 +212,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
-  ...['cors', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
+  ...['map', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
   ...['hmac', 'mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ hmac: { skew: 1s } }] }]'), 'hmac'],
 ];

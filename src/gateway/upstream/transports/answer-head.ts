@@ -1,6 +1,7 @@
 // The head of an upstream's answer, as bytes with the places of its fields: nobody pays for a header that is only passed on.
 
 import type { HeaderList } from '../../pipeline/exchange.ts';
+import type { FieldRules } from './field-rules.ts';
 
 /** Of one answer's head; past it the answer is refused. */
 export const ANSWER_FIELDS_MAX = 1_000;
@@ -73,9 +74,10 @@ export class AnswerHead {
 
   /**
    * The lines that a proxy passes on: 'Name: value\r\n' each, in latin1; names as they came.
+   * @param rules  undefined: the route takes none of them out
    * @hot a slice for each run of lines that stay together
    */
-  relayedLines(): string {
+  relayedLines(rules?: FieldRules): string {
     const fields = this.#fields;
     let lines = '';
     let runStart = -1;
@@ -83,7 +85,10 @@ export class AnswerHead {
       const at = i * PLACES;
       const lineStart = fields[at] as number;
       const nextStart = i + 1 < this.#count ? (fields[at + PLACES] as number) : this.#end;
-      const isKept = this.#kinds[i] === FieldKind.PLAIN && !this.#isNamedByConnection(i);
+      const isKept =
+        this.#kinds[i] === FieldKind.PLAIN &&
+        !this.#isNamedByConnection(i) &&
+        (rules === undefined || !rules.takes(this.#bytes, lineStart, fields[at + NAME_END] as number));
       // ': ' in front of the value and CRLF behind it, and nothing else: most lines pass as they are.
       const isTidy =
         fields[at + VALUE_START] === (fields[at + NAME_END] as number) + 2 &&
