@@ -14,6 +14,7 @@ import { prepareStep } from './policies/prepare-step.ts';
 import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
 import { LogNames } from './telemetry/log-names.ts';
+import { Masker } from './telemetry/masker.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { guardUpstreams } from './upstream/guard-upstreams.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
@@ -46,6 +47,8 @@ export class LiveSnapshot {
   readonly explain: ExplainPermit | undefined;
   /** What consumers may do wherever plans apply. */
   readonly planLimits: PlanLimits;
+  /** undefined: nothing is masked, and no query is written down. */
+  readonly masker: Masker | undefined;
   /** Exchanges that use it. */
   inFlight = 0;
   readonly #plane: DataPlane;
@@ -64,6 +67,7 @@ export class LiveSnapshot {
     this.consumers = new Consumers(arena);
     this.planLimits = new PlanLimits(this.plan.plans, true, this, plane.shm);
     this.tracing = this.plan.tracing;
+    this.masker = this.plan.mask === undefined ? undefined : new Masker(this.plan.mask);
     this.explain = this.plan.explain === undefined ? undefined : new ExplainPermit(this.plan.explain);
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);
     this.#routes = new Array<LiveRoute | undefined>(arena.get('routeCount')).fill(undefined);

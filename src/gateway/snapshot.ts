@@ -7,6 +7,7 @@ import type { Condition } from './conditions/condition.ts';
 import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
 import type { AddressSetPlan } from './policies/ip/ip-plan.ts';
+import type { MaskPlan } from './telemetry/mask-plan.ts';
 
 /** Settings that belong to no service. */
 export interface GatewayPlan {
@@ -25,6 +26,8 @@ export interface GatewayPlan {
   readonly plans: readonly NamedAllowance[];
   /** By the index that the plans of the policy ip have; absent: there are none. */
   readonly addressSets?: readonly AddressSetPlan[];
+  /** What of a request is not written down; absent: neither a query is, nor is anything to be masked. */
+  readonly mask?: MaskPlan;
   /** A route has the policy cors: preflights are looked for. */
   readonly hasCors?: boolean;
 }
@@ -54,6 +57,8 @@ export interface AccessLogPlan {
   readonly sampleShare: number;
   /** Failures and refusals: logged whatever the sample, as all others are, or never. */
   readonly errors: 'all' | 'sampled' | 'none';
+  /** Queries are logged, masked; absent: they are not. */
+  readonly hasQueries?: boolean;
 }
 
 /** Which exchanges are kept as spans. Where they go is the main thread's to know. */
@@ -62,6 +67,8 @@ export interface TracingPlan {
   readonly rejectBelow: number;
   /** What took so long is kept, sampled or not; infinite for never. */
   readonly slowUs: number;
+  /** Spans have queries, masked; absent: they have none. */
+  readonly hasQueries?: boolean;
 }
 
 export interface UpstreamPlan {

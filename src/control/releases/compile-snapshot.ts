@@ -33,6 +33,7 @@ import type {
 } from '../config/config.ts';
 import { AddressCollector } from './address-collector.ts';
 import { balancingPlan } from './balancing-plan.ts';
+import { maskPlan } from './compile-mask.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
@@ -91,6 +92,7 @@ export function compileSnapshot(
   if (!trie.ok) return err(trie.error);
   const limits = new LimitCollector();
   const addresses = new AddressCollector();
+  const secrets = new Set<string>();
   const plans = new PlanCompiler(config, limits);
   const names: SteeringNames = {
     upstreams: new Map(config.upstreams.map((upstream, index) => [upstream.name, index])),
@@ -102,6 +104,7 @@ export function compileSnapshot(
         routePlan(config, service, route, compileSteering(service, route, names), {
           limits,
           addresses,
+          secrets,
           plans,
         }),
       ),
@@ -114,7 +117,7 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets)),
+      gateway: packr.pack(gatewayPlan(config, plans.plans, { addresses, secrets })),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -210,7 +213,7 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
 function gatewayPlan(
   config: Config,
   plans: GatewayPlan['plans'],
-  addressSets: Collectors['addresses']['sets'],
+  { addresses: { sets: addressSets }, secrets }: Pick<Collectors, 'addresses' | 'secrets'>,
 ): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
@@ -223,6 +226,7 @@ function gatewayPlan(
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,
     ...(addressSets.length > 0 && { addressSets }),
+    ...maskPlan(config.gateway, secrets),
     ...(config.services.some(hasCors) && { hasCors: true }),
   };
 }
@@ -234,13 +238,15 @@ function hasCors({ policies, routes }: ServiceConfig): boolean {
 
 function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
   if (accessLog === undefined) return undefined;
-  return { file: accessLog.file, sampleShare: accessLog.sampleShare, errors: accessLog.errors };
+  const { file, sampleShare, errors, hasQueries } = accessLog;
+  return { file, sampleShare, errors, ...(hasQueries === true && { hasQueries }) };
 }
 
-function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {
+function tracingPlan({ sample, slowMs, hasQueries }: TracingConfig): TracingPlan {
   return {
     rejectBelow: rejectBelow(sample),
     slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000,
+    ...(hasQueries === true && { hasQueries }),
   };
 }
 
@@ -269,6 +275,8 @@ function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]):
 interface Collectors {
   readonly limits: LimitCollector;
   readonly addresses: AddressCollector;
+  /** Names of parameters that carry credentials somewhere. */
+  readonly secrets: Set<string>;
   readonly plans: PlanCompiler;
 }
 
@@ -277,7 +285,7 @@ function routePlan(
   service: ServiceConfig,
   route: RouteConfig,
   steering: ReturnType<typeof compileSteering>,
-  { limits, addresses, plans }: Collectors,
+  { limits, addresses, secrets, plans }: Collectors,
 ): RoutePlan {
   const credentials = { header: new Set<string>(), query: new Set<string>(), cookie: new Set<string>() };
   const rateLimitPolicy: string[] = [];
@@ -295,6 +303,7 @@ function routePlan(
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
     addCredential: ({ in: place, name }) => {
       if (!isShadow) credentials[place].add(name);
+      if (place === 'query') secrets.add(name);
     },
     needConsumerNames: () => {
       plans.needsNames = true;

@@ -197,7 +197,8 @@ t.test('an access log has a file, and every default besides', async (t) => {
       '{ file: a, errors: some }',
       /accessLog.errors: is not valid; expected one of all, sampled, none|expected all, sampled or none/,
     ],
-    ['{ file: a, query: true }', /accessLog.query: unknown key; expected one of file, sample, errors/],
+    ['{ file: a, headers: true }', /accessLog.headers: unknown key; expected one of file, sample, errors, query/],
+    ['{ file: a, query: true }', /accessLog.query: is not valid; expected none or masked/],
   ];
   for (const [value, message] of issues) t.match(issuesOf(accessLog(value)), [message], value);
 });
