@@ -80,7 +80,8 @@ export class AnswerShape {
   /** An upstream's answer. @returns its lines as the client gets them, in latin1 @hot on routes with cors or headers */
   relayed(x: Exchange, head: AnswerHead): string {
     this.#rules.seen = 0;
-    const lines = head.relayedLines(this.#rules) + this.#written;
+    head.takeOut(this.#rules);
+    const lines = head.relayedLines() + this.#written;
     return lines + linesOf(this.#security, 0, x) + linesOf(this.#defaults, this.#rules.seen, x);
   }
 

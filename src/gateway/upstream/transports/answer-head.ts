@@ -74,10 +74,9 @@ export class AnswerHead {
 
   /**
    * The lines that a proxy passes on: 'Name: value\r\n' each, in latin1; names as they came.
-   * @param rules  undefined: the route takes none of them out
    * @hot a slice for each run of lines that stay together
    */
-  relayedLines(rules?: FieldRules): string {
+  relayedLines(): string {
     const fields = this.#fields;
     let lines = '';
     let runStart = -1;
@@ -85,10 +84,7 @@ export class AnswerHead {
       const at = i * PLACES;
       const lineStart = fields[at] as number;
       const nextStart = i + 1 < this.#count ? (fields[at + PLACES] as number) : this.#end;
-      const isKept =
-        this.#kinds[i] === FieldKind.PLAIN &&
-        !this.#isNamedByConnection(i) &&
-        (rules === undefined || !rules.takes(this.#bytes, lineStart, fields[at + NAME_END] as number));
+      const isKept = this.#kinds[i] === FieldKind.PLAIN && !this.#isNamedByConnection(i);
       // ': ' in front of the value and CRLF behind it, and nothing else: most lines pass as they are.
       const isTidy =
         fields[at + VALUE_START] === (fields[at + NAME_END] as number) + 2 &&
@@ -102,6 +98,16 @@ export class AnswerHead {
       if (isKept) lines += `${this.#text(at + NAME_START)}: ${this.#text(at + VALUE_START)}\r\n`;
     }
     return runStart < 0 ? lines : lines + this.#bytes.toString('latin1', runStart, this.#end);
+  }
+
+  /** What the rules take out is not passed on. @hot on routes that have rules */
+  takeOut(rules: FieldRules): void {
+    const fields = this.#fields;
+    for (let i = 0; i < this.#count; i++) {
+      const at = i * PLACES;
+      const isTaken = rules.takes(this.#bytes, fields[at + NAME_START] as number, fields[at + NAME_END] as number);
+      if (isTaken) this.#kinds[i] = FieldKind.OWN;
+    }
   }
 
   /** Every field, those that are not passed on included; names in lower case, values in latin1. */
