@@ -3,17 +3,19 @@
 import { unpack } from 'msgpackr';
 import type { BankIndex, LoadIndex, RouteIndex, SeriesIndex, TargetIndex } from '../base/ids.ts';
 import type { Arena } from '../shm/arena.ts';
+import { type AnswerShape, answerShapeOf } from './answers/answer-shape.ts';
 import { type RouteBackends, routeBackends } from './backends/route-backends.ts';
 import { Consumers } from './consumers.ts';
 import type { DataPlane } from './data-plane.ts';
 import { ExplainPermit } from './explain/explain-permit.ts';
 import { PlanLimits } from './plans/plan-limits.ts';
 import { LivePermissions } from './policies/permissions/live-permissions.ts';
-import type { PolicyStep } from './policies/policy-run.ts';
+import type { PolicyRun, PolicyStep } from './policies/policy-run.ts';
 import { prepareStep } from './policies/prepare-step.ts';
 import { RouteMatcher } from './router/match-route.ts';
 import type { GatewayPlan, RoutePlan, TracingPlan } from './snapshot.ts';
 import { LogNames } from './telemetry/log-names.ts';
+import { Masker } from './telemetry/masker.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { guardUpstreams } from './upstream/guard-upstreams.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
@@ -25,6 +27,10 @@ export interface LiveRoute extends RouteBackends {
   /** Of this worker's latency histograms. */
   readonly bank: BankIndex;
   readonly steps: readonly PolicyStep[];
+  /** Places of the steps that preflights meet as well. */
+  readonly preflightSteps: readonly number[];
+  /** What it does to the heads of answers; undefined: nothing. */
+  readonly shape: AnswerShape | undefined;
   readonly logNames: LogNames;
 }
 
@@ -44,6 +50,8 @@ export class LiveSnapshot {
   readonly planLimits: PlanLimits;
   /** What consumers may call, where the policy permissions asks. */
   readonly permissions: LivePermissions;
+  /** undefined: nothing is masked, and no query is written down. */
+  readonly masker: Masker | undefined;
   /** Exchanges that use it. */
   inFlight = 0;
   readonly #plane: DataPlane;
@@ -63,6 +71,7 @@ export class LiveSnapshot {
     this.planLimits = new PlanLimits(this.plan.plans, true, this, plane.shm);
     this.permissions = new LivePermissions(this.plan.permissions ?? []);
     this.tracing = this.plan.tracing;
+    this.masker = this.plan.mask === undefined ? undefined : new Masker(this.plan.mask);
     this.explain = this.plan.explain === undefined ? undefined : new ExplainPermit(this.plan.explain);
     this.trustedProxies = new TrustedProxies(this.plan.trustedProxies);
     this.#routes = new Array<LiveRoute | undefined>(arena.get('routeCount')).fill(undefined);
@@ -96,11 +105,14 @@ export class LiveSnapshot {
     const plan = unpack(this.arena.routePlan(index)) as RoutePlan;
     const series = this.arena.seriesOf(index) as SeriesIndex;
     const { shm, worker } = this.#plane;
+    const runOf = (policy: string): PolicyRun => this.#plane.policy(policy);
     const route: LiveRoute = {
       plan,
       series,
       bank: shm.histograms.bankOf(worker, series),
-      steps: plan.policies.map((use) => prepareStep(this.#plane.policy(use.policy), use, this, shm)),
+      steps: plan.policies.map((use) => prepareStep(runOf(use.policy), use, this, shm)),
+      preflightSteps: plan.policies.flatMap(({ policy }, index) => (runOf(policy).guardsPreflights ? [index] : [])),
+      shape: answerShapeOf(plan.policies, runOf),
       ...routeBackends(plan, this.#upstreams, this.arena, this.#plane.mirrors),
       logNames: new LogNames(plan, this.plan.upstreams),
     };

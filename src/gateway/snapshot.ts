@@ -8,6 +8,7 @@ import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
 import type { DocumentPlan } from './permissions/permission-plan.ts';
 import type { AddressSetPlan } from './policies/ip/ip-plan.ts';
+import type { MaskPlan } from './telemetry/mask-plan.ts';
 
 /** Settings that belong to no service. */
 export interface GatewayPlan {
@@ -30,6 +31,10 @@ export interface GatewayPlan {
   readonly addressSets?: readonly AddressSetPlan[];
   /** By the index that consumers have; absent: no route asks for them. */
   readonly permissions?: readonly DocumentPlan[];
+  /** What of a request is not written down; absent: neither a query is, nor is anything to be masked. */
+  readonly mask?: MaskPlan;
+  /** A route has the policy cors: preflights are looked for. */
+  readonly hasCors?: boolean;
 }
 
 export interface NamedAllowance extends AllowancePlan {
@@ -57,6 +62,8 @@ export interface AccessLogPlan {
   readonly sampleShare: number;
   /** Failures and refusals: logged whatever the sample, as all others are, or never. */
   readonly errors: 'all' | 'sampled' | 'none';
+  /** Queries are logged, masked; absent: they are not. */
+  readonly hasQueries?: boolean;
 }
 
 /** Which exchanges are kept as spans. Where they go is the main thread's to know. */
@@ -65,6 +72,8 @@ export interface TracingPlan {
   readonly rejectBelow: number;
   /** What took so long is kept, sampled or not; infinite for never. */
   readonly slowUs: number;
+  /** Spans have queries, masked; absent: they have none. */
+  readonly hasQueries?: boolean;
 }
 
 export interface UpstreamPlan {

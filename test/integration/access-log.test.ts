@@ -42,6 +42,23 @@ for (const engine of ['uws', 'node'] as const) {
   });
 }
 
+t.test(
+  'queries are logged where that is wanted, and no secret of theirs, in the file or on the way to it',
+  async (t) => {
+    const file = join(t.testdir(), 'access.log');
+    const accessLog = `{ file: "${file}", query: masked }\n  mask: { path: ["^[0-9]{3}$"], presets: [emails] }`;
+    const { gateway, get } = await startLogging(t, { accessLog });
+    await get('/orders/123?token=hush&user%5Bpassword%5D=hush&mail=hush%40a.example&page=2');
+    await get('/nothing?api_key=hush');
+    await gateway.stop();
+    t.match(linesOf(file), [
+      { path: '/orders/***', query: 'token=***&user%5Bpassword%5D=***&mail=***&page=2' },
+      { path: '/nothing', query: 'api_key=***' },
+    ]);
+    t.notMatch(readFileSync(file, 'utf8'), 'hush');
+  },
+);
+
 t.test('with a sample of 0% and errors: all, refusals are logged and nothing else', async (t) => {
   const file = join(t.testdir(), 'access.log');
   const { gateway, get } = await startLogging(t, { accessLog: `{ file: "${file}", sample: 0% }` });

@@ -2,7 +2,8 @@
 
 import type * as z from 'zod';
 import { percentage, section, text, word } from '../../gateway/units/config.ts';
-import type { AccessLogConfig } from './config.ts';
+import type { AccessLogConfig } from './access-log-config.ts';
+import { queryLogging } from './mask-schema.ts';
 
 // What Linux takes for a path (PATH_MAX).
 const PATH_CHARS_MAX = 4_096;
@@ -20,4 +21,9 @@ export const accessLogSchema: z.ZodType<AccessLogConfig> = section({
       "Answers from 500 on and the gateway's own refusals: all, whatever the sample; sampled, as all others; or none, " +
         'so that a flood of refusals writes nothing.',
     ),
-}).transform(({ sample, ...accessLog }) => ({ ...accessLog, sampleShare: sample }));
+  query: queryLogging(),
+}).transform(({ sample, query, ...accessLog }) => ({
+  ...accessLog,
+  sampleShare: sample,
+  ...(query === 'masked' && { hasQueries: true }),
+}));

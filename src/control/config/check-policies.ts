@@ -18,10 +18,12 @@ export function checkPolicies(
   report: Report,
 ): void {
   refuseTwins(serviceUses, false, report);
+  refuseSecond(serviceUses, report);
   warnOfOpenDoors(serviceUses, report);
   const isServiceAuthenticated = serviceUses.some(isAuth);
   for (const route of routes) {
     refuseTwins(route.uses, isServiceAuthenticated, report);
+    refuseSecond(route.uses, report);
     warnOfOpenDoors(route.uses, report);
     if (isServiceAuthenticated || route.uses.some(isAuth)) continue;
     for (const use of route.uses.filter(needsIdentity)) {
@@ -48,6 +50,16 @@ function refuseTwins(uses: readonly ReadUse[], hasAuthAlready: boolean, report: 
   for (const use of uses.filter(isAuth).slice(hasAuthAlready ? 0 : 1)) {
     const message = hasAuthAlready ? 'the service has an auth policy already' : 'this list has an auth policy already';
     report.add(use.path, { message, expected: 'one auth policy for a route, with every method in its list any' });
+  }
+}
+
+/** Of what a list has once, and a route instead of its service. */
+function refuseSecond(uses: readonly ReadUse[], report: Report): void {
+  const seen = new Set<string>();
+  for (const { path, policy } of uses) {
+    if (findPolicyConfig(policy)?.isSingle !== true) continue;
+    if (seen.has(policy)) report.add(path, { message: `this list has a ${policy} policy already` });
+    seen.add(policy);
   }
 }
 

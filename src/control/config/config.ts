@@ -3,6 +3,7 @@
 
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
+import type { AccessLogConfig, MaskConfig } from './access-log-config.ts';
 import type { AlertsConfig } from './alerts-config.ts';
 import type { ConsumerConfig } from './consumer-config.ts';
 import type { AddressConfig, ListenConfig } from './listen-config.ts';
@@ -49,6 +50,8 @@ export interface GatewayConfig {
   readonly overload: OverloadConfig;
   /** Undefined: there is none. */
   readonly accessLog?: AccessLogConfig | undefined;
+  /** Absent: only what is masked always. */
+  readonly mask?: MaskConfig | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingConfig | undefined;
   /** Absent: nobody gets an explanation. */
@@ -67,15 +70,6 @@ export interface OverloadConfig {
   readonly memory: { readonly bytes?: number; readonly share?: number };
 }
 
-export interface AccessLogConfig {
-  /** As written, until resolvePaths; '-' for standard output. */
-  readonly file: string;
-  /** Of the requests, from 0 to 1. */
-  readonly sampleShare: number;
-  /** all: failures and refusals are logged whatever the sample. */
-  readonly errors: 'all' | 'sampled' | 'none';
-}
-
 export interface TracingConfig {
   /** Where spans are sent: http://127.0.0.1:4318/v1/traces */
   readonly otlp: string;
@@ -86,6 +80,8 @@ export interface TracingConfig {
   /** Of the exporter's requests: secrets, never to be logged. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceName: string;
+  /** Spans have queries, masked; absent: they have none. */
+  readonly hasQueries?: boolean;
 }
 
 /** The usage ledger. */

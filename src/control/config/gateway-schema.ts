@@ -8,6 +8,7 @@ import type { GatewayConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { address, type ListenSection, listenSchema } from './listen-schema.ts';
+import { maskSchema } from './mask-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
 import { redisAddress } from './redis-schema.ts';
 import { tracingSchema } from './tracing-schema.ts';
@@ -95,6 +96,7 @@ export const gatewaySchema: z.ZodType<GatewaySection> = section(
       .describe('How long requests under way may take to end when the gateway stops.'),
     overload: overloadSchema.prefault({}).describe('When requests are shed for the sake of the gateway itself.'),
     accessLog: accessLogSchema.optional().describe('One line of JSON for every request that ended; none without it.'),
+    mask: maskSchema.optional().describe('What of requests becomes *** in log lines and spans, besides known secrets.'),
     explain: explainSchema
       .optional()
       .describe('Who may ask how a request was decided (X-Sluice-Explain); absent: nobody.'),

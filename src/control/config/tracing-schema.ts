@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { durationOrNone, headerName, percentage, section, text } from '../../gateway/units/config.ts';
 import type { TracingConfig } from './config.ts';
+import { queryLogging } from './mask-schema.ts';
 
 const HOUR_MS = 3_600_000;
 const VALUE_CHARS_MAX = 4_096;
@@ -59,4 +60,9 @@ export const tracingSchema: z.ZodType<TracingConfig> = section({
     .prefault({})
     .describe("Headers of the exporter's requests: credentials for the collector."),
   serviceName: serviceName().prefault('sluice').describe('service.name of all spans.'),
-}).transform(({ slow, ...tracing }) => ({ ...tracing, slowMs: slow }));
+  query: queryLogging(),
+}).transform(({ slow, query, ...tracing }) => ({
+  ...tracing,
+  slowMs: slow,
+  ...(query === 'masked' && { hasQueries: true }),
+}));

@@ -6,7 +6,6 @@ import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
 import { findPolicyConfig } from '../../gateway/policies/config-registry.ts';
-import type { AddressSetPlan } from '../../gateway/policies/ip/ip-plan.ts';
 import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
 import type {
@@ -33,10 +32,12 @@ import type {
 import { AddressCollector } from './address-collector.ts';
 import { balancingPlan } from './balancing-plan.ts';
 import { compileConsumers } from './compile-consumers.ts';
+import { maskPlan } from './compile-mask.ts';
 import { PermissionCompiler } from './compile-permissions.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
 import { guardPlans } from './guard-plans.ts';
+import { inheritedPolicies } from './inherited-policies.ts';
 import { LimitCollector } from './limit-collector.ts';
 import { smoothTurns } from './smooth-turns.ts';
 
@@ -93,6 +94,7 @@ export function compileSnapshot(
   if (!trie.ok) return err(trie.error);
   const limits = new LimitCollector();
   const addresses = new AddressCollector();
+  const secrets = new Set<string>();
   const plans = new PlanCompiler(config, limits);
   const permissions = new PermissionCompiler(config);
   const names: SteeringNames = {
@@ -102,7 +104,12 @@ export function compileSnapshot(
   const routes = config.services.flatMap((service) =>
     service.routes.map((route) =>
       packr.pack(
-        routePlan(config, service, route, compileSteering(service, route, names), { limits, addresses, plans }),
+        routePlan(config, service, route, compileSteering(service, route, names), {
+          limits,
+          addresses,
+          secrets,
+          plans,
+        }),
       ),
     ),
   );
@@ -114,7 +121,10 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack({ ...gatewayPlan(config, plans.plans, addresses.sets), ...permissions.gateway() }),
+      gateway: packr.pack({
+        ...gatewayPlan(config, plans.plans, { addresses, secrets }),
+        ...permissions.gateway(),
+      }),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -182,7 +192,11 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
   );
 }
 
-function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: readonly AddressSetPlan[]): GatewayPlan {
+function gatewayPlan(
+  config: Config,
+  plans: GatewayPlan['plans'],
+  { addresses: { sets: addressSets }, secrets }: Pick<Collectors, 'addresses' | 'secrets'>,
+): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
@@ -195,16 +209,28 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: r
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,
     ...(addressSets.length > 0 && { addressSets }),
+    ...maskPlan(config.gateway, secrets),
+    ...(config.services.some(hasCors) && { hasCors: true }),
   };
+}
+
+function hasCors({ policies, routes }: ServiceConfig): boolean {
+  const isCors = ({ policy, isShadow }: PolicyUse): boolean => policy === 'cors' && isShadow !== true;
+  return policies.some(isCors) || routes.some((route) => route.policies.some(isCors));
 }
 
 function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
   if (accessLog === undefined) return undefined;
-  return { file: accessLog.file, sampleShare: accessLog.sampleShare, errors: accessLog.errors };
+  const { file, sampleShare, errors, hasQueries } = accessLog;
+  return { file, sampleShare, errors, ...(hasQueries === true && { hasQueries }) };
 }
 
-function tracingPlan({ sample, slowMs }: TracingConfig): TracingPlan {
-  return { rejectBelow: rejectBelow(sample), slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000 };
+function tracingPlan({ sample, slowMs, hasQueries }: TracingConfig): TracingPlan {
+  return {
+    rejectBelow: rejectBelow(sample),
+    slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000,
+    ...(hasQueries === true && { hasQueries }),
+  };
 }
 
 function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]): UpstreamPlan {
@@ -232,6 +258,8 @@ function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]):
 interface Collectors {
   readonly limits: LimitCollector;
   readonly addresses: AddressCollector;
+  /** Names of parameters that carry credentials somewhere. */
+  readonly secrets: Set<string>;
   readonly plans: PlanCompiler;
 }
 
@@ -240,13 +268,14 @@ function routePlan(
   service: ServiceConfig,
   route: RouteConfig,
   steering: ReturnType<typeof compileSteering>,
-  { limits, addresses, plans }: Collectors,
+  { limits, addresses, secrets, plans }: Collectors,
 ): RoutePlan {
   const credentials = { header: new Set<string>(), query: new Set<string>(), cookie: new Set<string>() };
   const rateLimitPolicy: string[] = [];
   const contextOf = (place: string, isServiceLevel: boolean, isShadow: boolean): CompileContext => ({
     service: service.name,
     route: route.name,
+    method: route.method,
     path: service.path + route.path,
     place,
     isServiceLevel,
@@ -256,14 +285,19 @@ function routePlan(
     addAddressSet: (set) => addresses.add(set),
     addClusterLimit: (definition) => limits.addCluster(definition),
     // In shadow mode upstreams get what they would get without the policy, and clients hear nothing of it.
-    addCredential: ({ in: place, name }) => void (isShadow || credentials[place].add(name)),
+    addCredential: ({ in: place, name }) => {
+      if (!isShadow) credentials[place].add(name);
+      if (place === 'query') secrets.add(name);
+    },
     needConsumerNames: () => {
       plans.needsNames = true;
     },
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [
-    ...compilePolicies(service.policies, service.name, (place, isShadow) => contextOf(place, true, isShadow)),
+    ...compilePolicies(inheritedPolicies(service, route), service.name, (place, isShadow) =>
+      contextOf(place, true, isShadow),
+    ),
     ...compilePolicies(route.policies, `${service.name}.${route.name}`, (place, isShadow) =>
       contextOf(place, false, isShadow),
     ),

@@ -19,7 +19,7 @@ import type { Fallback } from '../upstream/fallback.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
 import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.ts';
 import { DROPPED_MS_MAX, FALL_BACK, NOTHING, Recovery } from '../upstream/recovery.ts';
-import { relayAnswerHead } from '../upstream/relay-answer-head.ts';
+import { mockLines, relayAnswerHead } from '../upstream/relay-answer-head.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import type { AnswerHandler, TransportCall, TransportFailure } from '../upstream/transports/transport.ts';
@@ -355,7 +355,7 @@ export class UpstreamCall implements BackendCall, AnswerHandler {
     x.call = undefined;
     fallback.use(x);
     const { plan } = fallback;
-    if (plan.kind === 'mock') return answerWith(x, plan.status, plan.lines, plan.body);
+    if (plan.kind === 'mock') return answerWith(x, plan.status, mockLines(x, plan.lines), plan.body);
     x.load?.leave(x);
     x.affinityLine = '';
     new UpstreamCall(x, fallback.upstream as LiveUpstream, true).start();

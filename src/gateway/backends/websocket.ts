@@ -6,11 +6,12 @@ import { explainTry } from '../explain/explain-try.ts';
 import { ADMIT, errors } from '../pipeline/errors.ts';
 import type { BackendCall, Exchange, HeaderList } from '../pipeline/exchange.ts';
 import { asHeaderLines, type HeaderLines, listOfLines } from '../pipeline/header-lines.ts';
-import { commonLines, cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
+import { cut, endingOf, finish, refuse } from '../pipeline/respond.ts';
 import { REFUSED } from '../upstream/circuit-breaker.ts';
 import { errorOfFailure } from '../upstream/error-of-failure.ts';
 import type { LiveTarget, LiveUpstream } from '../upstream/live-upstream.ts';
 import { Outcome, outcomeOfFailure, outcomeOfStatus } from '../upstream/outcome.ts';
+import { answerLines } from '../upstream/relay-answer-head.ts';
 import { relayRequestLines } from '../upstream/relay-headers.ts';
 import type { AnswerHead } from '../upstream/transports/answer-head.ts';
 import { headOfFields } from '../upstream/transports/head-of-fields.ts';
@@ -192,7 +193,7 @@ class HandshakeCall implements BackendCall, SocketRequestHandler {
 
   /** The header lines of the client's answer. */
   #linesOf(head: AnswerHead): HeaderLines {
-    return asHeaderLines(commonLines(this.#x) + head.relayedLines() + this.#x.affinityLine, head.isAscii);
+    return asHeaderLines(answerLines(this.#x, head) + this.#x.affinityLine, head.isAscii);
   }
 
   #arm(ms: number): void {

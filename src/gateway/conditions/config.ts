@@ -5,6 +5,7 @@ import { assertNever } from '../../base/assert.ts';
 import { scalar } from '../units/config.ts';
 import type { Condition } from './condition.ts';
 import { CONDITION_CHARS_MAX, parseCondition } from './parse-condition.ts';
+import { LinearRegex } from './regex/linear-regex.ts';
 
 export type { Condition } from './condition.ts';
 
@@ -37,6 +38,28 @@ export function condition(): z.ZodType<Condition> {
     explain: (value) => {
       const parsed = typeof value === 'string' ? parseCondition(value) : undefined;
       return parsed?.ok === false ? `is no condition: ${parsed.error}` : undefined;
+    },
+  });
+}
+
+/**
+ * A regular expression that is matched in linear time, as its text.
+ * @param wrap  what it is read as
+ */
+export function linearRegex(wrap: (pattern: string) => string = (pattern) => pattern): z.ZodType<string> {
+  return scalar({
+    expected: 'a regular expression such as ^/internal/',
+    json: { type: 'string', minLength: 1 },
+    read: (value) => {
+      if (typeof value !== 'string' || value === '') return undefined;
+      // By itself first: (a)|(b is a mistake, also where what is put around it would close it.
+      return LinearRegex.parse(value).ok && LinearRegex.parse(wrap(value)).ok ? wrap(value) : undefined;
+    },
+    explain: (value) => {
+      if (typeof value !== 'string' || value === '') return undefined;
+      const own = LinearRegex.parse(value);
+      const parsed = own.ok ? LinearRegex.parse(wrap(value)) : own;
+      return parsed.ok ? undefined : `is no regular expression: ${parsed.error}`;
     },
   });
 }

@@ -167,6 +167,21 @@ export const errors = {
     retryable: true,
     title: 'Too many credentials were not valid',
   },
+  ORIGIN_REFUSED: {
+    id: 41,
+    status: 403,
+    source: 'client',
+    retryable: false,
+    title: 'Pages of this origin may not call this',
+  },
+  REQUEST_REFUSED: { id: 42, status: 403, source: 'client', retryable: false, title: 'The request breaks a rule' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    id: 43,
+    status: 415,
+    source: 'client',
+    retryable: false,
+    title: 'The type of the body is not taken here',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -212,6 +212,8 @@ export class Exchange {
   copy: MirrorCopy | undefined = undefined;
   /** Of a fault on purpose. */
   faultStatus = 0;
+  /** It is a preflight that the gateway answers: the method that is asked for. */
+  preflightMethod = '';
 
   /** Where it was sent to. */
   target: TargetPlan | undefined = undefined;

@@ -1,5 +1,6 @@
 // The whole path of a request, on one screen. What ends an exchange is in respond.ts.
 
+import { METHOD_OPTIONS } from '../router/methods.ts';
 import {
   HAS_ENCODED_SLASH,
   HAS_SEMICOLON,
@@ -10,6 +11,7 @@ import {
 import { ADMIT, errors, type Verdict, WAIT } from './errors.ts';
 import { type Exchange, Phase } from './exchange.ts';
 import { RERUN } from './parking.ts';
+import { answersPreflight } from './preflight.ts';
 import { refuse } from './respond.ts';
 
 /**
@@ -20,6 +22,7 @@ import { refuse } from './respond.ts';
 export function handle(x: Exchange, verdict: Verdict): void {
   x.plane.begin(x);
   if (verdict === ADMIT && x.plane.overload.isShedding) verdict = x.plane.overload.decide(x);
+  if (x.methodIndex === METHOD_OPTIONS && verdict === ADMIT && answersPreflight(x)) return;
   if (verdict === ADMIT) verdict = findRoute(x);
   if (verdict === ADMIT) runSteps(x, 0);
   else refuse(x, verdict);

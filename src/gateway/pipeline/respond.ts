@@ -3,8 +3,10 @@
 import { STATUS_CODES } from 'node:http';
 import { allowHeader } from '../router/methods.ts';
 import { record } from '../telemetry/record.ts';
+import { besideListener } from './beside-listener.ts';
 import { type ErrorSpec, errorCodes, errors, type Verdict } from './errors.ts';
 import { Ending, type Exchange, Phase } from './exchange.ts';
+import type { HeaderLines } from './header-lines.ts';
 import { dropBody } from './kept-body.ts';
 import { problemBody } from './problem.ts';
 
@@ -17,6 +19,8 @@ const LINGER_BYTES_MAX = 64 * 1024 * 1024;
 
 // How long an answer may wait for a small request body that is still on its way.
 const DISCARD_TIMEOUT_MS = 2_000;
+
+const NO_CONTENT = 204;
 
 /** End the exchange with an answer of the gateway's own. */
 export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
@@ -32,6 +36,7 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
     lines += `www-authenticate: ${x.challenge}\r\n`;
   if (spec.id === errors.WEBSOCKET_VERSION.id) lines += 'sec-websocket-version: 13\r\nupgrade: websocket\r\n';
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
+  if (x.route?.shape !== undefined) lines += besideListener(x, x.route.shape.ownLines(x));
   const status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;
   answerWith(x, status, lines, problemBody(code, detail === '' ? x.detail : detail, x.requestId, status));
 }
@@ -52,9 +57,15 @@ export function answerWith(x: Exchange, status: number, lines: string, body: str
   answerWhenRead(x);
 }
 
-/** The header lines that every answer carries, all ASCII: the request's id, cookies, what limits applied, and how it was decided. @hot */
+/**
+ * The header lines that every answer carries, all ASCII: the request's id, cookies, what limits applied, which pages may read it, and
+ * how it was decided.
+ * @hot
+ */
 export function commonLines(x: Exchange): string {
-  return x.explanation === undefined ? ownLines(x) : ownLines(x) + x.explanation.lines();
+  const shape = x.route?.shape;
+  const lines = shape === undefined ? ownLines(x) : ownLines(x) + shape.commonLines(x);
+  return x.explanation === undefined ? lines : lines + x.explanation.lines();
 }
 
 function ownLines(x: Exchange): string {
@@ -75,11 +86,21 @@ export function sendAnswer(x: Exchange): void {
   const answer = x.answer;
   if (x.phase === Phase.DONE || answer === undefined) return;
   if (!x.clientGone) {
-    const bodyless = x.method === 'HEAD';
-    x.stream.respond(x.status, answer.lines, answer.body, bodyless, endingOf(x));
-    if (!bodyless) x.answerBytes = Buffer.byteLength(answer.body);
+    if (x.status === NO_CONTENT) sendHead(x, answer.lines);
+    else {
+      const bodyless = x.method === 'HEAD';
+      x.stream.respond(x.status, answer.lines, answer.body, bodyless, endingOf(x));
+      if (!bodyless) x.answerBytes = Buffer.byteLength(answer.body);
+    }
   }
   finish(x);
+}
+
+/** Without a length: a 204 says none (RFC 9110 §8.6). */
+function sendHead(x: Exchange, lines: HeaderLines): void {
+  const ending = endingOf(x);
+  x.stream.writeHead(x.status, lines, -1, true, ending);
+  x.stream.end(ending);
 }
 
 /** What becomes of the client's connection behind the answer, as things stand. @hot */

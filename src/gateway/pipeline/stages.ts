@@ -2,7 +2,7 @@
 // (service before route).
 
 export const stages = [
-  'perimeter', // ip, method, size
+  'perimeter', // ip, method, size, cors, headers, request-guard; a preflight meets ip and cors only
   'limit-origin', // limits by ip, header or route: before anybody is authenticated
   'authenticate',
   'authorise', // access, permissions

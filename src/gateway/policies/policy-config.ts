@@ -12,6 +12,8 @@ import type { AddressSetPlan } from './ip/ip-plan.ts';
 export interface CompileContext {
   readonly service: string;
   readonly route: string;
+  /** Of the route: 'ANY' for every method. */
+  readonly method: string;
   /** Of the route, its service's prefix included: /shop/v1/orders/{id} */
   readonly path: string;
   /**
@@ -58,6 +60,8 @@ export interface PolicyFileIssue {
 export interface PolicyConfig<C, P> {
   readonly name: string;
   readonly schema: z.ZodType<C>;
+  /** A list has one at most, and a route's takes the place of its service's. Absent: each use adds to the others. */
+  readonly isSingle?: boolean;
   stage(config: C): Stage;
   /** Takes in what the files say that the configuration names: once per use, where it is read. Absent: it names none. */
   readFiles?(config: C, files: PolicyFiles): Result<C, readonly PolicyFileIssue[]>;

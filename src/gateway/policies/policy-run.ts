@@ -1,6 +1,7 @@
 // The data plane's half of a policy (the other half, config.ts, says what may be written and compiles it to a plan).
 
 import type { SharedMemory } from '../../shm/shared-memory.ts';
+import type { AnswerDraft } from '../answers/answer-draft.ts';
 import type { LiveSnapshot } from '../live-snapshot.ts';
 import type { Verdict } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
@@ -27,6 +28,10 @@ export interface PolicyStep {
 export interface PolicyRun {
   /** As in its config.ts, and in sluice.yaml. */
   readonly name: string;
+  /** Its step decides about a browser's preflight, too. It never waits. */
+  readonly guardsPreflights?: boolean;
+  /** What it does to its route's answers, behind the uses before it. Not asked about a use in shadow mode. */
+  shapeAnswers?(plan: never, draft: AnswerDraft): void;
   /** Once per route, worker and snapshot, when the route's first request comes. @param plan  what compile() made */
   prepare(plan: never, snapshot: LiveSnapshot, shm: SharedMemory): PolicyStep;
 }
@@ -34,6 +39,8 @@ export interface PolicyRun {
 /** Ties a policy's plan type to its registry entry. */
 export function definePolicyRun<Plan>(run: {
   readonly name: string;
+  readonly guardsPreflights?: boolean;
+  shapeAnswers?(plan: Plan, draft: AnswerDraft): void;
   prepare(plan: Plan, snapshot: LiveSnapshot, shm: SharedMemory): PolicyStep;
 }): PolicyRun {
   return run;

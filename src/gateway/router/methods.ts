@@ -23,6 +23,7 @@ export const methods = [
 
 export const METHOD_GET = 0;
 export const METHOD_HEAD = 1;
+export const METHOD_OPTIONS = 6;
 
 /** One bit for each known method. */
 export const METHODS_MASK = 2 ** methods.length - 1;
@@ -50,7 +51,7 @@ export function methodIndex(method: string): number {
     case 'HEAD':
       return METHOD_HEAD;
     case 'OPTIONS':
-      return 6;
+      return METHOD_OPTIONS;
     case 'PATCH':
       return 4;
     case 'PROPFIND':

@@ -1,21 +1,25 @@
 // One line of the access log: an exchange that has ended, as JSON. What each field says is in docs/operations.md.
 //
 //   {"time":"2026-11-23T17:00:00.123Z","requestId":"…","service":"shop","route":"get-order","consumer":"alice",
-//    "method":"GET","path":"/orders/7","status":200,"code":"RATE_LIMITED","clientAddress":"192.0.2.1","durationMs":1.234,
+//    "method":"GET","path":"/orders/7","query":"a=1&token=***","status":200,"code":"RATE_LIMITED","clientAddress":"192.0.2.1","durationMs":1.234,
 //    "upstreamMs":0.987,"upstream":"orders","steer":"canary","tries":2,"fallback":"mock","requestBytes":0,"responseBytes":860,
 //    "userAgent":"…","shadow":["RATE_LIMITED@shop.get-order.rate-limit.1"],"aborted":true,"cut":true}
 //
-// Always in this order; what does not apply is left out. The query is never there: queries hold secrets.
+// Always in this order; what does not apply is left out. The query is there where accessLog.query says so only, masked: queries hold
+// secrets.
 
 import { errorCodes } from '../pipeline/errors.ts';
 import type { Exchange } from '../pipeline/exchange.ts';
 import type { LineBuffer } from './line-buffer.ts';
+import type { Masker } from './masker.ts';
 
 const REQUEST_ID_BYTES_MAX = 128;
 const CONSUMER_BYTES_MAX = 128;
 const METHOD_BYTES_MAX = 32;
 const CODE_BYTES_MAX = 32;
+// Of path and query together.
 const PATH_BYTES_MAX = 2_048;
+const QUOTES_BYTES = 2;
 const ADDRESS_BYTES_MAX = 64;
 const USER_AGENT_BYTES_MAX = 256;
 const STEER_BYTES_MAX = 64;
@@ -26,7 +30,7 @@ const SHADOW_COUNT_MAX = 3;
 
 // 128 + 128 + 32 + 32 + 2,048 + 64 + 256 + 64 (above) + 3 × 64 (names) + 24 (time) + 3 (status) + 2 × 17 and 2 × 16 (numbers)
 // + 24 (tries, fallback) + 282 (keys and quotes) = 3,343. With 3 × 201 (names of shadow) + 20 (its key, and how many more) =
-// 3,966. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
+// 3,966, and with 11 (the query's key and quotes) 3,977. 4,096 is what a pipe takes whole or not at all (PIPE_BUF).
 export const LINE_BYTES_MAX = 4_096;
 
 // As bytes: a loop over a string takes half as long again.
@@ -35,6 +39,7 @@ const keys = {
   consumer: Buffer.from(',"consumer":'),
   method: Buffer.from(',"method":'),
   path: Buffer.from(',"path":'),
+  query: Buffer.from(',"query":'),
   status: Buffer.from(',"status":'),
   code: Buffer.from(',"code":'),
   clientAddress: Buffer.from(',"clientAddress":'),
@@ -62,16 +67,19 @@ export class AccessLine {
   /**
    * @param buffer  with room for LINE_BYTES_MAX
    * @param wallMs  milliseconds since 1970, when the exchange ended
+   * @param masker  undefined: nothing is to be masked, and there is no query
    * @hot
    */
-  put(buffer: LineBuffer, x: Exchange, wallMs: number): void {
+  put(buffer: LineBuffer, x: Exchange, wallMs: number, masker?: Masker, hasQuery = false): void {
     this.#putTime(buffer, wallMs);
     if (x.requestId !== '') putField(buffer, keys.requestId, x.requestId, REQUEST_ID_BYTES_MAX);
     if (x.route !== undefined) buffer.putBytes(x.route.logNames.route);
     if (x.consumer !== undefined) putField(buffer, keys.consumer, x.consumer.name, CONSUMER_BYTES_MAX);
     putField(buffer, keys.method, x.method, METHOD_BYTES_MAX);
     // A path that could not be normalised, as it came.
-    putField(buffer, keys.path, x.path === '' ? x.rawPath : x.path, PATH_BYTES_MAX);
+    const path = x.path === '' ? x.rawPath : x.path;
+    if (masker === undefined) putField(buffer, keys.path, path, PATH_BYTES_MAX);
+    else putTarget(buffer, path, hasQuery ? x.query : '', masker);
     if (x.status !== 0) putNumber(buffer, keys.status, x.status);
     if (x.errorId !== 0) putField(buffer, keys.code, errorCodes[x.errorId] ?? '', CODE_BYTES_MAX);
     putField(buffer, keys.clientAddress, x.clientAddress === '' ? x.peerAddress : x.clientAddress, ADDRESS_BYTES_MAX);
@@ -84,7 +92,9 @@ export class AccessLine {
     putNumber(buffer, keys.requestBytes, x.bodyBytes);
     putNumber(buffer, keys.responseBytes, x.answerBytes);
     const userAgent = x.header('user-agent');
-    if (userAgent !== '') putField(buffer, keys.userAgent, userAgent, USER_AGENT_BYTES_MAX);
+    if (userAgent !== '') {
+      putField(buffer, keys.userAgent, masker?.words(userAgent) ?? userAgent, USER_AGENT_BYTES_MAX);
+    }
     if (x.shadowRejections !== undefined) putShadow(buffer, x.shadowRejections);
     if (x.clientGone) buffer.putBytes(ABORTED);
     if (x.wasCut) buffer.putBytes(CUT);
@@ -108,6 +118,15 @@ export class AccessLine {
 function putField(buffer: LineBuffer, key: Uint8Array, value: string, bytesMax: number): void {
   buffer.putBytes(key);
   buffer.putText(value, bytesMax);
+}
+
+/** The query has the room that the path leaves. */
+function putTarget(buffer: LineBuffer, path: string, query: string, masker: Masker): void {
+  const start = buffer.end;
+  putField(buffer, keys.path, masker.path(path), PATH_BYTES_MAX);
+  if (query === '') return;
+  const room = PATH_BYTES_MAX - (buffer.end - start - keys.path.length - QUOTES_BYTES);
+  putField(buffer, keys.query, masker.query(query), room);
 }
 
 /** The first few, and how many more there are: "+2". */

@@ -77,7 +77,7 @@ export class AccessLog {
     const buffer = this.#filling;
     // Without a path, the exchange began while there still was a log.
     if (buffer === undefined || buffer.end > FULL_BYTES || this.#path === '') return this.#countDropped(1);
-    this.#line.put(buffer, x, x.endUs / 1_000 + this.#wallOffsetMs);
+    this.#line.put(buffer, x, x.endUs / 1_000 + this.#wallOffsetMs, x.snapshot.masker, plan.hasQueries === true);
     if (buffer.end >= FLUSH_BYTES) this.#flush();
   }
 

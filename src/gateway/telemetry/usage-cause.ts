@@ -44,6 +44,9 @@ const causes = {
   FORBIDDEN: 'auth',
   AUTH_UNAVAILABLE: 'gateway',
   TOO_MANY_FAILURES: 'auth',
+  ORIGIN_REFUSED: 'request',
+  REQUEST_REFUSED: 'request',
+  UNSUPPORTED_MEDIA_TYPE: 'request',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */

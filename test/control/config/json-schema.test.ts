@@ -59,6 +59,7 @@ t.test('the JSON Schema refuses what the reader refuses', async (t) => {
     'version: 1\nupstreams: { a: { targets: [ftp://a] } }',
     shop('    policies: [rate-limit: { limit: 100 }]'),
     shop('    policies: [cors: {}]'),
+    shop('    policies: [validate: {}]'),
     shop('    routes: { a: { match: GTE / } }'),
   ];
   for (const text of wrong) t.notOk(schema.safeParse(parse(text)).success, text);

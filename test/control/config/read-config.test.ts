@@ -205,7 +205,8 @@ t.test('an access log has a file, and every default besides', async (t) => {
       '{ file: a, errors: some }',
       /accessLog.errors: is not valid; expected one of all, sampled, none|expected all, sampled or none/,
     ],
-    ['{ file: a, query: true }', /accessLog.query: unknown key; expected one of file, sample, errors/],
+    ['{ file: a, headers: true }', /accessLog.headers: unknown key; expected one of file, sample, errors, query/],
+    ['{ file: a, query: true }', /accessLog.query: is not valid; expected none or masked/],
   ];
   for (const [value, message] of issues) t.match(issuesOf(accessLog(value)), [message], value);
 });
@@ -218,7 +219,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
-  ...['cors', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
+  ...['map', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
   ...['hmac', 'mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
   [shop('    policies: [auth: { any: [{ hmac: { skew: 1s } }] }]'), 'hmac'],
 ];

@@ -16,6 +16,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
   const context: CompileContext = {
     service: 'shop',
     route: 'get-order',
+    method: 'GET',
     path: '/shop/orders/{id}/{rest*}',
     place: 'shop.get-order.rate-limit.1',
     isServiceLevel: false,
@@ -39,7 +40,10 @@ function compileRateLimit(config: unknown, parts: Partial<CompileContext> = {}) 
 
 t.test('the registry names each policy once, and none of a later version', async (t) => {
   const names = configRegistry.map((policy) => policy.name);
-  t.same(names, ['ip', 'method', 'size', 'auth', 'access', 'permissions', 'rate-limit', 'concurrency', 'fault']);
+  t.same(names, [
+    ...['ip', 'method', 'size', 'cors', 'headers', 'request-guard'],
+    ...['auth', 'access', 'permissions', 'rate-limit', 'concurrency', 'fault'],
+  ]);
   t.equal(new Set([...names, ...laterPolicies]).size, names.length + laterPolicies.length);
   for (const policy of configRegistry) t.equal(findPolicyConfig(policy.name), policy);
   t.equal(findPolicyConfig('toString'), undefined);

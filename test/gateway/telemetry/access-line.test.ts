@@ -5,6 +5,7 @@ import type { Exchange } from '../../../src/gateway/pipeline/exchange.ts';
 import { AccessLine, LINE_BYTES_MAX } from '../../../src/gateway/telemetry/access-line.ts';
 import { FIRST_LINE_AT, LineBuffer } from '../../../src/gateway/telemetry/line-buffer.ts';
 import { LogNames } from '../../../src/gateway/telemetry/log-names.ts';
+import { Masker } from '../../../src/gateway/telemetry/masker.ts';
 import { bareExchange, callerNamed } from '../../support/bare-exchange.ts';
 
 const AT_MS = Date.UTC(2026, 10, 23, 17, 0, 0, 7);
@@ -167,4 +168,35 @@ t.test('the longest line that there can be fits', async (t) => {
   });
   t.ok(line.length <= LINE_BYTES_MAX, `${line.length} bytes`);
   t.ok(JSON.parse(line).cut);
+});
+
+t.test('with a masker, what it masks is masked, and the query is there where it is wanted', async (t) => {
+  const masker = new Masker({ parameters: ['token'], segments: ['^[0-9]{5}$'], presets: ['emails'] });
+  const x = bareExchange({ path: '/a/12345', query: '?b=1&token=secret', headers: ['user-agent', 'me@a.example'] });
+  const line = (hasQuery: boolean): string => {
+    const buffer = new LineBuffer(LINE_BYTES_MAX + FIRST_LINE_AT);
+    new AccessLine().put(buffer, x, AT_MS, masker, hasQuery);
+    return buffer.bytes.toString('latin1', FIRST_LINE_AT, buffer.end);
+  };
+  t.match(line(true), ',"path":"/a/***","query":"b=1&token=***","clientAddress"');
+  t.match(line(true), ',"userAgent":"***"');
+  t.notMatch(line(false), 'query');
+  t.notMatch(line(true), 'secret');
+});
+
+t.test('path and query share their room', async (t) => {
+  const masker = new Masker({ parameters: [], segments: [], presets: [] });
+  for (const [pathChars, queryChars] of [
+    [10, 4_000],
+    [3_000, 4_000],
+    [2_047, 5],
+    [2_040, 5],
+  ] as const) {
+    const buffer = new LineBuffer(LINE_BYTES_MAX + FIRST_LINE_AT);
+    const x = bareExchange({ path: '/'.repeat(pathChars), query: `?${'q'.repeat(queryChars)}` });
+    new AccessLine().put(buffer, x, AT_MS, masker, true);
+    const { path, query } = JSON.parse(buffer.bytes.toString('latin1', FIRST_LINE_AT, buffer.end));
+    t.equal(path.length, Math.min(pathChars, 2_048));
+    t.equal(query.length, Math.min(queryChars, 2_048 - path.length));
+  }
 });

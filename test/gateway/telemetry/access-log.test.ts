@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { WorkerIndex } from '../../../src/base/ids.ts';
-import type { AccessLogConfig } from '../../../src/control/config/config.ts';
+import type { AccessLogConfig } from '../../../src/control/config/access-log-config.ts';
 import { onClientGone } from '../../../src/gateway/pipeline/respond.ts';
 import { AccessLog } from '../../../src/gateway/telemetry/access-log.ts';
 import { ControlBlock } from '../../../src/shm/control-block.ts';
+import { configOf, shop } from '../../control/config/read.ts';
 import { bareExchange } from '../../support/bare-exchange.ts';
 import { buildConfig, buildConsumer, buildGateway, buildRoute, buildService } from '../../support/build-config.ts';
 import { headOf } from '../../support/header-lines.ts';
@@ -294,4 +295,29 @@ t.test('a reload turns the log on, moves it, and turns it off; each exchange goe
   answer(rig.sent[1]);
   t.equal(lines('/moved').length, 1);
   t.equal(rig.shm.control.read(WORKER, 'logLinesDropped'), 1, 'the last one of the snapshot that had a log');
+});
+
+t.test("queries are logged where that is said, without a route's own credentials, whichever route it is", async (t) => {
+  const disk = new ToldDisk();
+  const rig = new TestPlane([], undefined, 0, disk);
+  const text = shop(
+    `    policies: [auth: { any: [{ api-key: { query: Ticket-No } }], mode: shadow }]
+    routes: { orders: { match: GET /orders } }`,
+    'gateway: { accessLog: { file: /log, query: masked }, mask: { query: [IBAN], path: ["^[0-9]+$"] } }',
+  );
+  rig.publish(configOf(text), 1);
+  rig.pass(10);
+  rig.request('GET /orders?a=1&ticket-no=secret&iban=secret&password=secret');
+  answer(rig.sent[0]);
+  rig.request('GET /nowhere/77?ticket-no=secret&x=y');
+  rig.pass(10);
+  const lines = disk.lines('/log');
+  t.notMatch(lines.join(), /secret|77/);
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { path: '/orders', query: 'a=1&ticket-no=***&iban=***&password=***' },
+      { path: '/nowhere/***', query: 'ticket-no=***&x=y' },
+    ],
+  );
 });

@@ -3,6 +3,7 @@
 import { unpack } from 'msgpackr';
 import t from 'tap';
 import type { WorkerIndex } from '../../../src/base/ids.ts';
+import type { MaskConfig } from '../../../src/control/config/access-log-config.ts';
 import type { TracingConfig } from '../../../src/control/config/config.ts';
 import { listOfLines } from '../../../src/gateway/pipeline/header-lines.ts';
 import type { PackedSpans, SpanData } from '../../../src/gateway/telemetry/span-data.ts';
@@ -224,4 +225,21 @@ t.test('a batch waits for others, but no longer than a second', async (t) => {
   for (let n = 0; n < BATCH_SPANS_MAX / 2 + 1; n++) exchange(test, [], 200, 1);
   t.equal(tracer.take(test.clock.us)?.spanCount, BATCH_SPANS_MAX, 'a full one does not wait');
   t.equal(tracer.take(test.clock.us), undefined);
+});
+
+t.test('a span has a query where that is said, and secrets of it, of path and user agent are masked', async (t) => {
+  const target = 'GET /orders/77?a=1&token=secret';
+  const attributesOf = (parts: Partial<TracingConfig>, mask?: MaskConfig) => {
+    const test = new TestPlane();
+    test.publish(buildConfig({ gateway: buildGateway({ tracing: tracing({ sample: 1, ...parts }), mask }) }), 1);
+    test.request(target, { headers: ['user-agent', 'me@a.example'] });
+    return spansOf(test)[0]?.attributes ?? {};
+  };
+  const plain = attributesOf({});
+  t.notOk('url.query' in plain);
+  t.equal(plain['url.path'], '/orders/77');
+  t.match(attributesOf({ hasQueries: true }), { 'url.query': 'a=1&token=***', 'url.path': '/orders/77' });
+  const masked = attributesOf({}, { query: [], path: ['^[0-9]+$'], presets: ['emails'] });
+  t.match(masked, { 'url.path': '/orders/***', 'user_agent.original': '***' });
+  t.notOk('url.query' in masked);
 });

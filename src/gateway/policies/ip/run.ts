@@ -10,6 +10,7 @@ import { ParsedAddress } from './parsed-address.ts';
 
 export const ipRun = definePolicyRun<IpPlan>({
   name: 'ip',
+  guardsPreflights: true,
   prepare: (plan, snapshot) => new IpStep(plan, snapshot),
 });
 

@@ -1,6 +1,7 @@
 // The head of an upstream's answer, as bytes with the places of its fields: nobody pays for a header that is only passed on.
 
 import type { HeaderList } from '../../pipeline/exchange.ts';
+import type { FieldRules } from './field-rules.ts';
 
 /** Of one answer's head; past it the answer is refused. */
 export const ANSWER_FIELDS_MAX = 1_000;
@@ -97,6 +98,16 @@ export class AnswerHead {
       if (isKept) lines += `${this.#text(at + NAME_START)}: ${this.#text(at + VALUE_START)}\r\n`;
     }
     return runStart < 0 ? lines : lines + this.#bytes.toString('latin1', runStart, this.#end);
+  }
+
+  /** What the rules take out is not passed on. @hot on routes that have rules */
+  takeOut(rules: FieldRules): void {
+    const fields = this.#fields;
+    for (let i = 0; i < this.#count; i++) {
+      const at = i * PLACES;
+      const isTaken = rules.takes(this.#bytes, fields[at + NAME_START] as number, fields[at + NAME_END] as number);
+      if (isTaken) this.#kinds[i] = FieldKind.OWN;
+    }
   }
 
   /** Every field, those that are not passed on included; names in lower case, values in latin1. */

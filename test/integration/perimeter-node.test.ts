@@ -1,0 +1,3 @@
+import { perimeterSuite } from './perimeter.suite.ts';
+
+await perimeterSuite('node');
