@@ -24,10 +24,15 @@
 //   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
 //   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
 //   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
+//   64 + 384·w + 60   u32   forwardMs      ms mod 2³²      worker w          that authorisers took to answer, all together
 //   64 + 384·w + 64   u32   retriesWaiting exchanges       worker w          between two tries at their upstream
 //   64 + 384·w + 68   u32   shedsLoop      count mod 2³²   worker w          requests shed because its loop was late
 //   64 + 384·w + 72   u32   shedsMemory    count mod 2³²   worker w          requests shed for want of memory
 //   64 + 384·w + 76   u32   overload       1/1000          worker w          the share of requests that it sheds
+//   64 + 384·w + 80   u32   forwardAllowed count mod 2³²   worker w          questions to authorisers: it may pass
+//   64 + 384·w + 84   u32   forwardDenied  count mod 2³²   worker w          it may not
+//   64 + 384·w + 88   u32   forwardFailed  count mod 2³²   worker w          no answer, or none to go by
+//   64 + 384·w + 92   u32   forwardRemembered count mod 2³² worker w         questions that were not asked again
 //   64 + 384·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
 //   64 + 384·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
 //   64 + 384·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
@@ -76,10 +81,15 @@ export const controlBlockLayout = {
     webSockets: 48,
     messagesIn: 52,
     messagesOut: 56,
+    forwardMs: 60,
     retriesWaiting: 64,
     shedsLoop: 68,
     shedsMemory: 72,
     overload: 76,
+    forwardAllowed: 80,
+    forwardDenied: 84,
+    forwardFailed: 88,
+    forwardRemembered: 92,
     mirrorsAnswered: 96,
     mirrorsFailed: 100,
     mirrorsTooLarge: 104,

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { err, ok, type Result } from '../../base/result.ts';
+import { warnOfClearPasswords } from './check-auth.ts';
 import { checkGateway } from './check-gateway.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
@@ -79,6 +80,7 @@ function readSections(raw: unknown, files: ConfigFiles, report: Report): Config 
     report,
   );
   checkRoutes(services, report);
+  if (gateway.success) warnOfClearPasswords({ gateway: gateway.data, services }, report);
   if (gateway.success) checkStore({ gateway: gateway.data, plans, consumers, services }, report);
   return { gateway: gateway.data ?? gatewaySchema.parse({}), upstreams, plans, consumers, services };
 }

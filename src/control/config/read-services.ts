@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { checkAccess, type KnownConsumers } from './check-access.ts';
+import { checkAuth } from './check-auth.ts';
 import { checkLimitKeys } from './check-limit-keys.ts';
 import { checkPolicies } from './check-policies.ts';
 import { checkSteering, checkStickyConsumers } from './check-steering.ts';
@@ -63,6 +64,7 @@ function readService(
   });
   checkPolicies(path, uses, routes, report);
   checkAccess([...uses, ...routes.flatMap((route) => route.uses)], names.consumers, report);
+  checkAuth([...uses, ...routes.flatMap((route) => route.uses)], names.upstreams, names.consumers.names, report);
   checkKeys(parsed.data?.path ?? '', uses, routes, report);
   checkBindings(parsed.data?.plans, path, uses, routes, names.plans, report);
   checkLots(parsed.data?.steer, path, uses, routes, report);

@@ -2,6 +2,7 @@
 // or the main thread.
 
 import { Packr } from 'msgpackr';
+import { parsePasswordHash, type ScryptCost } from '../../base/password-hash.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
@@ -192,7 +193,17 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: r
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,
     ...(addressSets.length > 0 && { addressSets }),
+    ...passwordCosts(config),
   };
+}
+
+function passwordCosts({ consumers }: Config): Pick<GatewayPlan, 'passwordCosts'> {
+  const costs = new Map<string, ScryptCost>();
+  for (const { hash } of consumers.flatMap(({ passwords = [] }) => passwords)) {
+    const cost = parsePasswordHash(hash)?.cost;
+    if (cost !== undefined) costs.set(JSON.stringify(cost), cost);
+  }
+  return costs.size === 0 ? {} : { passwordCosts: [...costs.values()] };
 }
 
 function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
@@ -256,6 +267,7 @@ function routePlan(
     needConsumerNames: () => {
       plans.needsNames = true;
     },
+    upstreamIndex: (name) => config.upstreams.findIndex((upstream) => upstream.name === name),
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [

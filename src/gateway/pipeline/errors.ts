@@ -160,6 +160,13 @@ export const errors = {
     retryable: true,
     title: 'Credentials cannot be checked for now',
   },
+  TOO_MANY_FAILURES: {
+    id: 40,
+    status: 429,
+    source: 'client',
+    retryable: true,
+    title: 'Too many wrong credentials',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -86,6 +86,7 @@ export function relayRequestLines(x: Exchange, authority: string): string {
   lines += `x-request-id: ${x.requestId}\r\n`;
   if (x.trace !== undefined) lines += `traceparent: ${upstreamTraceparent(x.trace)}\r\n`;
   if (x.consumer !== undefined && !x.isConsumerHidden) lines += `x-consumer-id: ${x.consumer.name}\r\n`;
+  if (x.upstreamLines !== '') lines += x.upstreamLines;
   if (x.bodyLength > 0 || (x.bodyLength === 0 && EXPECTS_BODY.has(x.method))) {
     lines += `content-length: ${x.bodyLength}\r\n`;
   }

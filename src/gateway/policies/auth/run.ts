@@ -5,6 +5,7 @@ import type { Caller } from '../../consumers.ts';
 import type { LiveSnapshot } from '../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict, WAIT } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
+import type { RelayedAnswer } from '../../pipeline/relayed-answer.ts';
 import type { AuthPlan } from '../../snapshot.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
 import { type LiveAuthMethod, NO_CREDENTIAL } from './method-run.ts';
@@ -33,6 +34,10 @@ class AuthStep implements PolicyStep {
 
   /** @hot */
   run(x: Exchange): Verdict {
+    // It may run again after a wait.
+    x.relayed = undefined;
+    x.upstreamLines = '';
+    x.consumer = undefined;
     return this.#plan.needsAll ? this.#runAll(x) : this.#runAny(x);
   }
 
@@ -45,13 +50,17 @@ class AuthStep implements PolicyStep {
     const methods = this.#methods;
     let refusal = NO_CREDENTIAL;
     let detail = '';
+    let relayed: RelayedAnswer | undefined;
     for (let i = 0; i < methods.length; i++) {
       const verdict = (methods[i] as LiveAuthMethod).authenticate(x);
-      if (verdict === ADMIT || verdict === WAIT) return verdict;
+      if (verdict === ADMIT) return admit(x);
+      if (verdict === WAIT) return WAIT;
       if (refusal !== NO_CREDENTIAL || verdict === NO_CREDENTIAL) continue;
       refusal = verdict;
       detail = x.detail;
+      relayed = x.relayed;
     }
+    x.relayed = relayed;
     return this.#refuse(x, refusal, detail);
   }
 
@@ -65,6 +74,8 @@ class AuthStep implements PolicyStep {
       if (consumer !== undefined && x.consumer?.name !== consumer.name) {
         return this.#refuse(x, errors.UNAUTHENTICATED.id, 'the credentials are of two consumers');
       }
+      // The key is the first method's, and what is known of the consumer is what all of them say.
+      if (consumer !== undefined && x.consumer !== consumer) consumer = withClaimsOf(consumer, x.consumer?.claims);
     }
     x.consumer = consumer;
     return ADMIT;
@@ -72,9 +83,21 @@ class AuthStep implements PolicyStep {
 
   #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {
     x.consumer = undefined;
+    if (refusal !== errors.TOO_MANY_FAILURES.id) x.retryAfterSeconds = 0;
     const { challenge } = this.#plan;
     x.challenge = x.bearerError === '' ? challenge : challenge.replace(BEARER_ITEM, (item) => item + x.bearerError);
     x.detail = refusal === NO_CREDENTIAL ? 'no credential was presented' : detail;
     return refusal === NO_CREDENTIAL ? errors.UNAUTHENTICATED.id : refusal;
   }
+}
+
+/** What a method before the one that admits left behind is nobody's business. @hot */
+function admit(x: Exchange): Verdict {
+  x.retryAfterSeconds = 0;
+  x.relayed = undefined;
+  return ADMIT;
+}
+
+function withClaimsOf(caller: Caller, claims: Caller['claims']): Caller {
+  return claims === undefined ? caller : { ...caller, claims: { ...caller.claims, ...claims } };
 }

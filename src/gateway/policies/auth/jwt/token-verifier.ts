@@ -3,14 +3,13 @@
 
 import { type JWSHeaderParameters, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
+import { claimsOf } from '../claims.ts';
 import type { JwtPlan } from './jwt-plan.ts';
 import type { KeySource } from './key-source.ts';
 import type { TokenRecord } from './token-cache.ts';
 
 /** How long a token that was refused stays so. */
 export const REFUSED_MS = 10_000;
-const CLAIMS_MAX = 16;
-const CLAIM_CHARS_MAX = 256;
 const NAME_CHARS_MAX = 128;
 // They are different in each token: nothing to count by.
 const UNCOUNTED_CLAIMS: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat', 'jti']);
@@ -70,7 +69,7 @@ export class TokenVerifier {
       return this.refused(errors.INSUFFICIENT_SCOPE.id, 'the token has not all scopes', keysVersion);
     }
     const untilMs = ((payload.exp ?? 0) + plan.skewSeconds) * 1_000;
-    return { ...NOTHING, verifier: this, keysVersion, untilMs, name, claims: claimsOf(payload) };
+    return { ...NOTHING, verifier: this, keysVersion, untilMs, name, claims: claimsOf(payload, UNCOUNTED_CLAIMS) };
   }
 }
 
@@ -81,18 +80,6 @@ function scopesOf({ scope, scp }: JWTPayload): readonly unknown[] {
   const said = scope ?? scp;
   if (typeof said === 'string') return said.split(' ');
   return Array.isArray(said) ? said : [];
-}
-
-/** What limits may count by: the first texts and numbers. */
-function claimsOf(payload: JWTPayload): Readonly<Record<string, string>> {
-  const claims: [string, string][] = [];
-  for (const [name, value] of Object.entries(payload)) {
-    if (claims.length >= CLAIMS_MAX) break;
-    if (UNCOUNTED_CLAIMS.has(name) || (typeof value !== 'string' && typeof value !== 'number')) continue;
-    const text = String(value);
-    if (text.length <= CLAIM_CHARS_MAX) claims.push([name, text]);
-  }
-  return Object.fromEntries(claims);
 }
 
 /** For the client: nothing of the token itself. */
