@@ -95,6 +95,9 @@ t.test('forward sends, copies and relays no header that belongs to somebody else
     t.match(issues(`sends: { headers: [${name}] }`), /headers\[0\]: is not valid/, name);
     t.match(issues(`copyToUpstream: [${name}]`), /copyToUpstream\[0\]: is not valid/, name);
   }
+  for (const name of ['X-Real-IP', 'X-Forwarded-Port', 'True-Client-IP']) {
+    t.match(issues(`sends: { headers: [${name}] }`), /headers\[0\]: is not valid/, name);
+  }
   t.match(issues('relay: [Transfer-Encoding]'), /relay\[0\]: is not valid/);
   t.match(issues('credentials: [header.cookie]'), /credentials\[0\]: is not valid/);
   t.match(issues('credentials: [authorization]'), /expected header\.NAME, query\.NAME or cookie\.NAME/);

@@ -6,7 +6,7 @@ import { ParsedAddress } from '../../ip/parsed-address.ts';
 import { BoundedCache } from '../bounded-cache.ts';
 import type { BasicPlan } from './basic-plan.ts';
 
-// Each new one costs its sender a verification of 60 ms: some minutes, until the oldest is pushed out.
+// Each new one costs its sender a verification: minutes, until the oldest is pushed out.
 const COUNT_MAX = 20_000;
 /** Behind one address there may be many people. */
 const ADDRESS_FACTOR = 10;

@@ -30,8 +30,8 @@ export const RIGHT_MS = 600_000;
 export const WRONG_MS = 10_000;
 // 32 MiB each, 128 MiB at the most, and a thread of the pool of four.
 export const VERIFYING_MAX = 2;
-// Of 80 ms and two at once: the last of them waits for some 2.5 s.
-export const WAITING_MAX = 64;
+// Of 0.3 s on a busy machine, and two at once: the last of them waits for some 5 s, which is how long they may.
+export const WAITING_MAX = 32;
 /** How long an exchange waits for its verification. */
 const WAIT_MS = 5_000;
 const KIND = 'basic';

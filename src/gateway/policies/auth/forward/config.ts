@@ -43,6 +43,19 @@ const unsent: ReadonlySet<string> = new Set([
   'x-forwarded-method',
   'x-forwarded-proto',
   'x-forwarded-uri',
+  // Others that claim to know where a request came from.
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-server',
+  'x-forwarded-ssl',
+  'x-real-ip',
+  'x-sluice-explain',
+  'x-sluice-mirror',
 ]);
 const uncopied: ReadonlySet<string> = new Set([...takenHeaders, ...hopByHopNames]);
 const unrelayed: ReadonlySet<string> = new Set([
