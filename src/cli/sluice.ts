@@ -62,6 +62,13 @@ function buildProgram(): Command {
       const { check } = await import('./check.ts');
       process.exitCode = await check(file, { json: options.json === true }, terminal());
     });
+  program
+    .command('hash-password')
+    .description('read a password from stdin, and print the hash that passwords of a consumer take')
+    .action(async () => {
+      const { hashPasswordOf } = await import('./hash-password.ts');
+      process.exitCode = await hashPasswordOf({ input: process.stdin, ...terminal() });
+    });
   addExplainCommand(program);
   addUsageCommand(program);
   addLoadtestCommand(program);

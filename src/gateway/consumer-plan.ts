@@ -29,4 +29,6 @@ export interface KeyFacts {
   readonly untilMs?: number;
   /** The secret, where its method needs it as it is: sealed (src/base/sealed.ts) for keyPurpose(kind, id). */
   readonly sealed?: Uint8Array;
+  /** Of a user with a password: its hash, as src/base/password-hash.ts prints it. */
+  readonly password?: string;
 }

@@ -19,6 +19,8 @@ import { Parking } from './pipeline/parking.ts';
 import { requestId } from './pipeline/request-id.ts';
 import { cut, refuse, sendAnswer } from './pipeline/respond.ts';
 import { SlowBodies } from './pipeline/slow-bodies.ts';
+import { PasswordDesk } from './policies/auth/basic/password-desk.ts';
+import { ForwardDesk } from './policies/auth/forward/forward-desk.ts';
 import { TokenDesk } from './policies/auth/jwt/token-desk.ts';
 import type { PolicyRun } from './policies/policy-run.ts';
 import { RouteMatch } from './router/match-route.ts';
@@ -43,6 +45,8 @@ export interface DataPlaneOptions {
   readonly wallMs?: () => number;
   readonly policies: readonly PolicyRun[];
   readonly createTransport: (options: TransportOptions) => Transport;
+  /** How passwords are hashed, off this thread; by node:crypto if not said. */
+  readonly derivePassword?: ConstructorParameters<typeof PasswordDesk>[2];
   /** How the access log is written; by node:fs if not said. */
   readonly logIo?: LogIo;
   /** The access log, or an issuer's keys, have a trouble that the owner should know of. */
@@ -77,6 +81,12 @@ export class DataPlane {
   readonly mirrors: Mirrors;
   /** Tokens that were verified, and those that are being. */
   readonly tokens: TokenDesk;
+  /** Passwords that were verified, and those that are being. */
+  readonly passwords: PasswordDesk;
+  /** What authorisers outside said, and those that are being asked. */
+  readonly authorisers: ForwardDesk;
+  /** Bodies that a policy waited for; numbers what their exchanges wait for. */
+  gatheredBodies = 0;
   /** Reused by every match. */
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
@@ -117,6 +127,8 @@ export class DataPlane {
     });
     this.parking = new Parking(resume, (x, ms) => this.deadlines.arm(x, ms));
     this.tokens = new TokenDesk(this.parking, this.clock, this.wallMs, options.onLogTrouble ?? (() => {}));
+    this.passwords = new PasswordDesk(this.parking, this.clock, options.derivePassword);
+    this.authorisers = new ForwardDesk(this);
     this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
     this.askedLeases = new AskedLeases(this.parking, options.onLeaseQuestion ?? (() => {}));
@@ -220,6 +232,7 @@ export class DataPlane {
     const nowMs = this.clock.nowUs() / 1_000;
     this.deadlines.advance(nowMs);
     this.slowBodies.tick(nowMs);
+    if (this.authorisers.isActive) this.authorisers.tick(nowMs);
     if (this.mirrors.count > 0) this.mirrors.tick(nowMs);
     this.loads.tick(nowMs);
     if (this.#current !== undefined) this.overload.tick(this.#current.plan.overload, nowMs);

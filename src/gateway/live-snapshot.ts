@@ -95,6 +95,11 @@ export class LiveSnapshot {
     return this.#routes[index] ?? this.#prepare(index);
   }
 
+  /** @param index  in GatewayPlan.upstreams */
+  upstream(index: number): LiveUpstream | undefined {
+    return this.#upstreams[index];
+  }
+
   /** Nobody uses it any more. */
   release(): void {
     for (const upstream of this.#upstreams) upstream.release(this.#plane.pools);

@@ -3,6 +3,7 @@
 // It crosses from the control plane as bytes in shared memory (src/shm/arena.ts): the route trie, and every plan below packed with
 // MessagePack, which a worker unpacks when its first request comes. Plans hold data only; functions are chosen by policy name.
 
+import type { ScryptCost } from '../base/password-hash.ts';
 import type { Condition } from './conditions/condition.ts';
 import type { LimitBy } from './limiter/limit-by.ts';
 import type { AllowancePlan } from './limiter/limit-plans.ts';
@@ -35,6 +36,8 @@ export interface GatewayPlan {
   readonly mask?: MaskPlan;
   /** A route has the policy cors: preflights are looked for. */
   readonly hasCors?: boolean;
+  /** What the hashes of passwords cost, each once; absent: there are none. */
+  readonly passwordCosts?: readonly ScryptCost[];
 }
 
 export interface NamedAllowance extends AllowancePlan {

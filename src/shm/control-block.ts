@@ -9,36 +9,41 @@
 //   16                u32   hashSeedHigh   -               main, once
 //   20                u32   draining       0 | 1           main              1: answers carry Connection: close
 //   24                u32   memoryShed     1/1000          main              the share of requests to shed for want of memory
-//   64 + 384·w + 0    u32   status         WorkerStatus    main              what the main thread thinks of worker w
-//   64 + 384·w + 4    u32   heartMs        ms mod 2³²      worker w          monotonic time of its last heart beat
-//   64 + 384·w + 8    u32   turn           count mod 2³²   worker w          one more per event handled
-//   64 + 384·w + 12   u32   inFlight       exchanges       worker w          under way
-//   64 + 384·w + 16   u32   connections    connections     worker w          open client connections
-//   64 + 384·w + 20   u32   parked         exchanges       worker w          waiting for a decision
-//   64 + 384·w + 24   u32   epoch          -               worker w          number of the snapshot it uses
-//   64 + 384·w + 28   u32   loopDelayUs    µs              worker w          longest loop delay of the last second
-//   64 + 384·w + 32   u32   logLinesDropped count mod 2³²  worker w          lines of the access log that were lost
-//   64 + 384·w + 36   u32   logLines       count mod 2³²   worker w          lines of the access log that were written
-//   64 + 384·w + 40   u32   spansDropped   count mod 2³²   worker w          trace spans for which there was no room
-//   64 + 384·w + 44   u32   spans          count mod 2³²   worker w          trace spans kept
-//   64 + 384·w + 48   u32   webSockets     sessions        worker w          open WebSockets
-//   64 + 384·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
-//   64 + 384·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
-//   64 + 384·w + 64   u32   retriesWaiting exchanges       worker w          between two tries at their upstream
-//   64 + 384·w + 68   u32   shedsLoop      count mod 2³²   worker w          requests shed because its loop was late
-//   64 + 384·w + 72   u32   shedsMemory    count mod 2³²   worker w          requests shed for want of memory
-//   64 + 384·w + 76   u32   overload       1/1000          worker w          the share of requests that it sheds
-//   64 + 384·w + 80  u32   connectionsRefused count mod 2³² worker w         connections closed at once: too many, of all or of one address
-//   64 + 384·w + 84  u32   connectionsClosed count mod 2³²  worker w         client connections that have ended
-//   64 + 384·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
-//   64 + 384·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
-//   64 + 384·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
-//   64 + 384·w + 108  u32   mirrorsNoRoom  count mod 2³²   worker w          copies not made: too many under way
-//   64 + 384·w + 112  u32   mirrorsIncomplete count mod 2³² worker w          copies not sent: the request ended early
-//   64 + 384·w + 116  u32   faultsDelayed  count mod 2³²   worker w          requests delayed on purpose
-//   64 + 384·w + 120  u32   faultsAborted  count mod 2³²   worker w          requests aborted on purpose
-//   64 + 384·w + 124  u32   faultsSkipped  count mod 2³²   worker w          delays not made: too many are waiting
-//   64 + 384·w + 128  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
+//   64 + 448·w + 0    u32   status         WorkerStatus    main              what the main thread thinks of worker w
+//   64 + 448·w + 4    u32   heartMs        ms mod 2³²      worker w          monotonic time of its last heart beat
+//   64 + 448·w + 8    u32   turn           count mod 2³²   worker w          one more per event handled
+//   64 + 448·w + 12   u32   inFlight       exchanges       worker w          under way
+//   64 + 448·w + 16   u32   connections    connections     worker w          open client connections
+//   64 + 448·w + 20   u32   parked         exchanges       worker w          waiting for a decision
+//   64 + 448·w + 24   u32   epoch          -               worker w          number of the snapshot it uses
+//   64 + 448·w + 28   u32   loopDelayUs    µs              worker w          longest loop delay of the last second
+//   64 + 448·w + 32   u32   logLinesDropped count mod 2³²  worker w          lines of the access log that were lost
+//   64 + 448·w + 36   u32   logLines       count mod 2³²   worker w          lines of the access log that were written
+//   64 + 448·w + 40   u32   spansDropped   count mod 2³²   worker w          trace spans for which there was no room
+//   64 + 448·w + 44   u32   spans          count mod 2³²   worker w          trace spans kept
+//   64 + 448·w + 48   u32   webSockets     sessions        worker w          open WebSockets
+//   64 + 448·w + 52   u32   messagesIn     count mod 2³²   worker w          messages of WebSockets from clients
+//   64 + 448·w + 56   u32   messagesOut    count mod 2³²   worker w          messages of WebSockets to clients
+//   64 + 448·w + 60   u32   forwardMs      ms mod 2³²      worker w          that authorisers took to answer, all together
+//   64 + 448·w + 64   u32   retriesWaiting exchanges       worker w          between two tries at their upstream
+//   64 + 448·w + 68   u32   shedsLoop      count mod 2³²   worker w          requests shed because its loop was late
+//   64 + 448·w + 72   u32   shedsMemory    count mod 2³²   worker w          requests shed for want of memory
+//   64 + 448·w + 76   u32   overload       1/1000          worker w          the share of requests that it sheds
+//   64 + 448·w + 80   u32   forwardAllowed count mod 2³²   worker w          questions to authorisers: it may pass
+//   64 + 448·w + 84   u32   forwardDenied  count mod 2³²   worker w          it may not
+//   64 + 448·w + 88   u32   forwardFailed  count mod 2³²   worker w          no answer, or none to go by
+//   64 + 448·w + 92   u32   forwardRemembered count mod 2³² worker w         questions that were not asked again
+//   64 + 448·w + 96   u32   mirrorsAnswered count mod 2³²  worker w          copies for mirrors that were answered
+//   64 + 448·w + 100  u32   mirrorsFailed  count mod 2³²   worker w          copies for mirrors without a whole answer
+//   64 + 448·w + 104  u32   mirrorsTooLarge count mod 2³²  worker w          copies not made: the body is too large
+//   64 + 448·w + 108  u32   mirrorsNoRoom  count mod 2³²   worker w          copies not made: too many under way
+//   64 + 448·w + 112  u32   mirrorsIncomplete count mod 2³² worker w          copies not sent: the request ended early
+//   64 + 448·w + 116  u32   faultsDelayed  count mod 2³²   worker w          requests delayed on purpose
+//   64 + 448·w + 120  u32   faultsAborted  count mod 2³²   worker w          requests aborted on purpose
+//   64 + 448·w + 124  u32   faultsSkipped  count mod 2³²   worker w          delays not made: too many are waiting
+//   64 + 448·w + 128  u32   connectionsRefused count mod 2³² worker w        connections closed at once: too many, of all or of one address
+//   64 + 448·w + 132  u32   connectionsClosed count mod 2³² worker w         client connections that have ended
+//   64 + 448·w + 192  u32   pins[64]       0 | 1           worker w          1: it may still read arena i
 //
 // Invariants: every field has one writer at a time; a worker's fields lie on lines of its own; the main thread writes a
 // worker's fields only after that worker has ended (zeroWorker).
@@ -56,7 +61,7 @@ export const ARENA_COUNT = 64;
 
 const MAGIC = 0x51c1ce01;
 const HEADER_BYTES = 64;
-const WORKER_BYTES = 384;
+const WORKER_BYTES = 448;
 
 export const controlBlockLayout = {
   headerBytes: HEADER_BYTES,
@@ -78,12 +83,15 @@ export const controlBlockLayout = {
     webSockets: 48,
     messagesIn: 52,
     messagesOut: 56,
+    forwardMs: 60,
     retriesWaiting: 64,
     shedsLoop: 68,
     shedsMemory: 72,
     overload: 76,
-    connectionsRefused: 80,
-    connectionsClosed: 84,
+    forwardAllowed: 80,
+    forwardDenied: 84,
+    forwardFailed: 88,
+    forwardRemembered: 92,
     mirrorsAnswered: 96,
     mirrorsFailed: 100,
     mirrorsTooLarge: 104,
@@ -92,7 +100,9 @@ export const controlBlockLayout = {
     faultsDelayed: 116,
     faultsAborted: 120,
     faultsSkipped: 124,
-    pins: 128,
+    connectionsRefused: 128,
+    connectionsClosed: 132,
+    pins: 192,
   },
 } as const;
 

@@ -5,7 +5,7 @@ import type { WorkerIndex } from '../../src/base/ids.ts';
 import type { Config } from '../../src/control/config/config.ts';
 import { arenaBytes } from '../../src/control/releases/arenas.ts';
 import { type CompiledSnapshot, compileSnapshot } from '../../src/control/releases/compile-snapshot.ts';
-import { DataPlane } from '../../src/gateway/data-plane.ts';
+import { DataPlane, type DataPlaneOptions } from '../../src/gateway/data-plane.ts';
 import { ADMIT } from '../../src/gateway/pipeline/errors.ts';
 import { type ClientStream, Ending, type Exchange, type HeaderList } from '../../src/gateway/pipeline/exchange.ts';
 import { handle } from '../../src/gateway/pipeline/handle.ts';
@@ -139,7 +139,13 @@ export class TestPlane {
   /** What requests asked that found nothing in their share of a limit over instances. */
   readonly leaseQuestions: LeaseQuestion[] = [];
 
-  constructor(policies: readonly PolicyRun[] = [], shm = SharedMemory.create(2, 1, 2), worker = 0, logIo?: LogIo) {
+  constructor(
+    policies: readonly PolicyRun[] = [],
+    shm = SharedMemory.create(2, 1, 2),
+    worker = 0,
+    logIo?: LogIo,
+    more: Partial<DataPlaneOptions> = {},
+  ) {
     this.shm = shm;
     this.plane = new DataPlane({
       shm,
@@ -155,6 +161,7 @@ export class TestPlane {
         this.transports.push(transport);
         return transport;
       },
+      ...more,
     });
   }
 

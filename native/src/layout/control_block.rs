@@ -24,7 +24,7 @@ mirror! {
 
 mirror! {
     /// One worker's lines.
-    struct ControlWorker: 384 bytes {
+    struct ControlWorker: 448 bytes {
         0 => status: AtomicU32,
         4 => heart_ms: AtomicU32,
         8 => turn: AtomicU32,
@@ -40,14 +40,15 @@ mirror! {
         48 => web_sockets: AtomicU32,
         52 => messages_in: AtomicU32,
         56 => messages_out: AtomicU32,
-        60 => _reserved: u32,
+        60 => forward_ms: AtomicU32,
         64 => retries_waiting: AtomicU32,
         68 => sheds_loop: AtomicU32,
         72 => sheds_memory: AtomicU32,
         76 => overload: AtomicU32,
-        80 => connections_refused: AtomicU32,
-        84 => connections_closed: AtomicU32,
-        88 => _unused: [u32; 2],
+        80 => forward_allowed: AtomicU32,
+        84 => forward_denied: AtomicU32,
+        88 => forward_failed: AtomicU32,
+        92 => forward_remembered: AtomicU32,
         96 => mirrors_answered: AtomicU32,
         100 => mirrors_failed: AtomicU32,
         104 => mirrors_too_large: AtomicU32,
@@ -56,6 +57,9 @@ mirror! {
         116 => faults_delayed: AtomicU32,
         120 => faults_aborted: AtomicU32,
         124 => faults_skipped: AtomicU32,
-        128 => pins: [AtomicU32; ARENA_COUNT],
+        128 => connections_refused: AtomicU32,
+        132 => connections_closed: AtomicU32,
+        136 => _unused: [u32; 14],
+        192 => pins: [AtomicU32; ARENA_COUNT],
     }
 }

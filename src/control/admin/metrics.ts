@@ -10,6 +10,7 @@ import { renderAlerts } from './alert-metrics.ts';
 import { renderBalancing } from './balancing-metrics.ts';
 import { renderBlocks } from './block-metrics.ts';
 import { renderCertificates } from './certificate-metrics.ts';
+import { renderForward } from './forward-metrics.ts';
 import { renderGuards } from './guard-metrics.ts';
 import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
@@ -26,6 +27,7 @@ export function renderMetrics(view: AdminView): string {
   renderBalancing(page, view);
   renderSteering(page, view);
   renderLoad(page, view);
+  renderForward(page, view);
   renderLedger(page, view);
   renderLeases(page, view);
   renderBlocks(page, view);

@@ -9,9 +9,21 @@ export interface ConsumerConfig extends AllowanceConfig, PermissionHolder {
   /** 0 to 15; absent: its plan's, or the route's. */
   readonly priority?: number | undefined;
   readonly keys: readonly KeyConfig[];
+  /** Of users who say a password (basic); absent: none. */
+  readonly passwords?: readonly PasswordConfig[] | undefined;
   /** What is known of it, by name. */
   readonly claims?: Readonly<Record<string, string>> | undefined;
   readonly groups?: readonly string[] | undefined;
+}
+
+export interface PasswordConfig {
+  /** In NFC, without a colon. */
+  readonly username: string;
+  /** As src/base/password-hash.ts prints it. */
+  readonly hash: string;
+  /** Milliseconds since 1970 from and until which it counts; absent: from ever, for ever. */
+  readonly fromMs?: number | undefined;
+  readonly untilMs?: number | undefined;
 }
 
 /** What a key may be used for. */

@@ -6,10 +6,12 @@ import { identity, safeName, section, text, timestamp, word } from '../../gatewa
 import type { ConsumerConfig, KeyConfig } from './consumer-config.ts';
 import { permissionNames } from './group-schema.ts';
 import { priority } from './load-schema.ts';
+import { passwordSchema } from './password-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 
 const KEYS_MAX = 1_000;
 const KEY_USES_MAX = 2;
+const PASSWORDS_MAX = 100;
 const GROUPS_MAX = 100;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
 const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
@@ -54,6 +56,11 @@ const keySchema = section({
 export const consumerSchema: z.ZodType<ConsumerSection> = section(
   {
     keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.'),
+    passwords: z
+      .array(passwordSchema)
+      .max(PASSWORDS_MAX)
+      .optional()
+      .describe('The users and passwords with which this consumer may call, for the method basic.'),
     plan: safeName().optional().describe('What it may do, unless it is said here.'),
     ...allowanceShape(),
     ...quotaShape(),
@@ -77,8 +84,9 @@ export const consumerSchema: z.ZodType<ConsumerSection> = section(
   ['certificates'],
 )
   .superRefine(checkAllowance)
-  .transform(({ keys, plan, claims, groups, permissions, priority, ...allowance }) => ({
+  .transform(({ keys, passwords, plan, claims, groups, permissions, priority, ...allowance }) => ({
     keys,
+    ...(passwords !== undefined && { passwords }),
     ...(plan !== undefined && { plan }),
     ...(claims !== undefined && { claims }),
     ...(groups !== undefined && { groups }),

@@ -26,6 +26,7 @@ export function readConsumers(
   };
   readNamed(raw, ['consumers'], report, readEntry, identity());
   refuseTwins(consumers, report);
+  refuseTwinUsers(consumers, report);
   return consumers;
 }
 
@@ -43,6 +44,19 @@ function refuseTwins(consumers: readonly ConsumerConfig[], report: Report): void
         if (earlier === undefined) places.set(`${field} ${value}`, printPath(path));
         else report.add([...path, field], { message: `has the same ${field} as ${earlier}` });
       }
+    }
+  }
+}
+
+/** A user is one consumer's. */
+function refuseTwinUsers(consumers: readonly ConsumerConfig[], report: Report): void {
+  const places = new Map<string, string>();
+  for (const { name, passwords = [] } of consumers) {
+    for (const [index, { username }] of passwords.entries()) {
+      const path = ['consumers', name, 'passwords', index];
+      const earlier = places.get(username);
+      if (earlier === undefined) places.set(username, printPath(path));
+      else report.add([...path, 'username'], { message: `has the same username as ${earlier}` });
     }
   }
 }

@@ -64,7 +64,7 @@ function readService(
   });
   checkPolicies(path, uses, routes, report);
   const allUses = [...uses, ...routes.flatMap((route) => route.uses)];
-  checkAuth(allUses, names.consumers.names, report);
+  checkAuth(allUses, names.upstreams, names.consumers.names, report);
   checkAccess(
     allUses,
     { ...names.consumers, groups: takesGroupsFromTokens(allUses) ? undefined : names.consumers.groups },

@@ -5,7 +5,7 @@ import { credentialDigest, nameDigest } from '../../base/name-digest.ts';
 import { keyPurpose, seal } from '../../base/sealed.ts';
 import type { KeyFacts } from '../../gateway/consumer-plan.ts';
 import type { ArenaParts } from '../../shm/arena.ts';
-import type { ConsumerConfig, KeyConfig, KeyUse } from '../config/consumer-config.ts';
+import type { ConsumerConfig, KeyConfig, KeyUse, PasswordConfig } from '../config/consumer-config.ts';
 import type { PermissionCompiler } from './compile-permissions.ts';
 import type { PlanCompiler } from './compile-plans.ts';
 
@@ -54,10 +54,26 @@ function placesOf(credentials: readonly Credential[], firstKey: number) {
 }
 
 /** A key that may be used in two ways is found in two ways. */
-function credentialsOf({ name, keys }: ConsumerConfig, needsName: boolean, sealKey: Uint8Array): readonly Credential[] {
-  const credentials = keys.flatMap((key) => key.uses.map((use) => keyCredential(key, use, sealKey)));
+function credentialsOf(
+  { name, keys, passwords = [] }: ConsumerConfig,
+  needsName: boolean,
+  sealKey: Uint8Array,
+): readonly Credential[] {
+  const credentials = [
+    ...keys.flatMap((key) => key.uses.map((use) => keyCredential(key, use, sealKey))),
+    ...passwords.map(passwordCredential),
+  ];
   // No key that is written has a colon in its id.
   return needsName ? [...credentials, { id: `token:${name}`, digest: nameDigest(name), facts: null }] : credentials;
+}
+
+function passwordCredential({ username, hash, fromMs, untilMs }: PasswordConfig): Credential {
+  const facts: KeyFacts = {
+    ...(fromMs !== undefined && { fromMs }),
+    ...(untilMs !== undefined && { untilMs }),
+    password: hash,
+  };
+  return { id: `basic:${username}`, digest: credentialDigest('basic', username), facts };
 }
 
 function keyCredential(key: KeyConfig, use: KeyUse, sealKey: Uint8Array): Credential {

@@ -2,6 +2,7 @@
 // or the main thread.
 
 import { Packr } from 'msgpackr';
+import { parsePasswordHash, type ScryptCost } from '../../base/password-hash.ts';
 import { err, ok, type Result } from '../../base/result.ts';
 import type { ClusterLimitDefinition } from '../../gateway/limiter/cluster-limit.ts';
 import { identityStages, type Stage, stageRank } from '../../gateway/pipeline/stages.ts';
@@ -211,12 +212,22 @@ function gatewayPlan(
     ...(addressSets.length > 0 && { addressSets }),
     ...maskPlan(config.gateway, secrets),
     ...(config.services.some(hasCors) && { hasCors: true }),
+    ...passwordCosts(config),
   };
 }
 
 function hasCors({ policies, routes }: ServiceConfig): boolean {
   const isCors = ({ policy, isShadow }: PolicyUse): boolean => policy === 'cors' && isShadow !== true;
   return policies.some(isCors) || routes.some((route) => route.policies.some(isCors));
+}
+
+function passwordCosts({ consumers }: Config): Pick<GatewayPlan, 'passwordCosts'> {
+  const costs = new Map<string, ScryptCost>();
+  for (const { hash } of consumers.flatMap(({ passwords = [] }) => passwords)) {
+    const cost = parsePasswordHash(hash)?.cost;
+    if (cost !== undefined) costs.set(JSON.stringify(cost), cost);
+  }
+  return costs.size === 0 ? {} : { passwordCosts: [...costs.values()] };
 }
 
 function accessLogPlan({ gateway: { accessLog } }: Config): AccessLogPlan | undefined {
@@ -292,6 +303,7 @@ function routePlan(
     needConsumerNames: () => {
       plans.needsNames = true;
     },
+    upstreamIndex: (name) => config.upstreams.findIndex((upstream) => upstream.name === name),
     addRateLimitPolicy: (item) => void (isShadow || rateLimitPolicy.push(item)),
   });
   const policies = [

@@ -165,7 +165,7 @@ export const errors = {
     status: 429,
     source: 'client',
     retryable: true,
-    title: 'Too many credentials were not valid',
+    title: 'Too many wrong credentials',
   },
   ORIGIN_REFUSED: {
     id: 41,

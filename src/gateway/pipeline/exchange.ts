@@ -8,11 +8,13 @@ import type { DataPlane } from '../data-plane.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import type { LimitReading } from '../limiter/charge-limit.ts';
 import type { LiveRoute, LiveSnapshot } from '../live-snapshot.ts';
+import type { Judgement } from '../policies/auth/forward/judgement.ts';
 import type { TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { UpstreamLoad } from '../upstream/load/upstream-load.ts';
 import type { SocketOffer } from '../websocket/message-socket.ts';
 import type { HeaderLines } from './header-lines.ts';
+import type { RelayedAnswer } from './relayed-answer.ts';
 
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
 export type HeaderList = string[];
@@ -160,6 +162,16 @@ export class Exchange {
   challenge = '';
   /** What is wrong with its bearer token, as WWW-Authenticate says it (RFC 6750): , error="invalid_token" */
   bearerError = '';
+  /** What its client is told instead of the gateway's own words, when it is refused. */
+  relayed: RelayedAnswer | undefined = undefined;
+  /** Header lines for its upstream, printable ASCII: what an authoriser said of it. */
+  upstreamLines = '';
+  /** What authorisers said of it, by whoever asked: nobody asks twice. */
+  judgements: Map<object, Judgement> | undefined = undefined;
+  /** It is parked until its body has come. */
+  isGathering = false;
+  /** So much of it is waited for. */
+  gatheredBytesMax = 0;
   /** The request's end is not to be trusted: no further request is read from this connection. */
   closeAfter = false;
   /** What policies in shadow mode would have refused it with: RATE_LIMITED@shop.get-order.rate-limit.1. At most one for each. */

@@ -14,7 +14,7 @@ const REPEATED_BYTES_MAX_TOTAL = KEPT_BYTES_MAX / 2;
 
 /** Keep a piece, and let no more come. @returns false when the worker holds too much already */
 export function keepBody(x: Exchange, chunk: Buffer): boolean {
-  if (!hold(x, chunk)) return false;
+  if (!holdBody(x, chunk)) return false;
   if (!x.bodyEnded && !x.bodyPaused) {
     x.bodyPaused = true;
     x.stream.pauseBody();
@@ -25,10 +25,11 @@ export function keepBody(x: Exchange, chunk: Buffer): boolean {
 /** Keep a piece that goes on its way, in case it has to be sent again. @returns false when the body, or all of them, are too large */
 export function rememberBody(x: Exchange, chunk: Buffer): boolean {
   if (x.bodyBytes > REPEATED_BYTES_MAX || x.plane.keptBodyBytes + chunk.length > REPEATED_BYTES_MAX_TOTAL) return false;
-  return hold(x, chunk);
+  return holdBody(x, chunk);
 }
 
-function hold(x: Exchange, chunk: Buffer): boolean {
+/** Keep a piece; the client goes on. @returns false when the worker holds too much already */
+export function holdBody(x: Exchange, chunk: Buffer): boolean {
   if (x.plane.keptBodyBytes + chunk.length > KEPT_BYTES_MAX) return false;
   x.plane.keptBodyBytes += chunk.length;
   x.bodyChunks ??= [];

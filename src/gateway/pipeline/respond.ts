@@ -9,6 +9,7 @@ import { Ending, type Exchange, Phase } from './exchange.ts';
 import type { HeaderLines } from './header-lines.ts';
 import { dropBody } from './kept-body.ts';
 import { problemBody } from './problem.ts';
+import type { RelayedAnswer } from './relayed-answer.ts';
 
 // An answer given before the body was read waits for so much of it; past that, the connection is closed behind it.
 export const DISCARDED_BYTES_MAX = 64 * 1024;
@@ -30,6 +31,7 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   const code = errorCodes[errorId] ?? 'INTERNAL';
   const spec: ErrorSpec = errors[code];
   x.errorId = spec.id;
+  if (x.relayed !== undefined) return relay(x, x.relayed);
   let lines = 'content-type: application/problem+json\r\n';
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
   if (spec.id === errors.UNAUTHENTICATED.id || spec.id === errors.INSUFFICIENT_SCOPE.id)
@@ -39,6 +41,12 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   if (x.route?.shape !== undefined) lines += besideListener(x, x.route.shape.ownLines(x));
   const status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;
   answerWith(x, status, lines, problemBody(code, detail === '' ? x.detail : detail, x.requestId, status));
+}
+
+/** What an authoriser said to the client. */
+function relay(x: Exchange, { status, lines, body }: RelayedAnswer): void {
+  const isAsked = status === errors.UNAUTHENTICATED.status && !lines.includes('www-authenticate: ');
+  answerWith(x, status, isAsked ? `${lines}www-authenticate: ${x.challenge}\r\n` : lines, body);
 }
 
 /**

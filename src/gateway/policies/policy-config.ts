@@ -37,6 +37,8 @@ export interface CompileContext {
   addCredential(credential: { readonly in: 'header' | 'query' | 'cookie'; readonly name: string }): void;
   /** The route finds consumers by their names (Consumers.byName). */
   needConsumerNames(): void;
+  /** @param name  of an upstream that the parser knows @returns its index in GatewayPlan.upstreams */
+  upstreamIndex(name: string): number;
   /** @param item  one item of the RateLimit-Policy header */
   addRateLimitPolicy(item: string): void;
 }

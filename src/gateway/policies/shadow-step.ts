@@ -30,13 +30,15 @@ export class ShadowStep implements PolicyStep {
 
   /** @hot */
   run(x: Exchange): Verdict {
-    const { detail, retryAfterSeconds, challenge, closeAfter, consumer } = x;
+    const { detail, retryAfterSeconds, challenge, closeAfter, consumer, relayed, upstreamLines } = x;
     const { limitLabel, limitRemaining, limitResetSeconds, policyItems } = x;
     const verdict = this.#inner.run(x);
     x.detail = detail;
     x.retryAfterSeconds = retryAfterSeconds;
     x.challenge = challenge;
     x.closeAfter = closeAfter;
+    x.relayed = relayed;
+    x.upstreamLines = upstreamLines;
     x.limitLabel = limitLabel;
     x.limitRemaining = limitRemaining;
     x.limitResetSeconds = limitResetSeconds;

@@ -89,6 +89,7 @@ export function relayRequestLines(x: Exchange, authority: string): string {
     lines += `x-consumer-id: ${x.consumer.name}\r\n`;
     if (x.consumer.headerLines !== undefined) lines += x.consumer.headerLines;
   }
+  if (x.upstreamLines !== '') lines += x.upstreamLines;
   if (x.bodyLength > 0 || (x.bodyLength === 0 && EXPECTS_BODY.has(x.method))) {
     lines += `content-length: ${x.bodyLength}\r\n`;
   }

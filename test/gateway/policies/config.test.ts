@@ -27,6 +27,7 @@ function recordingContext(parts: Partial<CompileContext> = {}) {
     addLimit: (definition) => limits.push(definition) - 1,
     needConsumerNames: () => {},
     addCredential: ({ in: place, name }) => void credentials.push(`${place} ${name}`),
+    upstreamIndex: () => 0,
     addRateLimitPolicy: (item) => rateLimitPolicies.push(item),
     ...parts,
   };

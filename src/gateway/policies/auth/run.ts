@@ -5,6 +5,7 @@ import type { Caller } from '../../consumers.ts';
 import type { LiveSnapshot } from '../../live-snapshot.ts';
 import { ADMIT, errors, type Verdict, WAIT } from '../../pipeline/errors.ts';
 import type { Exchange } from '../../pipeline/exchange.ts';
+import type { RelayedAnswer } from '../../pipeline/relayed-answer.ts';
 import type { AuthPlan } from '../../snapshot.ts';
 import { definePolicyRun, type PolicyStep, type StepFacts } from '../policy-run.ts';
 import { type LiveAuthMethod, NO_CREDENTIAL, NOT_MINE } from './method-run.ts';
@@ -33,6 +34,10 @@ class AuthStep implements PolicyStep {
 
   /** @hot */
   run(x: Exchange): Verdict {
+    // It may run again after a wait.
+    x.relayed = undefined;
+    x.upstreamLines = '';
+    x.consumer = undefined;
     return this.#plan.needsAll ? this.#runAll(x) : this.#runAny(x);
   }
 
@@ -45,16 +50,20 @@ class AuthStep implements PolicyStep {
     const methods = this.#methods;
     let refusal = NO_CREDENTIAL;
     let detail = '';
+    let relayed: RelayedAnswer | undefined;
     for (let i = 0; i < methods.length; i++) {
       const verdict = (methods[i] as LiveAuthMethod).authenticate(x);
-      if (verdict === ADMIT || verdict === WAIT) return verdict;
+      if (verdict === ADMIT) return admit(x);
+      if (verdict === WAIT) return WAIT;
       // What a method says of its own credential goes before what one says of another's.
       if (verdict === NO_CREDENTIAL || (refusal !== NO_CREDENTIAL && (refusal !== NOT_MINE || verdict === NOT_MINE))) {
         continue;
       }
       refusal = verdict;
       detail = x.detail;
+      relayed = x.relayed;
     }
+    x.relayed = relayed;
     return this.#refuse(x, refusal, detail);
   }
 
@@ -75,6 +84,7 @@ class AuthStep implements PolicyStep {
 
   #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {
     x.consumer = undefined;
+    if (refusal !== errors.TOO_MANY_FAILURES.id) x.retryAfterSeconds = 0;
     const { challenge } = this.#plan;
     x.challenge = x.bearerError === '' ? challenge : challenge.replace(BEARER_ITEM, (item) => item + x.bearerError);
     x.detail = refusal === NO_CREDENTIAL ? 'no credential was presented' : detail;
@@ -82,16 +92,23 @@ class AuthStep implements PolicyStep {
   }
 }
 
-/** One consumer, with what each of its credentials says of it. */
+/** What a method before the one that admits left behind is nobody's business. @hot */
+function admit(x: Exchange): Verdict {
+  x.retryAfterSeconds = 0;
+  x.relayed = undefined;
+  return ADMIT;
+}
+
+/** The key is the first method's, and what is known of the consumer is what all of them say. */
 function joined(one: Caller | undefined, other: Caller | undefined): Caller | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  const isMore = other.headerLines !== undefined || other.claims !== one.claims || other.groups !== one.groups;
-  if (!isMore) return one;
+  if (one === undefined || other === undefined || one === other) return one ?? other;
   const headerLines = (one.headerLines ?? '') + (other.headerLines ?? '');
+  const scopes = one.scopes ?? other.scopes;
   return {
     ...one,
     claims: { ...one.claims, ...other.claims },
-    groups: [...(one.groups ?? []), ...(other.groups ?? [])],
+    groups: [...new Set([...(one.groups ?? []), ...(other.groups ?? [])])],
+    ...(scopes !== undefined && { scopes }),
     ...(headerLines !== '' && { headerLines }),
   };
 }

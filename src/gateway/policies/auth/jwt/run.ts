@@ -6,6 +6,7 @@ import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
 import type { Credential } from '../credential.ts';
 import { defineAuthMethodRun, type LiveAuthMethod, NO_CREDENTIAL, NOT_MINE } from '../method-run.ts';
+import { onlyValue, TWO_VALUES } from '../only-value.ts';
 import type { JwtPlan } from './jwt-plan.ts';
 import { TOKEN_CHARS_MAX } from './read-token.ts';
 import type { TokenRecord } from './token-cache.ts';
@@ -14,7 +15,6 @@ import type { TokenVerifier } from './token-verifier.ts';
 const INVALID = ', error="invalid_token"';
 // What Tencent's gateway takes: Bearer id_token="…"
 const ID_TOKEN = /^id_token="([^"]*)"$/;
-const TWO_TOKENS = '\0';
 
 export const jwtRun = defineAuthMethodRun<JwtPlan>({
   kind: 'jwt',
@@ -37,7 +37,7 @@ class Tokens implements LiveAuthMethod {
   authenticate(x: Exchange): Verdict {
     const token = tokenOf(x, this.#plan.place);
     if (token === '') return NO_CREDENTIAL;
-    if (token === TWO_TOKENS) return refuse(x, 'the request has several tokens');
+    if (token === TWO_VALUES) return refuse(x, 'the request has several tokens');
     if (token.length > TOKEN_CHARS_MAX) return refuse(x, 'the token is too long');
     const desk = x.plane.tokens;
     this.#verifier ??= desk.verifier(this.#plan);
@@ -91,19 +91,7 @@ function tokenOf(x: Exchange, place: Credential): string {
   if (value.startsWith('Bearer ey')) return value.slice(7);
   const isBearer = value.slice(0, 7).toLowerCase() === 'bearer ';
   // Another scheme is another method's; a header of its own carries nothing else than the token.
-  if (!isBearer) return place.name === 'authorization' && value !== TWO_TOKENS ? '' : value;
+  if (!isBearer) return place.name === 'authorization' && value !== TWO_VALUES ? '' : value;
   const credential = value.slice(7).trim();
   return ID_TOKEN.exec(credential)?.[1] ?? credential;
-}
-
-/** @hot A header that comes twice may be read in two ways. */
-function onlyValue(x: Exchange, name: string): string {
-  const headers = x.headers;
-  let value = '';
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== name) continue;
-    if (value !== '') return TWO_TOKENS;
-    value = headers[i + 1] as string;
-  }
-  return value;
 }

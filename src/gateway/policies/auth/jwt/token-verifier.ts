@@ -3,6 +3,7 @@
 
 import { type JWSHeaderParameters, type JWTPayload, errors as joseErrors, jwtVerify } from 'jose';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
+import { claimsOf } from '../claims.ts';
 import { claimAt } from './claim-at.ts';
 import { claimLines } from './claim-lines.ts';
 import type { JwtPlan } from './jwt-plan.ts';
@@ -13,8 +14,6 @@ import type { TokenRecord } from './token-cache.ts';
 
 /** How long a token that was refused stays so. */
 export const REFUSED_MS = 10_000;
-const CLAIMS_MAX = 16;
-const CLAIM_CHARS_MAX = 256;
 const NAME_CHARS_MAX = 128;
 const GROUPS_MAX = 100;
 // They are different in each token: nothing to count by.
@@ -93,7 +92,7 @@ export class TokenVerifier {
       untilMs: (Math.min(payload.exp ?? 0, ageEnd) + plan.skewSeconds) * 1_000,
       issuer: payload.iss ?? '',
       name,
-      claims: claimsOf(payload),
+      claims: claimsOf(payload, UNCOUNTED_CLAIMS),
       scopes,
       groups: plan.groupsClaim === '' ? [] : groupsOf(claimAt(payload, plan.groupsClaim)),
       headerLines: claimLines(payload, plan.claimHeaders),
@@ -129,18 +128,6 @@ function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
   const said = scope ?? scp;
   if (typeof said === 'string') return said.split(' ').filter((each) => each !== '');
   return Array.isArray(said) ? said.filter((each) => typeof each === 'string') : [];
-}
-
-/** What limits may count by and permissions ask for: the first texts, numbers and switches. */
-function claimsOf(payload: JWTPayload): Readonly<Record<string, string>> {
-  const claims: [string, string][] = [];
-  for (const [name, value] of Object.entries(payload)) {
-    if (claims.length >= CLAIMS_MAX) break;
-    if (UNCOUNTED_CLAIMS.has(name) || !['string', 'number', 'boolean'].includes(typeof value)) continue;
-    const text = String(value);
-    if (text.length <= CLAIM_CHARS_MAX) claims.push([name, text]);
-  }
-  return Object.fromEntries(claims);
 }
 
 /** For the client: nothing of the token itself. */

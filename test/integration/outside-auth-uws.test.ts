@@ -1,0 +1,3 @@
+import { outsideAuthSuite } from './outside-auth.suite.ts';
+
+await outsideAuthSuite('uws');
