@@ -77,6 +77,7 @@ class GatewayWorker {
       onQuotaNeed: (need) => this.#send({ type: 'quota-need', need }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
       onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
+      onNonceQuestion: (question) => this.#send({ type: 'nonce-question', question }),
     });
   }
 
@@ -110,6 +111,8 @@ class GatewayWorker {
         return this.#plane.askedLimits.receive(message.answers);
       case 'lease-answer':
         return this.#plane.askedLeases.receive(message.answer);
+      case 'nonce-answer':
+        return this.#plane.askedNonces.receive(message.answer);
       case 'drain':
         this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;

@@ -58,6 +58,12 @@ export type LeaseVerdict = (typeof LeaseVerdict)[keyof typeof LeaseVerdict];
 /** For all that wait for a key. */
 export type LeaseAnswer = readonly [low: number, high: number, verdict: LeaseVerdict];
 
+/** Is a nonce new to all instances? The worker's number of the question; what the nonce is known by; how long it is remembered. */
+export type NonceQuestion = readonly [number: number, digest: string, ttlMs: number];
+
+/** @property isNew  undefined: the store was asked in vain */
+export type NonceAnswer = readonly [number: number, isNew: boolean | undefined];
+
 /** A block of a consumer's quota is needed, now or soon. */
 export interface QuotaNeed {
   /** What exchanges wait for. */
@@ -90,6 +96,7 @@ export type ToWorker =
   | { readonly type: 'quota-granted'; readonly key: string }
   | { readonly type: 'limit-answers'; readonly answers: readonly LimitAnswer[] }
   | { readonly type: 'lease-answer'; readonly answer: LeaseAnswer }
+  | { readonly type: 'nonce-answer'; readonly answer: NonceAnswer }
   /**
    * Finish what is under way.
    * @property quietMs  no request for so long means that no connection is in use any more
@@ -112,6 +119,7 @@ export type FromWorker =
   | { readonly type: 'quota-need'; readonly need: QuotaNeed }
   | { readonly type: 'limit-question'; readonly question: LimitQuestion }
   | { readonly type: 'lease-question'; readonly question: LeaseQuestion }
+  | { readonly type: 'nonce-question'; readonly question: NonceQuestion }
   /** Spans that have ended; the bytes are transferred. */
   | { readonly type: 'spans'; readonly batch: SpanBatch }
   /** The access log cannot be written, or not fast enough. */

@@ -12,6 +12,8 @@ import type {
   LimitAnswer,
   LimitQuestion,
   ListenerSettings,
+  NonceAnswer,
+  NonceQuestion,
   QuotaNeed,
   ToWorker,
 } from '../../gateway/worker-messages.ts';
@@ -51,6 +53,7 @@ export interface WorkerFleetOptions {
   onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
   /** A request found nothing in its share of a limit over instances. */
   onLeaseQuestion(worker: WorkerIndex, question: LeaseQuestion): void;
+  onNonceQuestion(worker: WorkerIndex, question: NonceQuestion): void;
   onQuotaNeed(need: QuotaNeed): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */
@@ -187,6 +190,10 @@ export class WorkerFleet {
     this.#send(this.#workers[worker] as FleetWorker, { type: 'lease-answer', answer });
   }
 
+  answerNonce(worker: WorkerIndex, answer: NonceAnswer): void {
+    this.#send(this.#workers[worker] as FleetWorker, { type: 'nonce-answer', answer });
+  }
+
   wakeQuota(key: string): void {
     for (const worker of this.#workers) if (worker !== undefined) this.#send(worker, { type: 'quota-granted', key });
   }
@@ -277,6 +284,8 @@ export class WorkerFleet {
         return this.#options.onLimitQuestion(worker.index, message.question);
       case 'lease-question':
         return this.#options.onLeaseQuestion(worker.index, message.question);
+      case 'nonce-question':
+        return this.#options.onNonceQuestion(worker.index, message.question);
       case 'spans':
         return this.#options.onSpans(message.batch);
       case 'log-trouble':

@@ -160,6 +160,13 @@ export const errors = {
     retryable: true,
     title: 'Credentials cannot be checked for now',
   },
+  SIGNATURE_REFUSED: {
+    id: 40,
+    status: 403,
+    source: 'client',
+    retryable: false,
+    title: 'The signature is missing or not valid',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -12,6 +12,7 @@ import type { TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { UpstreamLoad } from '../upstream/load/upstream-load.ts';
 import type { SocketOffer } from '../websocket/message-socket.ts';
+import type { Verdict } from './errors.ts';
 import type { HeaderLines } from './header-lines.ts';
 
 /** Flat: name, value, name, value …; names in lower case, duplicates in order. */
@@ -65,6 +66,13 @@ export interface BackendCall {
 
 /** How long a request may wait for stores. */
 const STORE_WAIT_MS_MAX = 50;
+
+/** What a method of authentication found out. */
+export interface Finding {
+  /** ADMIT, or an error's id; undefined while it is not known. */
+  verdict: Verdict | undefined;
+  detail: string;
+}
 
 export const Phase = {
   DECIDING: 0,
@@ -135,6 +143,10 @@ export class Exchange {
   detail = '';
   /** WWW-Authenticate of an answer 401, and of 403 INSUFFICIENT_SCOPE. */
   challenge = '';
+  /** A refusal is told as Tencent's gateway does, {"message":…}, instead of as problem details. */
+  tellsMessageOnly = false;
+  /** What methods of authentication found out that is not to be found out twice, should they be asked again. */
+  findings: Map<unknown, Finding> | undefined = undefined;
   /** What is wrong with its bearer token, as WWW-Authenticate says it (RFC 6750): , error="invalid_token" */
   bearerError = '';
   /** The request's end is not to be trusted: no further request is read from this connection. */
@@ -165,6 +177,8 @@ export class Exchange {
   bodyBytes = 0;
   bodyChunks: Buffer[] | undefined = undefined;
   bodyPaused = false;
+  /** A policy waits for the whole body (whole-body.ts). */
+  isGathering = false;
   answer: { readonly lines: HeaderLines; readonly body: string } | undefined = undefined;
   /** Of the answer's body, as handed to the client's stream. */
   answerBytes = 0;

@@ -43,6 +43,7 @@ const causes = {
   IP_DENIED: 'auth',
   FORBIDDEN: 'auth',
   AUTH_UNAVAILABLE: 'gateway',
+  SIGNATURE_REFUSED: 'auth',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */
