@@ -27,4 +27,6 @@ export interface KeyFacts {
   readonly untilMs?: number;
   /** The secret, where its method needs it as it is: sealed (src/base/sealed.ts) for keyPurpose(kind, id). */
   readonly sealed?: Uint8Array;
+  /** The public key, where its method needs one: SPKI, DER. */
+  readonly publicKey?: Uint8Array;
 }

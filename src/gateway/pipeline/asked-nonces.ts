@@ -7,16 +7,10 @@ import type { Exchange, Finding } from './exchange.ts';
 import type { Parking } from './parking.ts';
 import { RERUN } from './parking.ts';
 
-interface Asked {
-  readonly finding: Finding;
-  /** When the store is asked in vain. */
-  readonly onLoss: Verdict;
-}
-
 export class AskedNonces {
   readonly #parking: Parking;
   readonly #send: (question: NonceQuestion) => void;
-  readonly #asked = new Map<number, Asked>();
+  readonly #asked = new Map<number, Finding>();
   #lastNumber = 0;
 
   constructor(parking: Parking, send: (question: NonceQuestion) => void) {
@@ -25,27 +19,25 @@ export class AskedNonces {
   }
 
   /**
-   * @param finding  gets the verdict: ADMIT when the nonce is new, UNAUTHENTICATED when it was used, or onLoss
-   * @returns what Parking.park returns; or onLoss when the exchange has waited long enough
+   * @param finding  gets the verdict: ADMIT when the nonce is new, UNAUTHENTICATED when it was used; none when the store does not say
+   * @returns what Parking.park returns; ADMIT when the exchange has waited long enough: then there is no verdict
    */
-  ask(x: Exchange, digest: string, ttlMs: number, finding: Finding, onLoss: Verdict): Verdict {
+  ask(x: Exchange, digest: string, ttlMs: number, finding: Finding): Verdict {
     const leftMs = x.storeLeftMs();
-    if (leftMs <= 0) return onLoss;
+    if (leftMs <= 0) return ADMIT;
     const number = ++this.#lastNumber;
-    // When there is no answer in time it looks again, too: whoever asked says what that comes to.
     const verdict = this.#parking.park(x, keyOf(number), leftMs, RERUN);
     if (verdict === errors.PARKING_FULL.id) return verdict;
-    this.#asked.set(number, { finding, onLoss });
+    this.#asked.set(number, finding);
     this.#send([number, digest, ttlMs]);
     return verdict;
   }
 
   receive([number, isNew]: NonceAnswer): void {
-    const asked = this.#asked.get(number);
-    if (asked === undefined) return;
+    const finding = this.#asked.get(number);
+    if (finding === undefined) return;
     this.#asked.delete(number);
-    // What became of it without an answer stands.
-    asked.finding.verdict ??= isNew === undefined ? asked.onLoss : isNew ? ADMIT : errors.UNAUTHENTICATED.id;
+    if (isNew !== undefined) finding.verdict = isNew ? ADMIT : errors.UNAUTHENTICATED.id;
     this.#parking.wake(keyOf(number));
   }
 }

@@ -1,11 +1,12 @@
 // Every way to prove who is calling that a configuration may name. method-runs.ts is the data plane's list; a test proves them equal.
 
 import { apiKeyConfig } from './api-key/config.ts';
+import { hmacConfig } from './hmac/config.ts';
 import { jwtConfig } from './jwt/config.ts';
 import type { AuthMethodConfig } from './method-config.ts';
 
 /** In the order in which documentation lists them. */
-export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [apiKeyConfig, jwtConfig];
+export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [apiKeyConfig, jwtConfig, hmacConfig];
 
 /** Of later versions: refused as such, not as typing errors. */
-export const laterMethods: readonly string[] = ['basic', 'forward', 'hmac', 'mtls'];
+export const laterMethods: readonly string[] = ['basic', 'forward', 'mtls'];

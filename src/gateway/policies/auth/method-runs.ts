@@ -1,7 +1,8 @@
 // Every way to prove who is calling that a request can meet.
 
 import { apiKeyRun } from './api-key/run.ts';
+import { hmacRun } from './hmac/run.ts';
 import { jwtRun } from './jwt/run.ts';
 import type { AuthMethodRun } from './method-run.ts';
 
-export const methodRuns: readonly AuthMethodRun[] = [apiKeyRun, jwtRun];
+export const methodRuns: readonly AuthMethodRun[] = [apiKeyRun, jwtRun, hmacRun];

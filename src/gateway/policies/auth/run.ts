@@ -52,6 +52,7 @@ class AuthStep implements PolicyStep {
       refusal = verdict;
       detail = x.detail;
     }
+    if (refusal === NO_CREDENTIAL && methods.length === 1) return this.#refuseAbsence(x, methods[0]);
     return this.#refuse(x, refusal, detail);
   }
 
@@ -60,6 +61,7 @@ class AuthStep implements PolicyStep {
     for (const method of this.#methods) {
       const verdict = method.authenticate(x);
       if (verdict === WAIT) return WAIT;
+      if (verdict === NO_CREDENTIAL) return this.#refuseAbsence(x, method);
       if (verdict !== ADMIT) return this.#refuse(x, verdict, x.detail);
       consumer ??= x.consumer;
       if (consumer !== undefined && x.consumer?.name !== consumer.name) {
@@ -68,6 +70,11 @@ class AuthStep implements PolicyStep {
     }
     x.consumer = consumer;
     return ADMIT;
+  }
+
+  #refuseAbsence(x: Exchange, method: LiveAuthMethod | undefined): Verdict {
+    const verdict = method?.refuseAbsence?.(x) ?? NO_CREDENTIAL;
+    return this.#refuse(x, verdict, x.detail);
   }
 
   #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {
