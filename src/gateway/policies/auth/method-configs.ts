@@ -2,11 +2,17 @@
 
 import { apiKeyConfig } from './api-key/config.ts';
 import { hmacConfig } from './hmac/config.ts';
+import { httpSignatureConfig } from './http-signature/config.ts';
 import { jwtConfig } from './jwt/config.ts';
 import type { AuthMethodConfig } from './method-config.ts';
 
 /** In the order in which documentation lists them. */
-export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [apiKeyConfig, jwtConfig, hmacConfig];
+export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [
+  apiKeyConfig,
+  jwtConfig,
+  hmacConfig,
+  httpSignatureConfig,
+];
 
 /** Of later versions: refused as such, not as typing errors. */
 export const laterMethods: readonly string[] = ['basic', 'forward', 'mtls'];

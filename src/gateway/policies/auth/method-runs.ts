@@ -2,7 +2,8 @@
 
 import { apiKeyRun } from './api-key/run.ts';
 import { hmacRun } from './hmac/run.ts';
+import { httpSignatureRun } from './http-signature/run.ts';
 import { jwtRun } from './jwt/run.ts';
 import type { AuthMethodRun } from './method-run.ts';
 
-export const methodRuns: readonly AuthMethodRun[] = [apiKeyRun, jwtRun, hmacRun];
+export const methodRuns: readonly AuthMethodRun[] = [apiKeyRun, jwtRun, hmacRun, httpSignatureRun];

@@ -27,7 +27,7 @@ const HASHES: Readonly<Record<string, string>> = {
 const SHOWN_CHARS_MAX = 64;
 const NO_BODY = Buffer.alloc(0);
 
-// What valueOf() found.
+// What onlyValue() found.
 const NONE = '\0';
 const SEVERAL = '\0\0';
 
@@ -101,7 +101,7 @@ class Hmac implements LiveAuthMethod {
   #checkDate(x: Exchange, { hasXDate }: CoveredHeaders, nowMs: number): string {
     const { skewMs, checksDate } = this.#plan;
     if (!hasXDate && !checksDate) return '';
-    const value = valueOf(x, hasXDate ? 'x-date' : 'date');
+    const value = onlyValue(x, hasXDate ? 'x-date' : 'date');
     if (value === SEVERAL) return messages.SEVERAL_VALUES;
     const dateMs = httpDateMs(value);
     if (Number.isNaN(dateMs)) return hasXDate ? messages.NO_X_DATE : messages.NO_DATE;
@@ -114,9 +114,9 @@ class Hmac implements LiveAuthMethod {
   }
 
   #checkApp(x: Exchange, hash: string, key: SigningKey, lines: string, signature: string): Verdict {
-    const accept = valueOf(x, 'accept');
-    const type = valueOf(x, 'content-type');
-    const md5 = valueOf(x, 'content-md5');
+    const accept = onlyValue(x, 'accept');
+    const type = onlyValue(x, 'content-type');
+    const md5 = onlyValue(x, 'content-md5');
     if (accept === SEVERAL || type === SEVERAL || md5 === SEVERAL) return this.#refuse(x, messages.SEVERAL_VALUES);
     const isGet = x.method === 'GET' || x.method === 'HEAD';
     // It would be forwarded, and is not signed.
@@ -146,13 +146,13 @@ class Hmac implements LiveAuthMethod {
   #useNonce(x: Exchange, id: string, key: SigningKey, { names, hasXDate }: CoveredHeaders, nowMs: number): Verdict {
     const plan = this.#plan.nonce;
     if (plan === undefined || this.#nonces === undefined) return identify(x, key);
-    const nonce = valueOf(x, plan.header);
+    const nonce = onlyValue(x, plan.header);
     if (nonce === SEVERAL) return this.#refuse(x, messages.SEVERAL_VALUES);
     if (nonce === NONE || nonce === '') {
       return plan.isRequired ? this.#refuse(x, headerRequired(plan.header)) : identify(x, key);
     }
     if (plan.isSigned && !names.includes(plan.header)) return this.#refuse(x, headerRequired(plan.header));
-    const dateMs = httpDateMs(valueOf(x, hasXDate ? 'x-date' : 'date'));
+    const dateMs = httpDateMs(onlyValue(x, hasXDate ? 'x-date' : 'date'));
     const leftMs = Number.isNaN(dateMs) ? 0 : dateMs + this.#plan.skewMs - nowMs;
     const verdict = this.#nonces.use(x, id, nonce, leftMs);
     if (verdict === ADMIT) return identify(x, key);
@@ -185,7 +185,7 @@ function authorizationOf(x: Exchange): string {
 }
 
 /** @hot @returns NONE or SEVERAL, or the only value */
-function valueOf(x: Exchange, name: string): string {
+function onlyValue(x: Exchange, name: string): string {
   const { headers } = x;
   let value = NONE;
   for (let i = 0; i < headers.length; i += 2) {
@@ -201,7 +201,7 @@ function linesOf(x: Exchange, { names }: CoveredHeaders): string {
   let lines = '';
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
-    const value = valueOf(x, name);
+    const value = onlyValue(x, name);
     if (value === NONE) return NONE + headerRequired(name);
     if (value === SEVERAL) return NONE + messages.SEVERAL_VALUES;
     lines += i === 0 ? `${name}: ${value}` : `\n${name}: ${value}`;
