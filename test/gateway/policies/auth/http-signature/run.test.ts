@@ -259,28 +259,34 @@ t.test('what any client signs is accepted, and what it did not sign is not', asy
   const body = fc.string({ maxLength: 40 });
   const hash = fc.constantFrom('sha256' as const, 'sha512' as const);
   const change = fc.constantFrom('nothing', 'body', 'method', 'path', 'query', 'header');
-  const law = fc.asyncProperty(body, hash, fc.stringMatching(/^[a-z0-9~@:-]{0,8}$/), change, async (sent, algorithm, segment, what) => {
-    const path = `/x${segment}?q=${encodeURIComponent(sent)}`;
-    const name = algorithm === 'sha256' ? 'sha-256' : 'sha-512';
-    const digest = `${name}=:${createHash(algorithm).update(sent).digest('base64')}:`;
-    const lines = [
-      ['"@method"', 'POST'],
-      ['"@authority"', 'example.com'],
-      ['"@request-target"', path],
-      ['"content-digest"', digest],
-      ['"x-one"', 'two'],
-    ] as const;
-    const headers = [
-      'content-digest',
-      digest,
-      'x-one',
-      what === 'header' ? 'three' : 'two',
-      ...signed(lines, PARAMS, byHmac),
-    ];
-    const line = `${what === 'method' ? 'PUT' : 'POST'} ${what === 'path' ? `/y${path}` : path}${what === 'query' ? '1' : ''}`;
-    const { consumer, status } = await send(rig, line, headers, what === 'body' ? `${sent}.` : sent);
-    return what === 'nothing' ? consumer === 'alice' : consumer === undefined && status === 401;
-  });
+  const law = fc.asyncProperty(
+    body,
+    hash,
+    fc.stringMatching(/^[a-z0-9~@:-]{0,8}$/),
+    change,
+    async (sent, algorithm, segment, what) => {
+      const path = `/x${segment}?q=${encodeURIComponent(sent)}`;
+      const name = algorithm === 'sha256' ? 'sha-256' : 'sha-512';
+      const digest = `${name}=:${createHash(algorithm).update(sent).digest('base64')}:`;
+      const lines = [
+        ['"@method"', 'POST'],
+        ['"@authority"', 'example.com'],
+        ['"@request-target"', path],
+        ['"content-digest"', digest],
+        ['"x-one"', 'two'],
+      ] as const;
+      const headers = [
+        'content-digest',
+        digest,
+        'x-one',
+        what === 'header' ? 'three' : 'two',
+        ...signed(lines, PARAMS, byHmac),
+      ];
+      const line = `${what === 'method' ? 'PUT' : 'POST'} ${what === 'path' ? `/y${path}` : path}${what === 'query' ? '1' : ''}`;
+      const { consumer, status } = await send(rig, line, headers, what === 'body' ? `${sent}.` : sent);
+      return what === 'nothing' ? consumer === 'alice' : consumer === undefined && status === 401;
+    },
+  );
   await t.resolves(fc.assert(law, { numRuns: 200 }));
 });
 
