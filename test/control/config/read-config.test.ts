@@ -218,8 +218,8 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
   ...['cors', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
-  ...['hmac', 'mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
-  [shop('    policies: [auth: { any: [{ hmac: { skew: 1s } }] }]'), 'hmac'],
+  ...['basic', 'mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
+  [shop('    policies: [auth: { any: [{ forward: { url: x } }] }]'), 'forward'],
 ];
 
 t.test('what later versions will know is refused as such', async (t) => {
