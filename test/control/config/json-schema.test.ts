@@ -71,8 +71,10 @@ t.test('docs/configuration.md speaks of every key', async (t) => {
   t.same(missing, []);
 });
 
-function toldOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** A list as JSON, or as it would stand in sluice.yaml. */
+function waysToShow(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? [JSON.stringify(value), `[${value.map(String).join(', ')}]`] : [JSON.stringify(value)];
 }
 
 // These have sentences of their own instead of a row.
@@ -85,8 +87,8 @@ t.test('docs/configuration.md gives the defaults that the JSON Schema has', asyn
     const properties = 'properties' in json ? (json.properties as Record<string, { default?: unknown }>) : {};
     for (const [key, { default: value }] of Object.entries(properties)) {
       if (value === undefined || inSentences.has(key)) continue;
-      const shown = Array.isArray(value) ? `[${value.join(', ')}]` : toldOf(value);
-      t.ok(page.includes(`| \`${key}\` | \`${shown}\` |`), `${key}: ${shown}`);
+      const isShown = waysToShow(value).some((shown) => page.includes(`| \`${key}\` | \`${shown}\` |`));
+      t.ok(isShown, `${key}: ${JSON.stringify(value)}`);
       checked++;
     }
     for (const part of Object.values(json)) check(part);

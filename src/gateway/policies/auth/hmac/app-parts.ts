@@ -72,7 +72,11 @@ function decodePair(pair: string): string {
   return `${decodeQuery(pair.slice(0, equals))}=${decodeQuery(pair.slice(equals + 1))}`;
 }
 
+// A slash or question mark in a segment, decoded, would be another path, or a query that nobody signed.
+const STRUCTURE = /%(?:2f|3f)/i;
+
 function decodePath(path: string): string {
+  if (STRUCTURE.test(path)) return path;
   // A plus is one in a path.
   return path.includes('+') ? path.split('+').map(decodeQuery).join('+') : decodeQuery(path);
 }

@@ -227,6 +227,7 @@ t.test('the signatures of the contract for applications are accepted, and no cha
     ['POST /data', [...json, ...third, ...md5], body.replace('b', 'c')],
     ['POST /data', [...json.slice(0, 5), 'text/plain', ...third], body],
     ['GET /data?a=1&b=3', [...json, ...fifth], ''],
+    ['GET /data%3Fa=1&b=2', [...json, ...fifth], ''],
     ['POST /data', [...form, ...fourth], 'arg1=a&arg2=c'],
     ['POST /data', [...form, ...fourth, ...md5], 'arg1=a&arg2=b'],
   ] as const) {

@@ -14,6 +14,7 @@ import type { InnerList, Item } from '../../../../../src/base/structured-fields.
 import { parseDictionary } from '../../../../../src/base/structured-fields.ts';
 import { receiveBody } from '../../../../../src/gateway/pipeline/receive-body.ts';
 import { hasDigests } from '../../../../../src/gateway/policies/auth/http-signature/content-digest.ts';
+import { VERIFYING_MAX } from '../../../../../src/gateway/policies/auth/http-signature/run.ts';
 import { signatureBase } from '../../../../../src/gateway/policies/auth/http-signature/signature-base.ts';
 import { isHmacOf, verifyElsewhere } from '../../../../../src/gateway/policies/auth/http-signature/verify-signature.ts';
 import { configOf, issuesOf, shop } from '../../../../control/config/read.ts';
@@ -328,4 +329,21 @@ t.test('keys are refused where they stand that have not what their use needs', a
   t.notMatch(told, pem.split('\n')[1]);
   const small = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey;
   t.match(issues(publicKey('a', String(small.export({ format: 'pem', type: 'spki' })))), /is not valid/);
+});
+
+t.test('signatures that are verified elsewhere are bounded; those by secrets go on', async (t) => {
+  const rig = rigWith('http-signature: { components: [], contentDigest: optional }');
+  const headers = ['signature-input', rfc.B26.input, 'signature', rfc.B26.signature, ...rfc.HEADERS];
+  const asked = Array.from({ length: VERIFYING_MAX + 1 }, () => rig.request('GET /a', { headers }));
+  t.equal(rig.plane.parking.count, VERIFYING_MAX);
+  t.equal(asked.at(-1)?.client.status, 503);
+  t.match(asked.at(-1)?.client.body, 'PARKING_FULL');
+  const lines = [...TARGET, ['"@path"', '/a']] as const;
+  t.equal(
+    rig.request('GET /a?b=1', { headers: signed(lines, PARAMS, byHmac), authority: 'example.com', scheme: 'https' }).x
+      .consumer?.name,
+    'alice',
+  );
+  for (let turn = 0; turn < 100_000 && rig.plane.parking.count > 0; turn++) await setImmediate();
+  t.same(new Set(asked.map(({ client }) => client.status)), new Set([401, 503]), 'another request than was signed');
 });
