@@ -10,6 +10,7 @@ import { histogramTableLayout } from '../src/shm/histogram-table.ts';
 import { LEASE_SLOT_COUNT, leaseTableLayout } from '../src/shm/lease-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, limitTableLayout } from '../src/shm/limit-table.ts';
 import { loadTableLayout } from '../src/shm/load-table.ts';
+import { NONCE_PAGE_COUNT, nonceTableLayout } from '../src/shm/nonce-table.ts';
 import { CALENDAR_COUNT, QUOTA_SLOT_COUNT, quotaTableLayout } from '../src/shm/quota-table.ts';
 import { seriesTableLayout } from '../src/shm/series-table.ts';
 import { SHADOW_ENTRY_COUNT, shadowTableLayout } from '../src/shm/shadow-table.ts';
@@ -60,6 +61,9 @@ const layout: Layout = {
     LimitTableHeader: { bytes: limitTableLayout.headerBytes, fields: limitTableLayout.header },
     LoadRow: { bytes: loadTableLayout.rowBytes, fields: loadTableLayout.row },
     LoadTableHeader: { bytes: loadTableLayout.headerBytes, fields: loadTableLayout.header },
+    NonceEntry: { bytes: nonceTableLayout.entryBytes, fields: nonceTableLayout.entry },
+    NoncePage: { bytes: nonceTableLayout.pageBytes, fields: nonceTableLayout.page },
+    NonceTableHeader: { bytes: nonceTableLayout.headerBytes, fields: nonceTableLayout.header },
     Series: { bytes: seriesTableLayout.seriesBytes, fields: seriesTableLayout.series },
     SeriesBank: {
       bytes: seriesTableLayout.bankBytes,
@@ -110,6 +114,8 @@ const layout: Layout = {
     LIMIT_SLOT_COUNT,
     LOAD_COUNT: loadTableLayout.loadCount,
     LOAD_LEVEL_COUNT: loadTableLayout.levelCount,
+    NONCE_ENTRIES_PER_PAGE: nonceTableLayout.entriesPerPage,
+    NONCE_PAGE_COUNT,
     QUOTA_CALENDAR_COUNT: CALENDAR_COUNT,
     QUOTA_SLOT_COUNT,
     SERIES_COUNT: seriesTableLayout.seriesCount,

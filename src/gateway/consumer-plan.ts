@@ -31,4 +31,6 @@ export interface KeyFacts {
   readonly sealed?: Uint8Array;
   /** Of a user with a password: its hash, as src/base/password-hash.ts prints it. */
   readonly password?: string;
+  /** The public key, where its method needs one: SPKI, DER. */
+  readonly publicKey?: Uint8Array;
 }

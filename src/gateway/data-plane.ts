@@ -10,6 +10,7 @@ import { Explanation } from './explain/explanation.ts';
 import { LiveSnapshot } from './live-snapshot.ts';
 import { AskedLeases } from './pipeline/asked-leases.ts';
 import { AskedLimits } from './pipeline/asked-limits.ts';
+import { AskedNonces } from './pipeline/asked-nonces.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
 import { errors } from './pipeline/errors.ts';
 import { type ClientStream, Exchange, Phase } from './pipeline/exchange.ts';
@@ -33,7 +34,7 @@ import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
-import type { LeaseQuestion, LimitQuestion, QuotaNeed } from './worker-messages.ts';
+import type { LeaseQuestion, LimitQuestion, NonceQuestion, QuotaNeed } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -55,6 +56,8 @@ export interface DataPlaneOptions {
   readonly onLimitQuestion?: (question: LimitQuestion) => void;
   /** A request found nothing in its share of a limit over instances. */
   readonly onLeaseQuestion?: (question: LeaseQuestion) => void;
+  /** Has a nonce been used at another instance? */
+  readonly onNonceQuestion?: (question: NonceQuestion) => void;
   /** The main thread is to take a block from a durable counter. */
   readonly onQuotaNeed?: (need: QuotaNeed) => void;
 }
@@ -74,6 +77,7 @@ export class DataPlane {
   readonly slowBodies: SlowBodies;
   readonly askedLimits: AskedLimits;
   readonly askedLeases: AskedLeases;
+  readonly askedNonces: AskedNonces;
   readonly needQuota: (need: QuotaNeed) => void;
   readonly accessLog: AccessLog;
   readonly tracer: Tracer;
@@ -85,12 +89,13 @@ export class DataPlane {
   readonly passwords: PasswordDesk;
   /** What authorisers outside said, and those that are being asked. */
   readonly authorisers: ForwardDesk;
-  /** Bodies that a policy waited for; numbers what their exchanges wait for. */
-  gatheredBodies = 0;
   /** Reused by every match. */
   readonly match = new RouteMatch();
   /** Bytes of request bodies kept for exchanges that wait (kept-body.ts). */
   keptBodyBytes = 0;
+  /** Exchanges that wait for their whole bodies (whole-body.ts), and how many ever did. */
+  gatheringCount = 0;
+  lastGathering = 0;
   /** Exchanges between two tries at their upstream. */
   retriesWaiting = 0;
   /** Open WebSockets. */
@@ -132,6 +137,7 @@ export class DataPlane {
     this.needQuota = options.onQuotaNeed ?? (() => {});
     this.askedLimits = new AskedLimits(this.parking, options.onLimitQuestion ?? (() => {}));
     this.askedLeases = new AskedLeases(this.parking, options.onLeaseQuestion ?? (() => {}));
+    this.askedNonces = new AskedNonces(this.parking, options.onNonceQuestion ?? (() => {}));
   }
 
   get inFlight(): number {

@@ -75,6 +75,7 @@ class GatewayWorker {
       onQuotaNeed: (need) => this.#send({ type: 'quota-need', need }),
       onLimitQuestion: (question) => this.#send({ type: 'limit-question', question }),
       onLeaseQuestion: (question) => this.#send({ type: 'lease-question', question }),
+      onNonceQuestion: (question) => this.#send({ type: 'nonce-question', question }),
     });
     this.#listeners = new WorkerListeners(this.#plane, () => this.#send({ type: 'count-connections' }));
   }
@@ -117,6 +118,8 @@ class GatewayWorker {
         return this.#plane.askedLeases.receive(message.answer);
       case 'connection-counts':
         return this.#listeners.useConnections(message.counts);
+      case 'nonce-answer':
+        return this.#plane.askedNonces.receive(message.answer);
       case 'drain':
         this.#quietMs = message.quietMs;
         this.#drainUntilMs = this.#nowMs() + message.timeoutMs;

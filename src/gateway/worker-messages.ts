@@ -107,6 +107,12 @@ export type LeaseVerdict = (typeof LeaseVerdict)[keyof typeof LeaseVerdict];
 /** For all that wait for a key. */
 export type LeaseAnswer = readonly [low: number, high: number, verdict: LeaseVerdict];
 
+/** Is a nonce new to all instances? The worker's number of the question; what the nonce is known by; how long it is remembered. */
+export type NonceQuestion = readonly [number: number, digest: string, ttlMs: number];
+
+/** @property isNew  undefined: the store was asked in vain */
+export type NonceAnswer = readonly [number: number, isNew: boolean | undefined];
+
 /** A block of a consumer's quota is needed, now or soon. */
 export interface QuotaNeed {
   /** What exchanges wait for. */
@@ -150,6 +156,7 @@ export type ToWorker =
   | { readonly type: 'lease-answer'; readonly answer: LeaseAnswer }
   /** How many connections each address has, as the system tells. */
   | { readonly type: 'connection-counts'; readonly counts: readonly (readonly [address: string, count: number])[] }
+  | { readonly type: 'nonce-answer'; readonly answer: NonceAnswer }
   /**
    * Finish what is under way.
    * @property quietMs  no request for so long means that no connection is in use any more
@@ -185,6 +192,7 @@ export type FromWorker =
   | { readonly type: 'lease-question'; readonly question: LeaseQuestion }
   /** New counts of connections are needed. */
   | { readonly type: 'count-connections' }
+  | { readonly type: 'nonce-question'; readonly question: NonceQuestion }
   /** Spans that have ended; the bytes are transferred. */
   | { readonly type: 'spans'; readonly batch: SpanBatch }
   /** The access log cannot be written, or not fast enough. */

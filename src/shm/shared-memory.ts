@@ -13,6 +13,7 @@
 //   concurrency  concurrency-table.ts   see there                  workers and main thread
 //   quotas       quota-table.ts         2 MiB                      workers and main thread
 //   shadow       shadow-table.ts        256 KiB, and 8 KiB per worker  workers
+//   nonces       nonce-table.ts         16 MiB, of which what is used is resident  workers
 //   usage        usage-table.ts         2.1 MiB per worker, of which what is written is resident  workers and main thread
 //
 // Arenas (arena.ts) come and go beside these: each is posted with its snapshot.
@@ -23,6 +24,7 @@ import { HistogramTable } from './histogram-table.ts';
 import { LeaseTable } from './lease-table.ts';
 import { LIMIT_COUNT, LIMIT_SLOT_COUNT, LimitTable } from './limit-table.ts';
 import { LoadTable } from './load-table.ts';
+import { NonceTable } from './nonce-table.ts';
 import { QuotaTable } from './quota-table.ts';
 import { SeriesTable } from './series-table.ts';
 import { ShadowTable } from './shadow-table.ts';
@@ -42,6 +44,7 @@ export interface SharedBuffers {
   readonly concurrency: SharedArrayBuffer;
   readonly quotas: SharedArrayBuffer;
   readonly shadow: SharedArrayBuffer;
+  readonly nonces: SharedArrayBuffer;
   readonly usage: SharedArrayBuffer;
 }
 
@@ -57,6 +60,7 @@ export class SharedMemory {
   readonly concurrency: ConcurrencyTable;
   readonly quotas: QuotaTable;
   readonly shadow: ShadowTable;
+  readonly nonces: NonceTable;
   readonly usage: UsageTable;
 
   constructor(buffers: SharedBuffers) {
@@ -71,6 +75,7 @@ export class SharedMemory {
     this.concurrency = new ConcurrencyTable(buffers.concurrency);
     this.quotas = new QuotaTable(buffers.quotas);
     this.shadow = new ShadowTable(buffers.shadow);
+    this.nonces = new NonceTable(buffers.nonces);
     this.usage = new UsageTable(buffers.usage);
   }
 
@@ -92,6 +97,7 @@ export class SharedMemory {
       concurrency: ConcurrencyTable.create(workerCount + 1).buffer,
       quotas: QuotaTable.create().buffer,
       shadow: ShadowTable.create(workerCount).buffer,
+      nonces: NonceTable.create().buffer,
       usage: UsageTable.create(workerCount).buffer,
     });
   }
@@ -109,6 +115,7 @@ export class SharedMemory {
       concurrency: this.concurrency.buffer,
       quotas: this.quotas.buffer,
       shadow: this.shadow.buffer,
+      nonces: this.nonces.buffer,
       usage: this.usage.buffer,
     };
   }

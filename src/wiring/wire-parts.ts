@@ -4,6 +4,7 @@ import { type Clock, monotonicClock } from '../base/clock.ts';
 import { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { Log } from '../control/log.ts';
 import { type WiredLedger, wireLedger } from '../control/metering/ledger/wire-ledger.ts';
+import { NonceDesk } from '../control/nonces/nonce-desk.ts';
 import type { ClusterLimits, ClusterLimitsOptions } from '../control/quota/leases/cluster-limits.ts';
 import { LimitRegistry } from '../control/quota/limit-registry.ts';
 import { Publisher } from '../control/releases/publisher.ts';
@@ -50,10 +51,12 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     onQuotaNeed: (need) => void quotas.keeper.need(need),
     onLimitQuestion: (worker, question) => takeOver.ask(worker, question),
     onLeaseQuestion: (worker, question) => cluster?.ask(worker, question),
+    onNonceQuestion: (worker, question) => void nonces?.ask(worker, question),
     onHopeless: (worker, lateMs) => endHopeless(worker, lateMs, log),
   });
   const connections = watchConnections({ gateway: takeOver.gateway, plan, fleet, tasks, clock, log });
   let cluster: ClusterLimits | undefined;
+  let nonces: NonceDesk | undefined;
   const quotas: WiredQuotas = await wireQuotas({
     ...{ table: shm.quotas, clock, folder: first.folder, url: first.gateway.redis, log },
     timeZone: () => reloader.gateway.timeZone,
@@ -93,6 +96,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   if (!published.ok) throw new StartError(published.error);
   cluster = await startCluster({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
   cluster?.useLimits(published.value.summary.clusterLimits);
+  if (cluster !== undefined) nonces = new NonceDesk({ connection: cluster.connection, workers: fleet });
   const reloader: Reloader = new Reloader(publisher, first.gateway, log, new ListenerCertificates(plan, fleet.tls));
   const spans = forwardSpans(tasks, clock, log, () => reloader);
   return {

@@ -21,7 +21,7 @@ import type {
   TransportOptions,
   UpstreamRequest,
 } from '../../src/gateway/upstream/transports/transport.ts';
-import type { LeaseQuestion } from '../../src/gateway/worker-messages.ts';
+import type { LeaseQuestion, NonceQuestion } from '../../src/gateway/worker-messages.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
 import { VirtualClock } from '../gateway/limiter/window.ts';
 import { headOf } from './header-lines.ts';
@@ -138,6 +138,8 @@ export class TestPlane {
   wallMs: () => number = Date.now;
   /** What requests asked that found nothing in their share of a limit over instances. */
   readonly leaseQuestions: LeaseQuestion[] = [];
+  /** What requests asked about nonces. */
+  readonly nonceQuestions: NonceQuestion[] = [];
 
   constructor(
     policies: readonly PolicyRun[] = [],
@@ -155,6 +157,7 @@ export class TestPlane {
       wallMs: () => this.wallMs(),
       policies: [...policyRuns, ...policies],
       onLeaseQuestion: (question) => this.leaseQuestions.push(question),
+      onNonceQuestion: (question) => this.nonceQuestions.push(question),
       ...(logIo !== undefined && { logIo }),
       createTransport: (options) => {
         const transport = new ToldTransport(options, this.sent);

@@ -11,6 +11,7 @@ pub mod histogram_table;
 pub mod lease_table;
 pub mod limit_table;
 pub mod load_table;
+pub mod nonce_table;
 pub mod quota_table;
 pub mod series_table;
 pub mod shadow_table;
@@ -87,6 +88,9 @@ pub const LAYOUTS: &[Layout] = &[
     limit_table::LimitTableHeader::LAYOUT,
     load_table::LoadRow::LAYOUT,
     load_table::LoadTableHeader::LAYOUT,
+    nonce_table::NonceEntry::LAYOUT,
+    nonce_table::NoncePage::LAYOUT,
+    nonce_table::NonceTableHeader::LAYOUT,
     series_table::Series::LAYOUT,
     series_table::SeriesBank::LAYOUT,
     series_table::SeriesTableHeader::LAYOUT,
@@ -126,6 +130,8 @@ pub const CONSTANTS: &[(&str, usize)] = &[
     ("LIMIT_SLOT_COUNT", limit_table::LIMIT_SLOT_COUNT),
     ("LOAD_COUNT", load_table::LOAD_COUNT),
     ("LOAD_LEVEL_COUNT", load_table::LOAD_LEVEL_COUNT),
+    ("NONCE_ENTRIES_PER_PAGE", nonce_table::NONCE_ENTRIES_PER_PAGE),
+    ("NONCE_PAGE_COUNT", nonce_table::NONCE_PAGE_COUNT),
     ("QUOTA_CALENDAR_COUNT", quota_table::CALENDAR_COUNT),
     ("QUOTA_SLOT_COUNT", quota_table::SLOT_COUNT),
     ("SERIES_COUNT", series_table::SERIES_COUNT),

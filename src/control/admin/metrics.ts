@@ -15,6 +15,7 @@ import { renderGuards } from './guard-metrics.ts';
 import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
 import { renderLoad } from './load-metrics.ts';
+import { renderNonces } from './nonce-metrics.ts';
 import { renderUpstreams } from './upstream-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
@@ -31,6 +32,7 @@ export function renderMetrics(view: AdminView): string {
   renderLedger(page, view);
   renderLeases(page, view);
   renderBlocks(page, view);
+  renderNonces(page, view);
   renderAlerts(page, view);
   renderCertificates(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [

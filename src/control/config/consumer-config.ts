@@ -27,15 +27,17 @@ export interface PasswordConfig {
 }
 
 /** What a key may be used for. */
-export type KeyUse = 'api-key' | 'hmac';
+export type KeyUse = 'api-key' | 'hmac' | 'http-signature';
 
 export interface KeyConfig {
   readonly id: string;
   readonly uses: readonly KeyUse[];
-  /** SHA-256 of the secret, 64 hexadecimal digits. */
+  /** SHA-256 of the secret, 64 hexadecimal digits; '' for a public key. */
   readonly sha256: string;
   /** Of a key that signs: else the secret itself goes no further than the parser. Never to be shown or logged. */
   readonly secret?: string | undefined;
+  /** SPKI, DER; of a key that signs with its private half. */
+  readonly publicKey?: Uint8Array | undefined;
   /** Milliseconds since 1970 from and until which it counts; absent: from ever, for ever. */
   readonly fromMs?: number | undefined;
   readonly untilMs?: number | undefined;

@@ -3,14 +3,15 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { identity, safeName, section, text, timestamp, word } from '../../gateway/units/config.ts';
-import type { ConsumerConfig, KeyConfig } from './consumer-config.ts';
+import type { ConsumerConfig, KeyConfig, KeyUse } from './consumer-config.ts';
 import { permissionNames } from './group-schema.ts';
 import { priority } from './load-schema.ts';
 import { passwordSchema } from './password-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
+import { publicKeyExpected, readPublicKey } from './public-key.ts';
 
 const KEYS_MAX = 1_000;
-const KEY_USES_MAX = 2;
+const KEY_USES_MAX = 3;
 const PASSWORDS_MAX = 100;
 const GROUPS_MAX = 100;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
@@ -22,36 +23,58 @@ export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
 const keySchema = section({
   id: identity().describe('Names the key in logs; never secret.'),
   use: z
-    .array(word(['api-key', 'hmac']))
+    .array(word(['api-key', 'hmac', 'http-signature']))
     .min(1)
     .max(KEY_USES_MAX)
     .prefault(['api-key'])
-    .describe('What the key is for: to be sent as it is (api-key), to sign with (hmac), or both.'),
+    .describe(
+      'What the key is for: to be sent as it is (api-key), to sign with (hmac), or both; a public key, to check signatures (http-signature).',
+    ),
   secret: text('8 to 512 printable ASCII characters', '[!-~](?:[ -~]*[!-~])?', (value) =>
     SECRET.test(value) ? value : undefined,
-  ).describe(
-    '8 to 512 printable ASCII characters; better taken from the environment. Kept as SHA-256 only, or, where it signs, encrypted.',
-  ),
+  )
+    .optional()
+    .describe(
+      '8 to 512 printable ASCII characters; better taken from the environment. Kept as SHA-256 only, or, where it signs, encrypted.',
+    ),
+  publicKey: text(publicKeyExpected, '[^]*BEGIN PUBLIC KEY[^]*', readPublicKey)
+    .optional()
+    .describe('Instead of a secret, for http-signature: PEM; Ed25519, ECDSA on P-256 or P-384, or RSA.'),
   notBefore: timestamp().optional().describe('From when on it counts: 2027-01-31 or 2027-01-31T12:00:00Z.'),
   expires: timestamp()
     .optional()
     .describe('Until when it counts; two keys that overlap let a caller change from one to the other.'),
 })
+  .superRefine(({ use, secret, publicKey }, context) => {
+    const message = problemOfUse(use, secret, publicKey);
+    // What is wrong with either is told already.
+    if (message !== '' && context.issues.length === 0)
+      context.addIssue({ code: 'custom', path: [], params: { message } });
+  })
   .superRefine(({ notBefore = 0, expires = Number.POSITIVE_INFINITY }, context) => {
     if (notBefore < expires) return;
     context.addIssue({ code: 'custom', path: ['expires'], params: { message: 'is not after notBefore' } });
   })
   .transform(
-    ({ id, use, secret, notBefore, expires }): KeyConfig => ({
+    ({ id, use, secret, publicKey, notBefore, expires }): KeyConfig => ({
       id,
       uses: [...new Set(use)],
       // Hashed where it is read: nothing behind this line sees the secret of a key that does not sign.
-      sha256: createHash('sha256').update(secret).digest('hex'),
+      sha256: secret === undefined ? '' : createHash('sha256').update(secret).digest('hex'),
       ...(use.includes('hmac') && { secret }),
+      ...(publicKey !== undefined && { publicKey }),
       ...(notBefore !== undefined && { fromMs: notBefore }),
       ...(expires !== undefined && { untilMs: expires }),
     }),
   );
+
+/** @returns '' when the key has what its uses need */
+function problemOfUse(use: readonly KeyUse[], secret: string | undefined, publicKey: unknown): string {
+  const isPublic = use.includes('http-signature');
+  if (isPublic && use.length > 1) return 'is a public key: use [http-signature] alone; a secret signs with [hmac]';
+  if (isPublic) return publicKey === undefined || secret !== undefined ? 'needs publicKey, and no secret' : '';
+  return secret === undefined || publicKey !== undefined ? 'needs secret, and no publicKey' : '';
+}
 
 export const consumerSchema: z.ZodType<ConsumerSection> = section(
   {

@@ -39,6 +39,8 @@ function refuseTwins(consumers: readonly ConsumerConfig[], report: Report): void
         ['id', key.id],
         ['secret', key.sha256],
       ] as const) {
+        // Of a public key there is no secret.
+        if (value === '') continue;
         // The two cannot be mistaken for each other: the field stands in front.
         const earlier = places.get(`${field} ${value}`);
         if (earlier === undefined) places.set(`${field} ${value}`, printPath(path));

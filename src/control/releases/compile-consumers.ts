@@ -77,10 +77,11 @@ function passwordCredential({ username, hash, fromMs, untilMs }: PasswordConfig)
 }
 
 function keyCredential(key: KeyConfig, use: KeyUse, sealKey: Uint8Array): Credential {
-  const { id, sha256, secret = '', fromMs, untilMs } = key;
+  const { id, sha256, secret = '', publicKey, fromMs, untilMs } = key;
   const facts: KeyFacts = {
     ...(fromMs !== undefined && { fromMs }),
     ...(untilMs !== undefined && { untilMs }),
+    ...(use === 'http-signature' && publicKey !== undefined && { publicKey }),
     ...(use === 'hmac' && { sealed: seal(sealKey, secret, keyPurpose(use, id)) }),
   };
   const digest = use === 'api-key' ? Buffer.from(sha256, 'hex') : credentialDigest(use, id);

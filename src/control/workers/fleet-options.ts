@@ -3,7 +3,13 @@
 import type { Clock } from '../../base/clock.ts';
 import type { WorkerIndex } from '../../base/ids.ts';
 import type { SpanBatch } from '../../gateway/telemetry/span-data.ts';
-import type { LeaseQuestion, LimitQuestion, ListenerSettings, QuotaNeed } from '../../gateway/worker-messages.ts';
+import type {
+  LeaseQuestion,
+  LimitQuestion,
+  ListenerSettings,
+  NonceQuestion,
+  QuotaNeed,
+} from '../../gateway/worker-messages.ts';
 import type { SharedMemory } from '../../shm/shared-memory.ts';
 import type { Log } from '../log.ts';
 import type { WorkerThreads } from './worker-threads.ts';
@@ -42,6 +48,7 @@ export interface WorkerFleetOptions {
   onLimitQuestion(worker: WorkerIndex, question: LimitQuestion): void;
   /** A request found nothing in its share of a limit over instances. */
   onLeaseQuestion(worker: WorkerIndex, question: LeaseQuestion): void;
+  onNonceQuestion(worker: WorkerIndex, question: NonceQuestion): void;
   onQuotaNeed(need: QuotaNeed): void;
   readonly log: Log;
   /** A worker hung so long that only a new process helps. Does not return. */

@@ -3,7 +3,7 @@
 
 import { MessageChannel } from 'node:worker_threads';
 import type { WorkerIndex } from '../../base/ids.ts';
-import type { FromWorker, LeaseAnswer, LimitAnswer, ToWorker } from '../../gateway/worker-messages.ts';
+import type { FromWorker, LeaseAnswer, LimitAnswer, NonceAnswer, ToWorker } from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { PostedSnapshot, WorkerFleetOptions } from './fleet-options.ts';
 import { absentWorker, type FleetWorker } from './fleet-worker.ts';
@@ -147,6 +147,10 @@ export class WorkerFleet {
     this.#send(this.#workers[worker] as FleetWorker, { type: 'lease-answer', answer });
   }
 
+  answerNonce(worker: WorkerIndex, answer: NonceAnswer): void {
+    this.#send(this.#workers[worker] as FleetWorker, { type: 'nonce-answer', answer });
+  }
+
   tellConnections(counts: readonly (readonly [address: string, count: number])[]): void {
     for (const worker of this.#workers) this.#send(worker, { type: 'connection-counts', counts });
   }
@@ -248,6 +252,8 @@ export class WorkerFleet {
         return this.#options.onLeaseQuestion(worker.index, message.question);
       case 'count-connections':
         return this.#options.onCountConnections();
+      case 'nonce-question':
+        return this.#options.onNonceQuestion(worker.index, message.question);
       case 'spans':
         return this.#options.onSpans(message.batch);
       case 'log-trouble':

@@ -182,6 +182,13 @@ export const errors = {
     retryable: false,
     title: 'The type of the body is not taken here',
   },
+  SIGNATURE_REFUSED: {
+    id: 44,
+    status: 403,
+    source: 'client',
+    retryable: false,
+    title: 'The signature is missing or not valid',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;

@@ -13,6 +13,7 @@ import type { TargetPlan } from '../snapshot.ts';
 import type { TraceContext } from '../telemetry/trace-context.ts';
 import type { UpstreamLoad } from '../upstream/load/upstream-load.ts';
 import type { SocketOffer } from '../websocket/message-socket.ts';
+import type { Verdict } from './errors.ts';
 import type { HeaderLines } from './header-lines.ts';
 import type { RelayedAnswer } from './relayed-answer.ts';
 
@@ -88,6 +89,13 @@ export interface BackendCall {
 /** How long a request may wait for stores. */
 const STORE_WAIT_MS_MAX = 50;
 
+/** What a method of authentication found out. */
+export interface Finding {
+  /** ADMIT, or an error's id; undefined while it is not known. */
+  verdict: Verdict | undefined;
+  detail: string;
+}
+
 export const Phase = {
   DECIDING: 0,
   PARKED: 1,
@@ -160,6 +168,10 @@ export class Exchange {
   detail = '';
   /** WWW-Authenticate of an answer 401, and of 403 INSUFFICIENT_SCOPE. */
   challenge = '';
+  /** A refusal is told as Tencent's gateway does, {"message":…}, instead of as problem details. */
+  tellsMessageOnly = false;
+  /** What methods of authentication found out that is not to be found out twice, should they be asked again. */
+  findings: Map<unknown, Finding> | undefined = undefined;
   /** What is wrong with its bearer token, as WWW-Authenticate says it (RFC 6750): , error="invalid_token" */
   bearerError = '';
   /** What its client is told instead of the gateway's own words, when it is refused. */
@@ -168,10 +180,6 @@ export class Exchange {
   upstreamLines = '';
   /** What authorisers said of it, by whoever asked: nobody asks twice. */
   judgements: Map<object, Judgement> | undefined = undefined;
-  /** It is parked until its body has come. */
-  isGathering = false;
-  /** So much of it is waited for. */
-  gatheredBytesMax = 0;
   /** The request's end is not to be trusted: no further request is read from this connection. */
   closeAfter = false;
   /** What policies in shadow mode would have refused it with: RATE_LIMITED@shop.get-order.rate-limit.1. At most one for each. */
@@ -203,6 +211,8 @@ export class Exchange {
   /** Of slow-bodies.ts: it looks after the body; for how long it has. */
   isBodyWatched = false;
   bodyMs = 0;
+  /** A policy waits for the whole body (whole-body.ts). */
+  isGathering = false;
   answer: { readonly lines: HeaderLines; readonly body: string } | undefined = undefined;
   /** Of the answer's body, as handed to the client's stream. */
   answerBytes = 0;

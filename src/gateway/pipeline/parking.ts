@@ -3,6 +3,7 @@
 
 import { errors, type Verdict, WAIT } from './errors.ts';
 import { type Exchange, Phase } from './exchange.ts';
+import { endGathering } from './whole-body.ts';
 
 // 1,024 waiting exchanges per worker hold at most 64 MiB of request bodies between them (BUFFERED_BYTES_MAX in body.ts).
 export const PARKED_COUNT_MAX = 1_024;
@@ -107,6 +108,7 @@ export class Parking {
   }
 
   #release(x: Exchange): void {
+    if (x.isGathering) endGathering(x);
     this.#count--;
     x.phase = Phase.DECIDING;
   }

@@ -2,9 +2,9 @@
 
 import { errors } from './errors.ts';
 import { type Exchange, Phase } from './exchange.ts';
-import { takePiece } from './gather-body.ts';
 import { keepBody } from './kept-body.ts';
 import { DISCARDED_BYTES_MAX, refuse, sendAnswer } from './respond.ts';
+import { gatherBody } from './whole-body.ts';
 
 /**
  * The next piece of the body.
@@ -30,11 +30,9 @@ export function receiveBody(x: Exchange, chunk: Buffer, last: boolean): void {
   if (isTooLarge) {
     x.closeAfter = !last;
     refuse(x, errors.BODY_TOO_LARGE.id);
-  } else if (x.isGathering) {
-    takePiece(x, chunk, last);
   } else if (x.call !== undefined) {
     x.call.sendBody(chunk, last);
-  } else if (!keepBody(x, chunk)) {
+  } else if (x.isGathering ? !gatherBody(x, chunk, last) : !keepBody(x, chunk)) {
     refuse(x, errors.PARKING_FULL.id);
   }
 }

@@ -18,6 +18,9 @@ export const DISCARDED_BYTES_MAX = 64 * 1024;
 // nobody knows, the connection is closed at once.
 const LINGER_BYTES_MAX = 64 * 1024 * 1024;
 
+// What Exchange.tellsMessageOnly is about.
+const TOLD_AS_MESSAGE: ReadonlySet<number> = new Set([errors.UNAUTHENTICATED.id, errors.SIGNATURE_REFUSED.id]);
+
 // How long an answer may wait for a small request body that is still on its way.
 const DISCARD_TIMEOUT_MS = 2_000;
 
@@ -32,7 +35,8 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   const spec: ErrorSpec = errors[code];
   x.errorId = spec.id;
   if (x.relayed !== undefined) return relay(x, x.relayed);
-  let lines = 'content-type: application/problem+json\r\n';
+  const isMessage = x.tellsMessageOnly && TOLD_AS_MESSAGE.has(spec.id);
+  let lines = `content-type: application/${isMessage ? 'json' : 'problem+json'}\r\n`;
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
   if (spec.id === errors.UNAUTHENTICATED.id || spec.id === errors.INSUFFICIENT_SCOPE.id)
     lines += `www-authenticate: ${x.challenge}\r\n`;
@@ -40,7 +44,9 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
   if (x.route?.shape !== undefined) lines += besideListener(x, x.route.shape.ownLines(x));
   const status = spec.id === errors.FAULT_INJECTED.id ? x.faultStatus : spec.status;
-  answerWith(x, status, lines, problemBody(code, detail === '' ? x.detail : detail, x.requestId, status));
+  const told = detail === '' ? x.detail : detail;
+  const body = isMessage ? JSON.stringify({ message: told }) : problemBody(code, told, x.requestId, status);
+  answerWith(x, status, lines, body);
 }
 
 /** What an authoriser said to the client. */

@@ -47,6 +47,7 @@ const causes = {
   ORIGIN_REFUSED: 'request',
   REQUEST_REFUSED: 'request',
   UNSUPPORTED_MEDIA_TYPE: 'request',
+  SIGNATURE_REFUSED: 'auth',
 } as const satisfies Record<ErrorCode, UsageCause>;
 
 /** Index in USAGE_CAUSES by error id; -1 for 0, which is no error. */

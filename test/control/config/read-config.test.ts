@@ -220,8 +220,7 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
   ...['map', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
-  ...['hmac', 'mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
-  [shop('    policies: [auth: { any: [{ hmac: { skew: 1s } }] }]'), 'hmac'],
+  ...['mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
 ];
 
 t.test('what later versions will know is refused as such', async (t) => {

@@ -96,6 +96,11 @@ export class ClusterLimits {
     this.#timer = setInterval(() => this.#tick(), POLL_INTERVAL_US / 1_000);
   }
 
+  /** For others who ask the same store for a request that waits. */
+  get connection(): RedisConnection {
+    return this.#connection;
+  }
+
   useLimits(limits: readonly ClusterLimitDefinition[]): void {
     this.#limits = limits;
     this.#desk.useLimits(limits);

@@ -3,6 +3,8 @@
 import { apiKeyConfig } from './api-key/config.ts';
 import { basicConfig } from './basic/config.ts';
 import { forwardConfig } from './forward/config.ts';
+import { hmacConfig } from './hmac/config.ts';
+import { httpSignatureConfig } from './http-signature/config.ts';
 import { jwtConfig } from './jwt/config.ts';
 import type { AuthMethodConfig } from './method-config.ts';
 
@@ -11,8 +13,10 @@ export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [
   apiKeyConfig,
   basicConfig,
   forwardConfig,
+  hmacConfig,
+  httpSignatureConfig,
   jwtConfig,
 ];
 
 /** Of later versions: refused as such, not as typing errors. */
-export const laterMethods: readonly string[] = ['hmac', 'mtls'];
+export const laterMethods: readonly string[] = ['mtls'];

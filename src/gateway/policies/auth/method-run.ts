@@ -17,6 +17,11 @@ export interface LiveAuthMethod {
    * @hot no throw, no await
    */
   authenticate(x: Exchange): Verdict;
+  /**
+   * What a request without such a credential is refused with, where no other would do. Absent: 401, with words of the step.
+   * @returns an error's id, with x.detail set
+   */
+  refuseAbsence?(x: Exchange): Verdict;
 }
 
 export interface AuthMethodRun {

@@ -64,6 +64,7 @@ class AuthStep implements PolicyStep {
       relayed = x.relayed;
     }
     x.relayed = relayed;
+    if (refusal === NO_CREDENTIAL && methods.length === 1) return this.#refuseAbsence(x, methods[0]);
     return this.#refuse(x, refusal, detail);
   }
 
@@ -72,6 +73,7 @@ class AuthStep implements PolicyStep {
     for (const method of this.#methods) {
       const verdict = method.authenticate(x);
       if (verdict === WAIT) return WAIT;
+      if (verdict === NO_CREDENTIAL) return this.#refuseAbsence(x, method);
       if (verdict !== ADMIT) return this.#refuse(x, verdict, x.detail);
       if (consumer !== undefined && x.consumer?.name !== consumer.name) {
         return this.#refuse(x, errors.UNAUTHENTICATED.id, 'the credentials are of two consumers');
@@ -80,6 +82,11 @@ class AuthStep implements PolicyStep {
     }
     x.consumer = consumer;
     return ADMIT;
+  }
+
+  #refuseAbsence(x: Exchange, method: LiveAuthMethod | undefined): Verdict {
+    const verdict = method?.refuseAbsence?.(x) ?? NO_CREDENTIAL;
+    return this.#refuse(x, verdict, x.detail);
   }
 
   #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readCookie, readQuery } from '../../../conditions/read-parameter.ts';
 import { cameByHttps } from '../../../pipeline/came-by-https.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
+import { bodyBytesOf } from '../../../pipeline/whole-body.ts';
 import type { Credential } from '../credential.ts';
 import type { ForwardPart, ForwardPlan } from './forward-plan.ts';
 
@@ -24,7 +25,7 @@ const OWN_LINES = 'user-agent: sluice\r\naccept: application/json, */*;q=0.1\r\n
 const BODY_HEADERS = ['content-type', 'content-encoding'];
 
 export function askRequest(x: Exchange, plan: ForwardPlan): AskRequest {
-  const body = plan.payload === 'json' ? jsonBody(x, plan) : plan.bodyBytesMax > 0 ? wholeBody(x) : NO_BODY;
+  const body = plan.payload === 'json' ? jsonBody(x, plan) : plan.bodyBytesMax > 0 ? bodyBytesOf(x) : NO_BODY;
   let lines = `${OWN_LINES}x-request-id: ${x.requestId}\r\n`;
   if (plan.tellsOriginal) lines += originalLines(x);
   if (plan.payload === 'original') lines += chosenLines(x, plan);
@@ -49,7 +50,7 @@ export function askKey(x: Exchange, plan: ForwardPlan, by: readonly ForwardPart[
   }
   for (const name of plan.queries) add(readQuery(x.query, name));
   for (const part of by) add(partOf(x, part));
-  if (plan.bodyBytesMax > 0) hash.update(wholeBody(x));
+  if (plan.bodyBytesMax > 0) hash.update(bodyBytesOf(x));
   return hash.digest('base64');
 }
 
@@ -120,7 +121,7 @@ function jsonBody(x: Exchange, plan: ForwardPlan): Buffer {
   }
   const cookies = cookieLine(x, plan);
   if (cookies !== '') header['cookie'] = cookies.slice('cookie: '.length, -2);
-  const body = plan.bodyBytesMax > 0 ? bodyFields(wholeBody(x)) : { body: '' };
+  const body = plan.bodyBytesMax > 0 ? bodyFields(bodyBytesOf(x)) : { body: '' };
   return Buffer.from(
     JSON.stringify({ header, query: parametersOf(x, plan), ...body, method: x.method, path: x.rawPath }),
   );
@@ -130,10 +131,6 @@ function jsonBody(x: Exchange, plan: ForwardPlan): Buffer {
 function bodyFields(bytes: Buffer): object {
   const body = bytes.toString('utf8');
   return Buffer.from(body).equals(bytes) ? { body } : { body: bytes.toString('base64'), isBase64Encoded: true };
-}
-
-function wholeBody({ bodyChunks }: Exchange): Buffer {
-  return bodyChunks === undefined ? NO_BODY : Buffer.concat(bodyChunks);
 }
 
 function partOf(x: Exchange, part: ForwardPart): string {

@@ -5,7 +5,7 @@ import type { Caller } from '../../../consumers.ts';
 import type { LiveSnapshot } from '../../../live-snapshot.ts';
 import { ADMIT, errorCodes, errors, type Verdict } from '../../../pipeline/errors.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
-import { gatherBody } from '../../../pipeline/gather-body.ts';
+import { awaitBody } from '../../../pipeline/whole-body.ts';
 import { defineAuthMethodRun, type LiveAuthMethod, NO_CREDENTIAL } from '../method-run.ts';
 import { onlyValue, TWO_VALUES } from '../only-value.ts';
 import { askKey, credentialOf } from './ask-request.ts';
@@ -40,7 +40,7 @@ class Forwarding implements LiveAuthMethod {
     const missing = this.#missing(x);
     if (missing !== ADMIT) return missing;
     if (plan.bodyBytesMax > 0) {
-      const verdict = gatherBody(x, plan.bodyBytesMax);
+      const verdict = awaitBody(x, plan.bodyBytesMax);
       if (verdict !== ADMIT) return verdict;
     }
     const key = plan.cache === undefined ? '' : askKey(x, plan, plan.cache.by);
