@@ -64,25 +64,12 @@ export function warnOfClearPasswords(
 ): void {
   // Behind a proxy that is trusted, TLS ends there.
   if (gateway.trustedProxies.length > 0 || gateway.listen.every(keepsPasswords)) return;
-  for (const service of services) {
-    const path = ['services', service.name];
-    const lists = [
-      [path, service.policies] as const,
-      ...service.routes.map((route) => [[...path, 'routes', route.name], route.policies] as const),
-    ];
-    for (const [at, policies] of lists) {
-      for (const [index, use] of policies.entries()) {
-        if (use.policy !== 'auth') continue;
-        for (const method of methodsOf(use, [...at, 'policies', index])) {
-          if (method.kind !== 'basic') continue;
-          report.add(method.path, {
-            severity: 'warning',
-            message:
-              'passwords are read by whoever is on the way: gateway.listen has plain HTTP on an address that is not loopback',
-          });
-        }
-      }
-    }
+  for (const { path } of usesOf(services, 'basic')) {
+    report.add(path, {
+      severity: 'warning',
+      message:
+        'passwords are read by whoever is on the way: gateway.listen has plain HTTP on an address that is not loopback',
+    });
   }
 }
 
@@ -90,6 +77,34 @@ export function warnOfClearPasswords(
 function keepsPasswords({ host, tls, redirectPort }: ListenConfig): boolean {
   if (tls !== undefined || redirectPort !== undefined) return true;
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Without a listener that asks for certificates nobody has one. */
+export function checkCertificateUse({ gateway, services }: Pick<Config, 'gateway' | 'services'>, report: Report): void {
+  if (gateway.listen.some(({ tls }) => (tls?.clientCaFile ?? '') !== '')) return;
+  for (const { path } of usesOf(services, 'mtls')) {
+    report.add(path, {
+      message: 'needs a listener that asks for certificates: engine: node, with tls.clientCa, in gateway.listen',
+    });
+  }
+}
+
+/** Every use of a method, with its place. */
+function usesOf(services: Config['services'], kind: string): readonly MethodUse[] {
+  return services.flatMap((service) => {
+    const path = ['services', service.name];
+    const lists = [
+      [path, service.policies] as const,
+      ...service.routes.map((route) => [[...path, 'routes', route.name], route.policies] as const),
+    ];
+    return lists.flatMap(([at, policies]) =>
+      policies.flatMap((use, index) =>
+        use.policy === 'auth'
+          ? methodsOf(use, [...at, 'policies', index]).filter((method) => method.kind === kind)
+          : [],
+      ),
+    );
+  });
 }
 
 function methodsOf({ config }: PolicyUse, path: Path): readonly MethodUse[] {

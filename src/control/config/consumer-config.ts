@@ -11,6 +11,8 @@ export interface ConsumerConfig extends AllowanceConfig, PermissionHolder {
   readonly keys: readonly KeyConfig[];
   /** Of users who say a password (basic); absent: none. */
   readonly passwords?: readonly PasswordConfig[] | undefined;
+  /** Of clients that show one (mtls); absent: none. */
+  readonly certificates?: readonly ClientCertificateConfig[] | undefined;
   /** What is known of it, by name. */
   readonly claims?: Readonly<Record<string, string>> | undefined;
   readonly groups?: readonly string[] | undefined;
@@ -21,6 +23,15 @@ export interface PasswordConfig {
   readonly username: string;
   /** As src/base/password-hash.ts prints it. */
   readonly hash: string;
+  /** Milliseconds since 1970 from and until which it counts; absent: from ever, for ever. */
+  readonly fromMs?: number | undefined;
+  readonly untilMs?: number | undefined;
+}
+
+export interface ClientCertificateConfig {
+  readonly id: string;
+  /** What it is found by: certificate-text.ts. */
+  readonly says: string;
   /** Milliseconds since 1970 from and until which it counts; absent: from ever, for ever. */
   readonly fromMs?: number | undefined;
   readonly untilMs?: number | undefined;

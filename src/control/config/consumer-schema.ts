@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { identity, safeName, section, text, timestamp, word } from '../../gateway/units/config.ts';
+import { certificateSchema } from './client-certificate-schema.ts';
 import type { ConsumerConfig, KeyConfig, KeyUse } from './consumer-config.ts';
 import { permissionNames } from './group-schema.ts';
 import { priority } from './load-schema.ts';
@@ -13,6 +14,7 @@ import { publicKeyExpected, readPublicKey } from './public-key.ts';
 const KEYS_MAX = 1_000;
 const KEY_USES_MAX = 3;
 const PASSWORDS_MAX = 100;
+const CERTIFICATES_MAX = 100;
 const GROUPS_MAX = 100;
 // Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
 const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
@@ -76,40 +78,43 @@ function problemOfUse(use: readonly KeyUse[], secret: string | undefined, public
   return secret === undefined || publicKey !== undefined ? 'needs secret, and no publicKey' : '';
 }
 
-export const consumerSchema: z.ZodType<ConsumerSection> = section(
-  {
-    keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.'),
-    passwords: z
-      .array(passwordSchema)
-      .max(PASSWORDS_MAX)
-      .optional()
-      .describe('The users and passwords with which this consumer may call, for the method basic.'),
-    plan: safeName().optional().describe('What it may do, unless it is said here.'),
-    ...allowanceShape(),
-    ...quotaShape(),
-    claims: z
-      .record(
-        safeName(),
-        text('1 to 256 characters', '.{1,256}', (value) => (CLAIM.test(value) ? value : undefined)),
-      )
-      .optional()
-      .describe('What is known of it, for limits by claim.NAME: { tenant: acme }.'),
-    groups: z
-      .array(safeName())
-      .max(GROUPS_MAX)
-      .optional()
-      .describe('What it belongs to, for the policies access and permissions.'),
-    permissions: permissionNames()
-      .optional()
-      .describe('What it may do, besides what its groups may: names from permissions.'),
-    priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
-  },
-  ['certificates'],
-)
+export const consumerSchema: z.ZodType<ConsumerSection> = section({
+  keys: z.array(keySchema).max(KEYS_MAX).prefault([]).describe('The keys with which this consumer may call.'),
+  passwords: z
+    .array(passwordSchema)
+    .max(PASSWORDS_MAX)
+    .optional()
+    .describe('The users and passwords with which this consumer may call, for the method basic.'),
+  certificates: z
+    .array(certificateSchema)
+    .max(CERTIFICATES_MAX)
+    .optional()
+    .describe('What the certificates of its clients say, for the method mtls.'),
+  plan: safeName().optional().describe('What it may do, unless it is said here.'),
+  ...allowanceShape(),
+  ...quotaShape(),
+  claims: z
+    .record(
+      safeName(),
+      text('1 to 256 characters', '.{1,256}', (value) => (CLAIM.test(value) ? value : undefined)),
+    )
+    .optional()
+    .describe('What is known of it, for limits by claim.NAME: { tenant: acme }.'),
+  groups: z
+    .array(safeName())
+    .max(GROUPS_MAX)
+    .optional()
+    .describe('What it belongs to, for the policies access and permissions.'),
+  permissions: permissionNames()
+    .optional()
+    .describe('What it may do, besides what its groups may: names from permissions.'),
+  priority: priority().optional().describe('Who goes first at an upstream that is overloaded, 15 before 0.'),
+})
   .superRefine(checkAllowance)
-  .transform(({ keys, passwords, plan, claims, groups, permissions, priority, ...allowance }) => ({
+  .transform(({ keys, passwords, certificates, plan, claims, groups, permissions, priority, ...allowance }) => ({
     keys,
     ...(passwords !== undefined && { passwords }),
+    ...(certificates !== undefined && { certificates }),
     ...(plan !== undefined && { plan }),
     ...(claims !== undefined && { claims }),
     ...(groups !== undefined && { groups }),

@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { err, ok, type Result } from '../../base/result.ts';
-import { warnOfClearPasswords } from './check-auth.ts';
+import { checkCertificateUse, warnOfClearPasswords } from './check-auth.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkStore } from './check-store.ts';
 import type { Config } from './config.ts';
@@ -92,6 +92,7 @@ function readSections(raw: unknown, { files, nowMs = Date.now() }: ReadOptions, 
   );
   checkRoutes(services, report);
   if (gateway !== undefined) warnOfClearPasswords({ gateway, services }, report);
+  if (gateway !== undefined) checkCertificateUse({ gateway, services }, report);
   if (gateway !== undefined) checkStore({ gateway, plans, consumers, services }, report);
   return {
     gateway: gateway ?? noGateway,

@@ -1,7 +1,7 @@
 // The section `consumers`. A key says by itself who is calling, so that no two may be alike.
 
 import { identity } from '../../gateway/units/config.ts';
-import type { ConsumerConfig } from './consumer-config.ts';
+import type { ClientCertificateConfig, ConsumerConfig, PasswordConfig } from './consumer-config.ts';
 import { consumerSchema } from './consumer-schema.ts';
 import { readNamed } from './read-named.ts';
 import { checkPermissionNames } from './read-permissions.ts';
@@ -26,7 +26,16 @@ export function readConsumers(
   };
   readNamed(raw, ['consumers'], report, readEntry, identity());
   refuseTwins(consumers, report);
-  refuseTwinUsers(consumers, report);
+  refuseTwinsAmong(consumers, 'passwords', [['username', ({ username }: PasswordConfig) => username]], report);
+  refuseTwinsAmong(
+    consumers,
+    'certificates',
+    [
+      ['id', ({ id }: ClientCertificateConfig) => id],
+      ['subject or name', ({ says }: ClientCertificateConfig) => says],
+    ],
+    report,
+  );
   return consumers;
 }
 
@@ -50,15 +59,23 @@ function refuseTwins(consumers: readonly ConsumerConfig[], report: Report): void
   }
 }
 
-/** A user is one consumer's. */
-function refuseTwinUsers(consumers: readonly ConsumerConfig[], report: Report): void {
+/** A user, and what a certificate says, is one consumer's. */
+function refuseTwinsAmong(
+  consumers: readonly ConsumerConfig[],
+  list: 'passwords' | 'certificates',
+  fields: readonly (readonly [field: string, read: (item: never) => string])[],
+  report: Report,
+): void {
   const places = new Map<string, string>();
-  for (const { name, passwords = [] } of consumers) {
-    for (const [index, { username }] of passwords.entries()) {
-      const path = ['consumers', name, 'passwords', index];
-      const earlier = places.get(username);
-      if (earlier === undefined) places.set(username, printPath(path));
-      else report.add([...path, 'username'], { message: `has the same username as ${earlier}` });
+  for (const consumer of consumers) {
+    for (const [index, item] of (consumer[list] ?? []).entries()) {
+      const path = ['consumers', consumer.name, list, index];
+      for (const [field, read] of fields) {
+        const key = `${field} ${read(item as never)}`;
+        const earlier = places.get(key);
+        if (earlier === undefined) places.set(key, printPath(path));
+        else report.add(path, { message: `has the same ${field} as ${earlier}` });
+      }
     }
   }
 }

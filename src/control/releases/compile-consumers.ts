@@ -5,7 +5,13 @@ import { credentialDigest, nameDigest } from '../../base/name-digest.ts';
 import { keyPurpose, seal } from '../../base/sealed.ts';
 import type { KeyFacts } from '../../gateway/consumer-plan.ts';
 import type { ArenaParts } from '../../shm/arena.ts';
-import type { ConsumerConfig, KeyConfig, KeyUse, PasswordConfig } from '../config/consumer-config.ts';
+import type {
+  ClientCertificateConfig,
+  ConsumerConfig,
+  KeyConfig,
+  KeyUse,
+  PasswordConfig,
+} from '../config/consumer-config.ts';
 import type { PermissionCompiler } from './compile-permissions.ts';
 import type { PlanCompiler } from './compile-plans.ts';
 
@@ -55,16 +61,23 @@ function placesOf(credentials: readonly Credential[], firstKey: number) {
 
 /** A key that may be used in two ways is found in two ways. */
 function credentialsOf(
-  { name, keys, passwords = [] }: ConsumerConfig,
+  { name, keys, passwords = [], certificates = [] }: ConsumerConfig,
   needsName: boolean,
   sealKey: Uint8Array,
 ): readonly Credential[] {
   const credentials = [
     ...keys.flatMap((key) => key.uses.map((use) => keyCredential(key, use, sealKey))),
     ...passwords.map(passwordCredential),
+    ...certificates.map(certificateCredential),
   ];
   // No key that is written has a colon in its id.
   return needsName ? [...credentials, { id: `token:${name}`, digest: nameDigest(name), facts: null }] : credentials;
+}
+
+function certificateCredential({ id, says, fromMs, untilMs }: ClientCertificateConfig): Credential {
+  const facts: KeyFacts = { ...(fromMs !== undefined && { fromMs }), ...(untilMs !== undefined && { untilMs }) };
+  const digest = credentialDigest('mtls', says);
+  return { id: `mtls:${id}`, digest, facts: Object.keys(facts).length === 0 ? null : facts };
 }
 
 function passwordCredential({ username, hash, fromMs, untilMs }: PasswordConfig): Credential {

@@ -38,7 +38,7 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
   const isMessage = x.tellsMessageOnly && TOLD_AS_MESSAGE.has(spec.id);
   let lines = `content-type: application/${isMessage ? 'json' : 'problem+json'}\r\n`;
   if (spec.id === errors.METHOD_NOT_ALLOWED.id) lines += `allow: ${allowHeader(x.allowMask)}\r\n`;
-  if (spec.id === errors.UNAUTHENTICATED.id || spec.id === errors.INSUFFICIENT_SCOPE.id)
+  if (x.challenge !== '' && (spec.id === errors.UNAUTHENTICATED.id || spec.id === errors.INSUFFICIENT_SCOPE.id))
     lines += `www-authenticate: ${x.challenge}\r\n`;
   if (spec.id === errors.WEBSOCKET_VERSION.id) lines += 'sec-websocket-version: 13\r\nupgrade: websocket\r\n';
   if (x.retryAfterSeconds > 0) lines += `retry-after: ${x.retryAfterSeconds}\r\n`;
@@ -51,7 +51,8 @@ export function refuse(x: Exchange, errorId: Verdict, detail = ''): void {
 
 /** What an authoriser said to the client. */
 function relay(x: Exchange, { status, lines, body }: RelayedAnswer): void {
-  const isAsked = status === errors.UNAUTHENTICATED.status && !lines.includes('www-authenticate: ');
+  const isAsked =
+    status === errors.UNAUTHENTICATED.status && x.challenge !== '' && !lines.includes('www-authenticate: ');
   answerWith(x, status, isAsked ? `${lines}www-authenticate: ${x.challenge}\r\n` : lines, body);
 }
 

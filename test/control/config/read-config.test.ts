@@ -215,12 +215,10 @@ const laterKeys: readonly (readonly [text: string, key: string])[] = [
   ['version: 1\nplans: { a: { price: 1 } }', 'price'],
   ['version: 1\nfunctions: {}', 'functions'],
   ['version: 1\nenvironments: {}', 'environments'],
-  ['version: 1\nconsumers: { a: { certificates: x } }', 'certificates'],
   ...['params', 'backend', 'response'].map(
     (key) => [shop(`    routes: { r: { match: GET /, ${key}: {} } }`), key] as const,
   ),
   ...['map', 'validate', 'cache', 'jwt'].map((name) => [shop(`    policies: [${name}: {}]`), name] as const),
-  ...['mtls'].map((name) => [shop(`    policies: [auth: { any: [${name}] }]`), name] as const),
 ];
 
 t.test('what later versions will know is refused as such', async (t) => {

@@ -7,6 +7,7 @@ import { hmacConfig } from './hmac/config.ts';
 import { httpSignatureConfig } from './http-signature/config.ts';
 import { jwtConfig } from './jwt/config.ts';
 import type { AuthMethodConfig } from './method-config.ts';
+import { mtlsConfig } from './mtls/config.ts';
 
 /** In the order in which documentation lists them. */
 export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [
@@ -16,7 +17,8 @@ export const methodConfigs: readonly AuthMethodConfig<unknown, unknown>[] = [
   hmacConfig,
   httpSignatureConfig,
   jwtConfig,
+  mtlsConfig,
 ];
 
 /** Of later versions: refused as such, not as typing errors. */
-export const laterMethods: readonly string[] = ['mtls'];
+export const laterMethods: readonly string[] = [];

@@ -7,6 +7,7 @@ import { hmacRun } from './hmac/run.ts';
 import { httpSignatureRun } from './http-signature/run.ts';
 import { jwtRun } from './jwt/run.ts';
 import type { AuthMethodRun } from './method-run.ts';
+import { mtlsRun } from './mtls/run.ts';
 
 export const methodRuns: readonly AuthMethodRun[] = [
   apiKeyRun,
@@ -15,4 +16,5 @@ export const methodRuns: readonly AuthMethodRun[] = [
   hmacRun,
   httpSignatureRun,
   jwtRun,
+  mtlsRun,
 ];

@@ -36,6 +36,7 @@ class AuthStep implements PolicyStep {
   run(x: Exchange): Verdict {
     // It may run again after a wait.
     x.relayed = undefined;
+    x.retryAfterSeconds = 0;
     x.upstreamLines = '';
     x.consumer = undefined;
     return this.#plan.needsAll ? this.#runAll(x) : this.#runAny(x);
@@ -51,6 +52,7 @@ class AuthStep implements PolicyStep {
     let refusal = NO_CREDENTIAL;
     let detail = '';
     let relayed: RelayedAnswer | undefined;
+    let retryAfterSeconds = 0;
     for (let i = 0; i < methods.length; i++) {
       const verdict = (methods[i] as LiveAuthMethod).authenticate(x);
       if (verdict === ADMIT) return admit(x);
@@ -62,8 +64,10 @@ class AuthStep implements PolicyStep {
       refusal = verdict;
       detail = x.detail;
       relayed = x.relayed;
+      retryAfterSeconds = x.retryAfterSeconds;
     }
     x.relayed = relayed;
+    x.retryAfterSeconds = retryAfterSeconds;
     if (refusal === NO_CREDENTIAL && methods.length === 1) return this.#refuseAbsence(x, methods[0]);
     return this.#refuse(x, refusal, detail);
   }
@@ -91,7 +95,6 @@ class AuthStep implements PolicyStep {
 
   #refuse(x: Exchange, refusal: Verdict, detail: string): Verdict {
     x.consumer = undefined;
-    if (refusal !== errors.TOO_MANY_FAILURES.id) x.retryAfterSeconds = 0;
     const { challenge } = this.#plan;
     x.challenge = x.bearerError === '' ? challenge : challenge.replace(BEARER_ITEM, (item) => item + x.bearerError);
     x.detail = refusal === NO_CREDENTIAL ? 'no credential was presented' : detail;

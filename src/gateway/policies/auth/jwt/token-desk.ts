@@ -5,7 +5,6 @@ import type { Clock } from '../../../../base/clock.ts';
 import { ADMIT, errors, type Verdict } from '../../../pipeline/errors.ts';
 import type { Exchange } from '../../../pipeline/exchange.ts';
 import type { Parking } from '../../../pipeline/parking.ts';
-import { FailureBudget } from '../failure-budget.ts';
 import { NOT_MINE } from '../method-run.ts';
 import { fetchDiscovered, fetchJwks } from './fetch-jwks.ts';
 import { FixedKeys } from './fixed-keys.ts';
@@ -14,6 +13,7 @@ import type { KeySource } from './key-source.ts';
 import { type ReadToken, readToken } from './read-token.ts';
 import { RemoteKeys } from './remote-keys.ts';
 import { TokenCache, type TokenRecord } from './token-cache.ts';
+import { TokenFailures } from './token-failures.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
 // A token of 1 KiB with its claims is about 2 KiB: 10,000 of them 20 MB; 16 Mi characters with theirs at most 32 MiB.
@@ -33,7 +33,7 @@ const VERIFIERS_MAX = 256;
 export class TokenDesk {
   readonly good = new TokenCache(GOOD_COUNT_MAX, GOOD_CHARS_MAX);
   readonly bad = new TokenCache(BAD_COUNT_MAX, BAD_CHARS_MAX);
-  readonly failures = new FailureBudget();
+  readonly failures = new TokenFailures();
   readonly #parking: Parking;
   readonly #clock: Clock;
   readonly #wallMs: () => number;

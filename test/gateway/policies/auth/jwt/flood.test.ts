@@ -3,7 +3,7 @@ import {
   ADDRESS_FAILURES_MAX,
   FAILED_TOTAL_MAX,
   TOTAL_FAILURES_MAX,
-} from '../../../../../src/gateway/policies/auth/failure-budget.ts';
+} from '../../../../../src/gateway/policies/auth/jwt/token-failures.ts';
 import { ask, ec, forged, rigWith, tokenOf } from './token-rig.ts';
 
 t.test('an address with too many bad signatures is refused what is not known, and keeps what is', async (t) => {

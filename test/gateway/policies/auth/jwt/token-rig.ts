@@ -89,7 +89,7 @@ export async function ask(
 }
 
 export async function refused(t: Test, rig: TestPlane, token: string, detail: RegExp): Promise<void> {
-  // So many at once would be too many failures (failure-budget.ts).
+  // So many at once would be too many failures (token-failures.ts).
   rig.pass(10);
   const { client } = await ask(rig, `Bearer ${token}`);
   t.equal(client.status, 401, String(detail));

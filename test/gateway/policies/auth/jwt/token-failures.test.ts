@@ -2,17 +2,17 @@ import t from 'tap';
 import {
   ADDRESS_FAILURES_MAX,
   FAILED_TOTAL_MAX,
-  FailureBudget,
   TOTAL_FAILURES_MAX,
-} from '../../../../src/gateway/policies/auth/failure-budget.ts';
+  TokenFailures,
+} from '../../../../../src/gateway/policies/auth/jwt/token-failures.ts';
 
 /** So far apart that they are not too many together. */
-function fail(budget: FailureBudget, address: string, count: number, fromMs: number): void {
+function fail(budget: TokenFailures, address: string, count: number, fromMs: number): void {
   for (let n = 0; n < count; n++) budget.note(address, fromMs + n * 10);
 }
 
 t.test('an address has a budget of 10 seconds, and others have theirs', async (t) => {
-  const budget = new FailureBudget();
+  const budget = new TokenFailures();
   fail(budget, '192.0.2.1', ADDRESS_FAILURES_MAX - 1, 0);
   t.equal(budget.addressWaitMs('192.0.2.1', 2_000), 0);
   fail(budget, '192.0.2.1', 1, 2_000);
@@ -25,7 +25,7 @@ t.test('an address has a budget of 10 seconds, and others have theirs', async (t
 });
 
 t.test('of IPv6 the network counts', async (t) => {
-  const budget = new FailureBudget();
+  const budget = new TokenFailures();
   for (let n = 0; n < ADDRESS_FAILURES_MAX; n++) fail(budget, `2001:db8:1:2::${n.toString(16)}`, 1, n * 10);
   t.equal(budget.addressCount, 1);
   t.ok(budget.addressWaitMs('2001:db8:1:2:ffff::', 1_000) > 0);
@@ -35,7 +35,7 @@ t.test('of IPv6 the network counts', async (t) => {
 });
 
 t.test('all together have one of a moment, and the table is bounded', async (t) => {
-  const budget = new FailureBudget();
+  const budget = new TokenFailures();
   for (let n = 0; n < FAILED_TOTAL_MAX; n++) budget.note(`10.0.0.${n}`, 5);
   t.equal(budget.isTotalSpent('10.0.0.1', 0, 5), true);
   t.equal(budget.isTotalSpent('192.0.2.1', 64, 5), false, 'who has not failed may go on');

@@ -2,7 +2,7 @@
 // Trying one costs more than a request: a flood of them would be paid for by everybody. What is known to be good is not tried
 // again, and asks for no budget: whoever shares an address with the flood goes on calling with it.
 
-import { ParsedAddress } from '../ip/parsed-address.ts';
+import { ParsedAddress } from '../../ip/parsed-address.ts';
 
 // A token costs about 0.2 ms of CPU, most of it the thread pool's: 10 failures a second and address are 0.2 % of a core.
 const WINDOW_MS = 10_000;
@@ -21,7 +21,7 @@ interface Account {
   endMs: number;
 }
 
-export class FailureBudget {
+export class TokenFailures {
   readonly #accounts = new Map<string | number, Account>();
   readonly #parsed = new ParsedAddress();
   readonly #total: Account = { failures: 0, endMs: 0 };
