@@ -62,14 +62,25 @@ function withoutEnvironment(path: string, environments: readonly string[]): stri
   return end < 0 ? '/' : path.slice(end);
 }
 
-function pairsOf(text: string): readonly string[] {
-  return text === '' ? [] : text.split('&').filter((pair) => pair !== '');
+interface Pair {
+  readonly name: string;
+  /** name=value */
+  readonly text: string;
 }
 
-function decodePair(pair: string): string {
-  const equals = pair.indexOf('=');
-  if (equals < 0) return decodeQuery(pair);
-  return `${decodeQuery(pair.slice(0, equals))}=${decodeQuery(pair.slice(equals + 1))}`;
+function pairsOf(text: string): readonly Pair[] {
+  if (text === '') return [];
+  return text
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => ({ name: pair.split('=', 1)[0] as string, text: pair }));
+}
+
+/** A name may have an '=', decoded. */
+function decodePair({ name, text }: Pair): Pair {
+  const decoded = decodeQuery(name);
+  const rest = text.slice(name.length);
+  return { name: decoded, text: rest === '' ? decoded : `${decoded}=${decodeQuery(rest.slice(1))}` };
 }
 
 // A slash or question mark in a segment, decoded, would be another path, or a query that nobody signed.
@@ -81,21 +92,18 @@ function decodePath(path: string): string {
   return path.includes('+') ? path.split('+').map(decodeQuery).join('+') : decodeQuery(path);
 }
 
-function joined(pairs: readonly string[]): string {
-  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+function joined(pairs: readonly Pair[]): string {
+  return pairs.length === 0 ? '' : `?${pairs.map(({ text }) => text).join('&')}`;
 }
 
 /** As the Python sample. */
-function byText(pairs: readonly string[]): readonly string[] {
-  return pairs.toSorted(compare);
+function byText(pairs: readonly Pair[]): readonly Pair[] {
+  return pairs.toSorted((a, b) => compare(a.text, b.text));
 }
 
 /** As the JavaScript sample. Parameters of one name stay in their order. */
-function byName(pairs: readonly string[]): readonly string[] {
-  return pairs
-    .map((pair) => ({ pair, name: pair.split('=', 1)[0] as string }))
-    .sort((a, b) => compare(a.name, b.name))
-    .map(({ pair }) => pair);
+function byName(pairs: readonly Pair[]): readonly Pair[] {
+  return pairs.toSorted((a, b) => compare(a.name, b.name));
 }
 
 function compare(a: string, b: string): number {
