@@ -14,6 +14,8 @@ const GATEWAY_FOR_CONTROL = [
   '^src/gateway/pipeline/(errors|stages)\\.ts$',
   '^src/gateway/router/compile-trie\\.ts$',
   '^src/gateway/limiter/',
+  // Permissions are decided by one engine: of consumers by the data plane, of operators by the control plane. It is pure.
+  '^src/gateway/permissions/',
   // Plans of single policies: data.
   '^src/gateway/policies/[^/]+/[^/]+-plan\\.ts$',
   // What reads the telemetry, spans as they travel, and the arithmetic of the sampler.
@@ -109,7 +111,7 @@ module.exports = {
     {
       name: 'control-knows-the-gateway-as-data',
       comment:
-        'snapshot, **/config, errors, stages, compile-trie, limiter, telemetry readers: see GATEWAY_FOR_CONTROL.',
+        'snapshot, **/config, errors, stages, compile-trie, limiter, permissions, telemetry readers: see GATEWAY_FOR_CONTROL.',
       severity: 'error',
       from: { path: '^src/control/' },
       to: { path: '^src/gateway/', pathNot: GATEWAY_FOR_CONTROL },
