@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Result } from '../../base/result.ts';
+import type { AdminDeed } from './admin-gate.ts';
 
 export interface AdminPage {
   /** GET takes HEAD, too. */
@@ -12,6 +13,8 @@ export interface AdminPage {
   readonly says?: string;
   /** What an operator must be allowed to do: admin:GetUsage. Absent: whoever reaches the port may ask. */
   readonly action?: string;
+  /** Every operator may ask, whatever their permissions are; without an action only. */
+  readonly isForOperators?: true;
   /** What it is done to: consumer/alice/key. Absent: the path behind /api/v1/. */
   resource?(params: Readonly<Record<string, string>>): string;
   /** @returns undefined: it has been answered already @throws for a failure that is not the client's */
@@ -24,6 +27,9 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** Who asks; '' where nobody has to say. */
   readonly operator: string;
+  readonly roles: readonly string[];
+  /** Whether they may do something else, too. */
+  may(deed: AdminDeed): boolean;
   /** Of the connection's peer. */
   readonly address: string;
   readonly req: IncomingMessage;
