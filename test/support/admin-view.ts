@@ -44,6 +44,11 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     clusterLimits: () => undefined,
     quotaBlocks: () => undefined,
     alerts: () => undefined,
+    security: {
+      auditSequence: () => 1,
+      auditFailures: () => 0,
+      refusals: () => ({ token: 0, permission: 0, origin: 0 }),
+    },
     spans: () => ({ exported: 7, failed: 8, dropped: 9 }),
     notReady: () => [],
     ...parts,

@@ -69,6 +69,7 @@ export class AdminServer {
     if ('refusal' in admission) return send(res, admission.refusal);
     const { operator, roles = [], may = () => true } = admission;
     const answer = await page.answer({
+      page,
       params,
       query: new URL(req.url ?? '', 'http://admin').searchParams,
       operator,

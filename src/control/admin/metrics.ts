@@ -13,6 +13,7 @@ import { renderGuards } from './guard-metrics.ts';
 import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
 import { renderLoad } from './load-metrics.ts';
+import { renderSecurity } from './security-metrics.ts';
 import { renderUpstreams } from './upstream-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
@@ -29,6 +30,7 @@ export function renderMetrics(view: AdminView): string {
   renderLeases(page, view);
   renderBlocks(page, view);
   renderAlerts(page, view);
+  renderSecurity(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

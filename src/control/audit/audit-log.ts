@@ -57,6 +57,8 @@ const CONTENTION_MS_MAX = 10;
 const TROUBLE_ATTEMPTS_MAX = 3;
 const TROUBLE_DELAY_MS = 50;
 const VERIFY_COUNT = 256;
+const NOTE_ATTEMPTS_MAX = 60;
+const NOTE_DELAY_MS = 1_000;
 
 export class AuditLog implements AuditRecorder {
   readonly #options: AuditLogOptions;
@@ -66,6 +68,7 @@ export class AuditLog implements AuditRecorder {
   #seen: AuditHead = EMPTY_HEAD;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  #isClosing = false;
   #verifying: Promise<AuditVerdict> | undefined;
   failures = 0;
 
@@ -81,13 +84,7 @@ export class AuditLog implements AuditRecorder {
 
   record(deed: AuditDeed): Promise<AuditEntry> {
     if (this.#waiting >= WAITING_MAX) return Promise.reject(this.#failed('too many entries wait'));
-    this.#waiting++;
-    const entry = this.#last.then(() => this.#append(deed));
-    this.#last = entry.then(
-      () => this.#waiting--,
-      () => this.#waiting--,
-    );
-    return entry;
+    return this.#inTurn(() => this.#append(deed));
   }
 
   async change<T>(deed: AuditDeed, apply: () => Promise<T>): Promise<T> {
@@ -102,10 +99,29 @@ export class AuditLog implements AuditRecorder {
     }
   }
 
-  /** @returns the last entry in the store. @throws when it gives no answer */
-  async head(): Promise<AuditHead> {
-    this.#head = this.#notBehind(await this.#options.store().head());
-    return this.#head;
+  /**
+   * Write down what has happened already, as soon as it can be: it is tried again for a minute, and then said in the log.
+   * @returns when that is over. Never rejects.
+   */
+  async note(deed: AuditDeed): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.record(deed);
+        return;
+      } catch (error) {
+        if (attempt < NOTE_ATTEMPTS_MAX && !this.#isClosing) await delay(NOTE_DELAY_MS, undefined, { ref: false });
+        else return this.#options.log('error', `${deed.action} is not in the audit log: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  /** @returns the last entry in the store @throws when it gives no answer */
+  head(): Promise<AuditHead> {
+    // In turn: an answer from before an entry that has been appended meanwhile would look like a loss.
+    return this.#inTurn(async () => {
+      this.#head = this.#notBehind(await this.#options.store().head());
+      return this.#head;
+    });
   }
 
   /** @param after  a sequence @returns entries as they are stored, in order @throws when the store gives no answer */
@@ -122,8 +138,17 @@ export class AuditLog implements AuditRecorder {
   }
 
   /** What was asked for before has been written, or failed. */
-  async settle(): Promise<void> {
+  async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#last;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting++;
+    const done = this.#last.then(work);
+    const end = (): void => void this.#waiting--;
+    this.#last = done.then(end, end);
+    return done;
   }
 
   async #append(deed: AuditDeed): Promise<AuditEntry> {

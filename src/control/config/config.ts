@@ -17,7 +17,7 @@ export interface Config {
 
 export interface GatewayConfig {
   readonly listen: readonly ListenConfig[];
-  readonly admin: AddressConfig;
+  readonly admin: AdminConfig;
   /** Gateway workers; 0 stands for the number of cores. */
   readonly workers: number;
   /** The folder of what the gateway keeps; as written, until resolvePaths. */
@@ -121,6 +121,15 @@ export interface AddressConfig {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+}
+
+export interface AdminConfig extends AddressConfig {
+  /** Of those who show no token; viewer: the role. */
+  readonly anonymous: 'none' | 'viewer';
+  /** open: /metrics answers without a token. */
+  readonly metrics: 'open' | 'protected';
+  /** In lower case; beside the names of loopback. */
+  readonly allowedHosts: readonly string[];
 }
 
 export interface ListenConfig extends AddressConfig {

@@ -1,11 +1,12 @@
 // The section `gateway`: listeners, workers and what holds for every service.
 
-import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
-import { addressBlock, duration, section, size, text, whole, word } from '../../gateway/units/config.ts';
+import { addressBlock, duration, section, size, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
+import { address } from './address-schema.ts';
+import { adminSchema } from './admin-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
-import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
+import type { GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
@@ -26,21 +27,6 @@ const HOUR_MS = 60 * MINUTE_MS;
 const LIMIT_KEYS = 65_536;
 const LIMIT_KEYS_MIN = 1_024;
 const LIMIT_KEYS_MAX = 1_000_000;
-const PORT_MAX = 65_535;
-
-// [::1]:8080, 127.0.0.1:8080, localhost:8080 or :8080.
-const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/;
-// A name's last label is not all digits; such a text is a mistyped IPv4 address.
-const HOST_NAME =
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?=[A-Za-z0-9-]*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
-
-function address(): z.ZodType<AddressConfig> {
-  return text(
-    'an address such as :8080, 127.0.0.1:8080, localhost:8080 or [::1]:8080',
-    String.raw`(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}`,
-    readAddress,
-  );
-}
 
 const listenItem = z
   .union([
@@ -95,7 +81,7 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
       .prefault([':8080'])
       .transform((listen) => (Array.isArray(listen) ? listen : [listen]))
       .describe('Where clients connect; nothing administrative answers there.'),
-    admin: address().prefault('127.0.0.1:9080').describe('Where health, metrics and administration answer.'),
+    admin: adminSchema.prefault('127.0.0.1:9080').describe('Where health, metrics and administration answer.'),
     workers: z
       .union([word(['auto']), whole(1, WORKERS_MAX)])
       .prefault('auto')
@@ -135,13 +121,3 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
   },
   ['tls', 'publicAddress'],
 ).transform(({ drainTimeout, redis = '', ...gateway }) => ({ ...gateway, redis, drainTimeoutMs: drainTimeout }));
-
-function readAddress(value: string): AddressConfig | undefined {
-  const match = ADDRESS.exec(value);
-  if (match === null) return undefined;
-  const [, bracketed, plain = '', digits] = match;
-  const port = Number(digits);
-  if (port > PORT_MAX) return undefined;
-  if (bracketed !== undefined) return isIPv6(bracketed) ? { host: bracketed, port } : undefined;
-  return plain === '' || isIPv4(plain) || HOST_NAME.test(plain) ? { host: plain, port } : undefined;
-}

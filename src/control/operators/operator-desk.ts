@@ -42,6 +42,9 @@ export interface BookChange<T> {
   readonly value: T;
 }
 
+/** A change as a function of what is there. */
+export type BookEdit<T> = (book: OperatorBook, nowMs: number) => Result<BookChange<T>, ChangeRefusal>;
+
 export interface ChangeAsked {
   readonly operator: string;
   readonly address: string;
@@ -115,10 +118,7 @@ export class OperatorDesk {
    * @param edit  called anew with what is there by then when another instance was faster
    * @throws {AuditError} it could not be written down; or the store's error
    */
-  change<T>(
-    asked: ChangeAsked,
-    edit: (book: OperatorBook, nowMs: number) => Result<BookChange<T>, ChangeRefusal>,
-  ): Promise<Result<T, ChangeRefusal>> {
+  change<T>(asked: ChangeAsked, edit: BookEdit<T>): Promise<Result<T, ChangeRefusal>> {
     const changed = this.#last.then(() => this.#change(asked, edit));
     this.#last = changed.catch(() => {});
     return changed;
@@ -180,10 +180,7 @@ export class OperatorDesk {
     if (made.ok) this.#options.onFirstToken(token.text);
   }
 
-  async #change<T>(
-    asked: ChangeAsked,
-    edit: (book: OperatorBook, nowMs: number) => Result<BookChange<T>, ChangeRefusal>,
-  ): Promise<Result<T, ChangeRefusal>> {
+  async #change<T>(asked: ChangeAsked, edit: BookEdit<T>): Promise<Result<T, ChangeRefusal>> {
     for (let conflict = 0; conflict < CONFLICTS_MAX; conflict++) {
       await this.#refresh();
       const nowMs = this.#wallMs();

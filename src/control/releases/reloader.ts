@@ -3,11 +3,22 @@
 
 import type { GatewayConfig } from '../config/config.ts';
 import type { Log } from '../log.ts';
+import type { ConfigChanges } from './config-inventory.ts';
 import type { Publisher } from './publisher.ts';
+
+/** What became of a reload of the file. */
+export interface ToldReload {
+  /** sluice.yaml changed; SIGHUP */
+  readonly why: string;
+  readonly result:
+    | { readonly epoch: number; readonly changes: ConfigChanges | undefined }
+    | { readonly problems: readonly string[] };
+}
 
 export class Reloader {
   readonly #publisher: Publisher;
   readonly #log: Log;
+  readonly #onReload: (told: ToldReload) => void;
   #gateway: GatewayConfig;
   #running: Promise<void> | undefined;
   /** What was asked for meanwhile. The file as it is now comes with the targets of now. */
@@ -18,10 +29,11 @@ export class Reloader {
   republicationsRefused = 0;
 
   /** @param gateway  as it was started: what of it cannot change without a restart is refused */
-  constructor(publisher: Publisher, gateway: GatewayConfig, log: Log) {
+  constructor(publisher: Publisher, gateway: GatewayConfig, log: Log, onReload: (told: ToldReload) => void = () => {}) {
     this.#publisher = publisher;
     this.#gateway = gateway;
     this.#log = log;
+    this.#onReload = onReload;
   }
 
   get gateway(): GatewayConfig {
@@ -73,6 +85,7 @@ export class Reloader {
       this.#log('error', `${why}: refused, snapshot ${this.#publisher.epoch} goes on`);
       for (const problem of result.error) this.#log('error', problem);
     }
+    if (what === 'file') this.#onReload({ why, result: result.ok ? result.value : { problems: result.error } });
   }
 
   #count(what: 'file' | 'again', isPublished: boolean): void {

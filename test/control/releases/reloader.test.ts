@@ -62,7 +62,7 @@ t.test('what belongs to sockets and threads cannot change without a restart', as
   const running = buildGateway();
   const changes = {
     'gateway.listen': { listen: [{ host: '127.0.0.1', port: 1, engine: 'uws', chunked: 'accept' }] },
-    'gateway.admin': { admin: { host: '::1', port: 0 } },
+    'gateway.admin': { admin: { host: '::1', port: 0, anonymous: 'none', metrics: 'open', allowedHosts: [] } },
     'gateway.workers': { workers: 3 },
     'gateway.limitKeys': { limitKeys: 1_024 },
     'gateway.limits (all but bodyBytes)': { limits: { ...running.limits, connections: 1 } },
