@@ -5,7 +5,7 @@ import { mayOperate } from '../../gateway/permissions/may-operate.ts';
 import { isExpired } from '../operators/operator-book.ts';
 import type { OperatorDesk } from '../operators/operator-desk.ts';
 import { type KnownOperator, roleDocuments } from '../operators/operator-index.ts';
-import { digestToken } from '../operators/operator-token.ts';
+import { digestToken, isToken } from '../operators/operator-token.ts';
 import type { AdminAdmission, AdminDeed, AdminGate } from './admin-gate.ts';
 import { type AdminAnswer, problem } from './admin-page.ts';
 import { FailureBudget } from './failure-budget.ts';
@@ -74,13 +74,14 @@ export class OperatorGate implements AdminGate {
     if (waitMs > 0) return { refusal: this.#tooMany(address, waitMs) };
     const [, shown = ''] = /^Bearer +(\S+)$/i.exec(authorization.slice(0, SHOWN_CHARS_MAX)) ?? [];
     const found = desk.find(digestToken(shown));
+    const unknown = isToken(shown) ? 'this token is not known' : 'this is no token: mistyped, or not copied whole';
     if (found !== undefined && !isExpired(found.token, nowMs)) {
       desk.noteUse(found.token.id);
       return { operator: found.operator };
     }
     this.#budget.noteFailure(address, nowMs);
     this.#options.tally.noteLogin(address);
-    return { refusal: unauthorized(found === undefined ? 'this token is not known' : 'this token has expired') };
+    return { refusal: unauthorized(found === undefined ? unknown : 'this token has expired') };
   }
 
   #tooMany(address: string, waitMs: number): AdminAnswer {

@@ -1,57 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { type AuditEntry, canonicalJson, EMPTY_HEAD, sealEntry } from '../../../src/control/audit/audit-entry.ts';
 import { AuditLog } from '../../../src/control/audit/audit-log.ts';
 import type { AuditStore } from '../../../src/control/audit/audit-store.ts';
 import { ChainCheck } from '../../../src/control/audit/chain-check.ts';
-import { LmdbAuditStore } from '../../../src/control/audit/lmdb-audit-store.ts';
-import { RedisAuditStore } from '../../../src/control/audit/redis-audit-store.ts';
-import { RedisConnection } from '../../../src/control/redis/redis-connection.ts';
-import { startRedisServer } from '../../support/redis-server.ts';
-
-type Made = { readonly open: () => Promise<AuditStore> };
-
-async function lmdb(t: Test): Promise<Made> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
-  const stores: AuditStore[] = [];
-  t.teardown(async () => {
-    await Promise.all(stores.map((store) => store.close()));
-    await rm(folder, { recursive: true });
-  });
-  return {
-    async open() {
-      const store = new LmdbAuditStore(join(folder, 'audit'));
-      stores.push(store);
-      return store;
-    },
-  };
-}
-
-let deployment = 0;
-
-async function redis(t: Test): Promise<Made> {
-  const server = await startRedisServer();
-  t.teardown(() => server.stop());
-  const prefix = `test-${process.pid}-${deployment++}`;
-  return {
-    async open() {
-      const connection = await connected(server.url);
-      t.teardown(() => connection.close());
-      return new RedisAuditStore(connection, prefix);
-    },
-  };
-}
-
-function connected(url: string): Promise<RedisConnection> {
-  return new Promise((resolve) => {
-    const connection: RedisConnection = new RedisConnection({ url, commandTimeoutMs: 5_000 }, ({ status }) => {
-      if (status === 'up') resolve(connection);
-    });
-  });
-}
+import { lmdbStores, redisStores } from '../../support/operator-stores.ts';
 
 const deed = { operator: 'olga', address: '127.0.0.1', action: 'admin:CreateKey', resource: 'consumer/alice/key/a' };
 
@@ -60,11 +13,11 @@ function logOver(store: AuditStore, messages: string[] = []): AuditLog {
 }
 
 for (const [name, make] of [
-  ['LMDB', lmdb],
-  ['Redis', redis],
+  ['LMDB', lmdbStores],
+  ['Redis', redisStores],
 ] as const) {
   t.test(`${name}: entries follow each other, each by the hash of the one before`, async (t) => {
-    const { open } = await make(t);
+    const { audit: open } = await make(t);
     const store = await open();
     const log = logOver(store);
     t.same(await log.head(), EMPTY_HEAD);
@@ -85,7 +38,7 @@ for (const [name, make] of [
   });
 
   t.test(`${name}: whoever appends at the same time makes one chain`, async (t) => {
-    const { open } = await make(t);
+    const { audit: open } = await make(t);
     const logs = await Promise.all([open(), open(), open()]).then((stores) => stores.map((store) => logOver(store)));
     const entries = await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
@@ -102,7 +55,7 @@ for (const [name, make] of [
   });
 
   t.test(`${name}: the same append twice appends once, also when others have followed`, async (t) => {
-    const { open } = await make(t);
+    const { audit: open } = await make(t);
     const store = await open();
     const entry = sealEntry(deed, EMPTY_HEAD, 0);
     const next = { sequence: 1, hash: entry.hash };
@@ -117,7 +70,7 @@ for (const [name, make] of [
 }
 
 t.test('a change is made when it is written down, and what fails is written down as failed', async (t) => {
-  const { open } = await lmdb(t);
+  const { audit: open } = await lmdbStores(t);
   const log = logOver(await open());
   let written: unknown;
   t.equal(
@@ -151,7 +104,7 @@ t.test('nothing is done that cannot be written down', async (t) => {
 });
 
 t.test('a store that has lost its end is said', async (t) => {
-  const { open } = await lmdb(t);
+  const { audit: open } = await lmdbStores(t);
   const store = await open();
   const messages: string[] = [];
   const log = logOver(store, messages);
