@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { mayOperate } from '../../gateway/permissions/may-operate.ts';
 import { isExpired } from '../operators/operator-book.ts';
 import type { OperatorDesk } from '../operators/operator-desk.ts';
-import { type KnownOperator, roleDocuments } from '../operators/operator-index.ts';
+import { type FoundToken, type KnownOperator, roleDocuments } from '../operators/operator-index.ts';
 import { digestToken, isToken } from '../operators/operator-token.ts';
 import type { AdminAdmission, AdminDeed, AdminGate } from './admin-gate.ts';
 import { type AdminAnswer, problem } from './admin-page.ts';
@@ -40,7 +40,7 @@ export class OperatorGate implements AdminGate {
 
   async admit(req: IncomingMessage, deed: AdminDeed | undefined): Promise<AdminAdmission> {
     const address = req.socket.remoteAddress ?? '';
-    const found = this.#identify(req.headers.authorization, address);
+    const found = await this.#identify(req.headers.authorization, address);
     if ('refusal' in found) return found;
     const { name, roles, documents } = found.operator;
     const may = ({ action, resource }: AdminDeed): boolean =>
@@ -58,10 +58,10 @@ export class OperatorGate implements AdminGate {
     return { refusal: { status: 403, body } };
   }
 
-  #identify(
+  async #identify(
     authorization: string | undefined,
     address: string,
-  ): { operator: KnownOperator } | { refusal: AdminAnswer } {
+  ): Promise<{ operator: KnownOperator } | { refusal: AdminAnswer }> {
     const { desk } = this.#options;
     const { trouble } = desk;
     if (trouble !== '') return { refusal: problem(503, `nobody can be let in: ${trouble}`) };
@@ -73,7 +73,7 @@ export class OperatorGate implements AdminGate {
     const waitMs = this.#budget.waitMs(address, nowMs);
     if (waitMs > 0) return { refusal: this.#tooMany(address, waitMs) };
     const [, shown = ''] = /^Bearer +(\S+)$/i.exec(authorization.slice(0, SHOWN_CHARS_MAX)) ?? [];
-    const found = desk.find(digestToken(shown));
+    const found = await this.#find(shown);
     const unknown = isToken(shown) ? 'this token is not known' : 'this is no token: mistyped, or not copied whole';
     if (found !== undefined && !isExpired(found.token, nowMs)) {
       desk.noteUse(found.token.id);
@@ -82,6 +82,14 @@ export class OperatorGate implements AdminGate {
     this.#budget.noteFailure(address, nowMs);
     this.#options.tally.noteLogin(address);
     return { refusal: unauthorized(found === undefined ? unknown : 'this token has expired') };
+  }
+
+  /** A token may have been made on another instance a moment ago. What is no token at all asks no store. */
+  async #find(shown: string): Promise<FoundToken | undefined> {
+    const { desk } = this.#options;
+    const digest = digestToken(shown);
+    if (desk.find(digest) === undefined && isToken(shown)) await desk.freshen();
+    return desk.find(digest);
   }
 
   #tooMany(address: string, waitMs: number): AdminAnswer {

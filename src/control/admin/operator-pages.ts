@@ -1,6 +1,7 @@
 // Pages about operators and their tokens.
 
 import type * as z from 'zod';
+import { err } from '../../base/result.ts';
 import { AuditError } from '../audit/audit-log.ts';
 import { findOperator, type Operator, showOperator, showToken } from '../operators/operator-book.ts';
 import {
@@ -50,6 +51,7 @@ function readingPages(desk: OperatorDesk): readonly AdminPage[] {
       action: 'admin:ListOperators',
       resource: () => 'operator',
       answer: async () => {
+        await desk.freshen();
         const show = await shown(desk);
         return { status: 200, body: { operators: desk.book.operators.map(show) } };
       },
@@ -127,13 +129,10 @@ function tokenPages(desk: OperatorDesk): readonly AdminPage[] {
       resource: ofTokens,
       body: newTokenSchema,
       answer: (request) =>
-        withBody(
-          request,
-          newTokenSchema,
-          ({ expiresIn }) =>
-            mayActAs(desk, request) ??
-            change(desk, request, ofTokens(request.params), addToken(nameOf(request), expiresIn)),
-        ),
+        withBody(request, newTokenSchema, ({ expiresIn }) => {
+          const edit = actingAs(request, addToken(nameOf(request), expiresIn));
+          return change(desk, request, ofTokens(request.params), edit);
+        }),
     },
     {
       method: 'POST',
@@ -145,8 +144,8 @@ function tokenPages(desk: OperatorDesk): readonly AdminPage[] {
       answer: (request) =>
         withBody(request, rotateSchema, ({ expiresIn, overlap }) => {
           const { operator = '', token = '' } = request.params;
-          const edit = rotateToken(operator, token, expiresIn, overlap);
-          return mayActAs(desk, request) ?? change(desk, request, ofToken(request.params), edit);
+          const edit = actingAs(request, rotateToken(operator, token, expiresIn, overlap));
+          return change(desk, request, ofToken(request.params), edit);
         }),
     },
     {
@@ -178,10 +177,14 @@ function mayGrant({ may, operator }: AdminRequest, { roles, permissions }: Opera
   return { status: 403, body: { problem: `${operator} may not do ${deed.action} on ${deed.resource}`, ...deed } };
 }
 
-/** A token for somebody else is their powers. */
-function mayActAs(desk: OperatorDesk, request: AdminRequest): AdminAnswer | undefined {
-  const target = findOperator(desk.book, nameOf(request));
-  return target === undefined || target.name === request.operator ? undefined : mayGrant(request, target);
+/** A token for somebody else is their powers: as they are when it is made. */
+function actingAs<T>(request: AdminRequest, edit: BookEdit<T>): BookEdit<T> {
+  return (book, nowMs) => {
+    const target = findOperator(book, nameOf(request));
+    const denied = target === undefined || target.name === request.operator ? undefined : mayGrant(request, target);
+    if (denied === undefined) return edit(book, nowMs);
+    return err({ status: denied.status, problem: (denied.body as { problem: string }).problem });
+  };
 }
 
 function nameOf({ params }: AdminRequest): string {
@@ -204,6 +207,7 @@ async function withOperator(
   params: Params,
   show: (operator: Operator) => Promise<unknown>,
 ): Promise<AdminAnswer> {
+  await desk.freshen();
   const operator = findOperator(desk.book, params['operator'] ?? '');
   if (operator === undefined) return problem(404, `there is no operator ${params['operator']}`);
   return { status: 200, body: await show(operator) };

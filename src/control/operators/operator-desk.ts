@@ -1,6 +1,6 @@
 // Who the operators are, as this instance knows them, and every change of that. Main thread only.
 //
-// The gate never waits for a store: it asks what was last read. The store is asked for a newer version twice a second, so that a
+// The gate asks what was last read; for a token that is not known it looks again. The store is asked for a newer version twice a second, so that a
 // token that is revoked on one instance is refused on all of them within a second. A store that has not answered for a minute
 // closes the admin API: somebody may have been removed meanwhile.
 
@@ -111,6 +111,13 @@ export class OperatorDesk {
       this.#polling = undefined;
     });
     return this.#polling;
+  }
+
+  /** @returns when what others have changed before the call is known, or the store gave no answer. Never rejects. */
+  async freshen(): Promise<void> {
+    // The look under way may have begun before.
+    await this.#polling;
+    await this.poll();
   }
 
   /**
