@@ -104,8 +104,9 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const upkeep = startUpkeep(parts, log);
-  await parts.admin.start();
-  void auditStart(audit, takeOver.predecessorPid, log);
+  const known = parts.admin.start().then(() => void auditStart(audit, takeOver.predecessorPid, log));
+  // A token that is made is to be printed with the addresses; but traffic waits for no Redis.
+  if (gateway.redis === '') await known;
   parts.usage.ledger.start();
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`));
   await watcher.ready;

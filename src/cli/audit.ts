@@ -101,12 +101,12 @@ async function verifyGateway(
 ): Promise<ChainProblem | undefined> {
   const { head } = await ask(target, terminal, 0, 1);
   for (;;) {
-    const { entries } = await ask(target, terminal, check.head.sequence, PAGE_MAX);
+    const { entries, next } = await ask(target, terminal, check.head.sequence, PAGE_MAX);
     for (const entry of entries) {
       const problem = check.add(entry);
       if (problem !== undefined) return problem;
     }
-    if (entries.length < PAGE_MAX) return check.end() ?? missing(check, head);
+    if (next === null) return check.end() ?? missing(check, head);
   }
 }
 

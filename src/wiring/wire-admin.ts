@@ -23,7 +23,7 @@ export interface WiredAdmin {
   readonly guard: HostGuard;
   /** Resolves to the token of the first operator when this instance has made it. */
   readonly firstToken: Promise<string>;
-  /** @returns when the operators are known, where they lie in the data folder */
+  /** @returns when the store has been asked for the operators, and a first one has been made if need be. Traffic waits for no Redis. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -57,9 +57,7 @@ export function wireAdmin({ folder, redis, admin, log }: AdminWiring): WiredAdmi
       tally.start();
       // What other instances have written; and whether the store has lost any of it.
       headTimer = setInterval(() => void audit.head().catch(() => {}), HEAD_MS);
-      const started = desk.start();
-      // Traffic waits for no store.
-      if (redis === '') await started;
+      await desk.start();
     },
     async close() {
       clearInterval(headTimer);

@@ -5,6 +5,9 @@ import { type AdminAnswer, type AdminPage, type AdminRequest, problem } from './
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
+// The last slice, of entries of 33 KiB at most, comes on top.
+const ANSWER_BYTES_MAX = 4_194_304;
+const SLICE = 100;
 
 export function auditPages(audit: AuditLog): readonly AdminPage[] {
   return [
@@ -16,7 +19,7 @@ export function auditPages(audit: AuditLog): readonly AdminPage[] {
       resource: () => 'audit',
       query: {
         after: 'a sequence: entries behind it; 0 if not said',
-        limit: `entries at most; ${LIMIT_DEFAULT} if not said, ${LIMIT_MAX} at most`,
+        limit: `entries at most; ${LIMIT_DEFAULT} if not said, ${LIMIT_MAX} at most. There may be fewer: next says whether there are more`,
       },
       answer: (request) => list(audit, request),
     },
@@ -40,7 +43,14 @@ async function list(audit: AuditLog, { query }: AdminRequest): Promise<AdminAnsw
   if (after === undefined) return problem(400, 'after: expected a sequence, as 0 or 512');
   if (limit === undefined || limit < 1) return problem(400, `limit: expected 1 to ${LIMIT_MAX}`);
   const head = await audit.head();
-  const entries = (await audit.read(after, limit)).map((line) => JSON.parse(line) as { readonly sequence: number });
+  const lines: string[] = [];
+  for (let bytes = 0; lines.length < limit && bytes < ANSWER_BYTES_MAX; ) {
+    const some = await audit.read(after + lines.length, Math.min(SLICE, limit - lines.length));
+    lines.push(...some);
+    for (const line of some) bytes += line.length;
+    if (some.length === 0) break;
+  }
+  const entries = lines.map((line) => JSON.parse(line) as { readonly sequence: number });
   const last = entries.at(-1)?.sequence ?? after;
   return { status: 200, body: { entries, head, next: last < head.sequence && entries.length > 0 ? last : null } };
 }

@@ -7,6 +7,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { isLoopback } from '../config/is-loopback.ts';
 import { type AdminAnswer, problem } from './admin-page.ts';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
@@ -49,10 +50,6 @@ export class HostGuard {
     if (this.#isLoopback) return false;
     return isIP(name.replace(/^\[|\]$/g, '')) !== 0 || !this.#hasNames;
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.toLowerCase() === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /** The scheme may be another one: a proxy may have ended TLS. */

@@ -2,6 +2,7 @@
 
 import { checkAlerts } from './check-alerts.ts';
 import type { AddressConfig, GatewayConfig } from './config.ts';
+import { isLoopback } from './is-loopback.ts';
 import type { Report } from './report.ts';
 
 /** @param raw  the section as it was read, to tell what is written from what is a default */
@@ -9,6 +10,7 @@ export function checkGateway(gateway: GatewayConfig, raw: unknown, report: Repor
   checkAddresses(gateway, raw, report);
   checkTimers(gateway, raw, report);
   checkExplain(gateway, report);
+  checkAdmin(gateway, report);
   checkAlerts(gateway, report);
 }
 
@@ -40,6 +42,12 @@ function checkTimers(gateway: GatewayConfig, raw: unknown, report: Report): void
     message:
       'has no effect where the engine is uws: it has one timer for headerTimeout and idleTimeout, and takes the smaller',
   });
+}
+
+function checkAdmin({ admin }: GatewayConfig, report: Report): void {
+  if (admin.anonymous === 'none' || isLoopback(admin.host)) return;
+  const message = 'lets everybody who reaches this address read usage, consumers and upstreams';
+  report.add(['gateway', 'admin', 'anonymous'], { severity: 'warning', message });
 }
 
 /** An explanation names policies, consumers and targets. */

@@ -17,10 +17,17 @@ t.test('gateway.admin is an address, or a map; nobody is let in without a token 
   });
 });
 
+t.test('who lets everybody read beyond this machine is warned', async (t) => {
+  const warned = [/gateway.admin.anonymous: warning: lets everybody who reaches this address read/];
+  t.match(issues('{ address: ":9080", anonymous: viewer }'), warned);
+  t.same(issues('{ address: "127.0.0.1:9080", anonymous: viewer }'), []);
+  t.same(issues('{ address: ":9080" }'), []);
+});
+
 t.test('what is no such thing is told', async (t) => {
   t.match(issues('"9080"'), [/gateway.admin: is not valid/]);
-  t.match(issues('{ anonymous: owner }'), [/anonymous: is not valid, expected none or viewer/]);
-  t.match(issues('{ allowedHosts: ["gw.example:9080"] }'), [/allowedHosts\[0\]: is not valid, expected a host name/]);
+  t.match(issues('{ anonymous: owner }'), [/anonymous: is not valid; expected none or viewer/]);
+  t.match(issues('{ allowedHosts: ["gw.example:9080"] }'), [/allowedHosts\[0\]: is not valid; expected a host name/]);
   t.match(issues('{ tls: {} }'), [/tls is not in this version/]);
   t.match(issues('{ password: x }'), [/unknown key/]);
   t.match(issuesOf('version: 1\ngateway: { listen: ":9080", admin: { address: "127.0.0.1:9080" } }'), [
