@@ -175,9 +175,13 @@ module.exports = {
     },
     {
       name: 'owners-of-lmdb',
-      comment: 'The ledger, in the task pool, durable quotas and alerts; no request thread opens it.',
+      comment:
+        'The ledger, in the task pool, durable quotas, alerts, operators and the audit log; no request thread opens it.',
       severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable|alerts)/' },
+      from: {
+        path: '^(src|workers)/',
+        pathNot: '^src/control/(metering/ledger|quota/durable|alerts|operators|audit)/',
+      },
       to: { path: '(^|/)node_modules/lmdb/' },
     },
     {

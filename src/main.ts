@@ -43,6 +43,7 @@ export async function main({ config, workers, data, takeOver, workerFile }: Main
     reload = () => void gateway.reload('SIGHUP');
     for (const address of gateway.addresses) print(`listening on ${address}`);
     print(`admin on ${gateway.adminAddress}`);
+    void gateway.firstToken.then((token) => print(firstSteps(token, gateway.adminAddress)));
     await Promise.race([stopped, gateway.handedOver]);
     print('draining: no new connections; requests under way may finish');
     await gateway.drain();
@@ -54,6 +55,22 @@ export async function main({ config, workers, data, takeOver, workerFile }: Main
     process.stderr.write('sluice did not start\n');
     return 1;
   }
+}
+
+/** Shown once: the token is kept nowhere, only its digest. */
+function firstSteps(token: string, admin: string): string {
+  return [
+    '',
+    `There were no operators: 'admin' has been made, who may do everything. Its token is shown this once:`,
+    '',
+    `  ${token}`,
+    '',
+    `Keep it where secrets are kept, and use it so:`,
+    '',
+    `  SLUICE_TOKEN=… sluice whoami --admin ${admin}`,
+    `  curl -H 'Authorization: Bearer …' ${admin}/api/v1/whoami`,
+    '',
+  ].join('\n');
 }
 
 /** The first SIGTERM or SIGINT; a second one ends the process at once. */

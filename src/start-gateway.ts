@@ -1,6 +1,9 @@
 // The life of a gateway's process: its parts are wired (wiring/), it listens, reloads, drains.
 
 import { AdminServer } from './control/admin/admin-server.ts';
+import { auditPages } from './control/admin/audit-pages.ts';
+import { openApiPage } from './control/admin/openapi.ts';
+import { operatorPages } from './control/admin/operator-pages.ts';
 import { viewPages } from './control/admin/view-pages.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { CertificateWatcher } from './control/releases/certificate-watcher.ts';
@@ -10,6 +13,7 @@ import { TakeOver } from './control/takeover/take-over.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
 import { probePorts } from './gateway/listener/node/probe-ports.ts';
 import { adminViewOf } from './wiring/admin-view-of.ts';
+import { auditStart, auditStop } from './wiring/audit-life.ts';
 import { compileFirst } from './wiring/compile-first.ts';
 import type { Parts } from './wiring/parts.ts';
 import { StartError } from './wiring/start-error.ts';
@@ -37,6 +41,8 @@ export interface RunningGateway {
   readonly adminAddress: string;
   /** Resolves to the process that has taken over, and serves: this one is to be drained. */
   readonly handedOver: Promise<number>;
+  /** Resolves to the token of the first operator, to be shown once, when there were no operators and this process has made one. */
+  readonly firstToken: Promise<string>;
   /** Read the configuration again, and open log files anew. @param why  for the log */
   reload(why: string): Promise<void>;
   /** Stop accepting, finish what is under way, end every thread. */
@@ -79,7 +85,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
   const { gateway, takeOver, shm, quotas, plan, acceptors, fleet, reloader, spans, upstreams, cluster } = parts;
-  const admin = new AdminServer(viewPages(adminViewOf(parts, tasks)));
+  const { audit } = parts.admin;
+  const admin = adminServer(parts, tasks);
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
   let ports: readonly number[];
@@ -98,6 +105,9 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const upkeep = startUpkeep(parts, log);
+  const known = parts.admin.start().then(() => void auditStart(audit, takeOver.predecessorPid, log));
+  // A token that is made is to be printed with the addresses; but traffic waits for no Redis.
+  if (gateway.redis === '') await known;
   parts.usage.ledger.start();
   const watcher = new ConfigWatcher(file, () => void reloader.reload(`${file} changed`));
   const certificates = new CertificateWatcher(
@@ -110,6 +120,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     addresses: gateway.listen.map(({ host, tls }, index) => url(host, ports[index] ?? 0, tls && 'https')),
     adminAddress: url(gateway.admin.host, adminPort),
     handedOver: takeOver.handedOver,
+    firstToken: parts.admin.firstToken,
     reload(why) {
       // Also when the configuration will be refused: whoever moved the logs away waits for new ones.
       fleet.reopenLogs();
@@ -133,12 +144,32 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await cluster?.close();
       acceptors.close();
       admin.close();
+      await auditStop(parts.admin, takeOver.isHandedOver, log);
+      await parts.admin.close();
       await parts.usage.ledger.close(LEDGER_CLOSE_MS);
       takeOver.close();
       await spans.flush(SPANS_FLUSH_MS);
       await tasks.close();
     },
   };
+}
+
+/** What the admin port serves, and to whom. */
+function adminServer(parts: Parts, tasks: TaskPool): AdminServer {
+  const { audit, desk, gate, guard, tally } = parts.admin;
+  const pages = [
+    ...viewPages(adminViewOf(parts, tasks), parts.gateway.admin.metrics),
+    ...operatorPages(desk),
+    ...auditPages(audit),
+  ];
+  return new AdminServer([...pages, openApiPage(pages, '1')], {
+    gate,
+    look(req) {
+      const refusal = guard.look(req);
+      if (refusal !== undefined) tally.noteForeign();
+      return refusal;
+    },
+  });
 }
 
 /** Clients come when there are workers to take them. @returns the ports of gateway.listen */

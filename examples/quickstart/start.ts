@@ -17,6 +17,8 @@ Sluice runs. Try, in another terminal:
   for i in $(seq 12); do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:${port}/shop/v1/orders/7; done; echo
 
 Metrics:        http://127.0.0.1:${adminPort}/metrics
+Admin API:      http://127.0.0.1:${adminPort}/api/v1/openapi.json
+                (asks for the token that the first start prints: sluice whoami)
 Health:         http://127.0.0.1:${adminPort}/readyz
 Configuration:  ${config}
                 (edit and save it: it is reloaded, or refused with every problem)

@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addAdminCommands } from './admin-commands.ts';
 import { addLoadtestCommand } from './loadtest.ts';
 
 const EXIT_USAGE = 2;
@@ -71,6 +72,7 @@ function buildProgram(): Command {
     });
   addExplainCommand(program);
   addUsageCommand(program);
+  addAdminCommands(program, terminal());
   addLoadtestCommand(program);
   return program;
 }
@@ -100,6 +102,7 @@ function addExplainCommand(program: Command): void {
 
 interface UsageCommandOptions extends Readonly<Record<UsageParameter, string | undefined>> {
   readonly admin: string;
+  readonly token?: string;
   readonly statement?: string;
   readonly month?: string;
   readonly limit: number;
@@ -117,6 +120,10 @@ function addUsageCommand(program: Command): void {
       'say who called what, how often, how fast and for how much, as a gateway with gateway.usage counted it',
     )
     .option('--admin <url>', 'the admin port of the gateway', 'http://127.0.0.1:9080')
+    .option(
+      '--token <token>',
+      'of an operator; SLUICE_TOKEN of the environment is kept from other users of the machine',
+    )
     .option('--from <time>', 'such as 2026-11-26 or 2026-11-26T10:00:00Z; a day before its end if not said')
     .option('--to <time>', 'not included; now if not said')
     .option('--by <list>', 'what rows are told apart by: time,consumer,key,plan,service,route', 'consumer')

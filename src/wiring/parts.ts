@@ -15,6 +15,7 @@ import type { ListenerPlan } from '../control/workers/listener-plan.ts';
 import type { WorkerFleet } from '../control/workers/worker-fleet.ts';
 import type { Acceptors } from '../gateway/listener/uws/acceptors.ts';
 import type { SharedMemory } from '../shm/shared-memory.ts';
+import type { WiredAdmin } from './wire-admin.ts';
 import type { WiredQuotas } from './wire-quotas.ts';
 
 export interface Parts {
@@ -37,4 +38,5 @@ export interface Parts {
   readonly usage: WiredLedger;
   /** undefined: there is no store that instances share. */
   readonly cluster: ClusterLimits | undefined;
+  readonly admin: WiredAdmin;
 }

@@ -18,9 +18,11 @@ import type { TaskPool } from '../control/workers/task-pool.ts';
 import { WorkerFleet } from '../control/workers/worker-fleet.ts';
 import { Acceptors } from '../gateway/listener/uws/acceptors.ts';
 import { SharedMemory } from '../shm/shared-memory.ts';
+import { auditReload } from './audit-life.ts';
 import type { FirstCompile } from './compile-first.ts';
 import type { Parts } from './parts.ts';
 import { StartError } from './start-error.ts';
+import { wireAdmin } from './wire-admin.ts';
 import { type WiredQuotas, wireQuotas } from './wire-quotas.ts';
 
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
@@ -75,10 +77,12 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   const publisher: Publisher = new Publisher({
     shm,
     limits,
-    compile: (epoch, recycled, kept) =>
-      upstreams.compile((discovered, last) =>
-        first.compile({ epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered }),
-      ),
+    compile: (epoch, recycled, kept, inventory) =>
+      upstreams.compile(async (discovered, last) => {
+        const task = { epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered, inventory };
+        const answer = await first.compile(task);
+        return answer.ok && last?.told !== undefined ? { ...answer, told: last.told } : answer;
+      }),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
     settleUsage: () => usage.ledger.settle(),
@@ -97,12 +101,17 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   cluster = await startCluster({ url: first.gateway.redis, table: shm.leases, clock, log, workers: fleet });
   cluster?.useLimits(published.value.summary.clusterLimits);
   if (cluster !== undefined) nonces = new NonceDesk({ connection: cluster.connection, workers: fleet });
-  const reloader: Reloader = new Reloader(publisher, first.gateway, log, new ListenerCertificates(plan, fleet.tls));
+  const { folder, gateway } = first;
+  const admin = wireAdmin({ folder, redis: gateway.redis, admin: takeOver.gateway.admin, log });
+  const reloader: Reloader = new Reloader(publisher, gateway, log, {
+    certificates: new ListenerCertificates(plan, fleet.tls),
+    onReload: (told) => auditReload(admin.audit, told, log),
+  });
   const spans = forwardSpans(tasks, clock, log, () => reloader);
   return {
     gateway: takeOver.gateway,
     ...{ takeOver, clock, shm, limits, quotas, plan, acceptors, fleet },
-    ...{ publisher, reloader, spans, upstreams, usage, cluster, connections },
+    ...{ publisher, reloader, spans, upstreams, usage, cluster, connections, admin },
   };
 }
 

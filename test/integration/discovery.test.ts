@@ -12,7 +12,8 @@ import { tlsFolder } from '../support/tls-files.ts';
 import { startTlsUpstream } from '../support/tls-upstream.ts';
 import { startUpstream } from '../support/upstream.ts';
 
-const GATEWAY = 'gateway: { listen: "127.0.0.1:0", admin: "127.0.0.1:0", workers: 2, drainTimeout: 0 }';
+const GATEWAY =
+  'gateway: { listen: "127.0.0.1:0", admin: { address: "127.0.0.1:0", anonymous: viewer }, workers: 2, drainTimeout: 0 }';
 // Some answers are under way whenever a target goes; and the load stays small.
 const ANSWER_MS = 10;
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { testConfig } from '../support/configs.ts';
+import { OPEN_ADMIN, testConfig } from '../support/configs.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { startLoad } from '../support/load.ts';
 import { type Family, parsePrometheus } from '../support/prometheus.ts';
@@ -111,7 +111,9 @@ async function start(t: { teardown(end: () => Promise<void>): void }, engine: 'u
     if (req.url === '/slow') return void setTimeout(() => res.end('slow'), SLOW_MS);
     res.end('fine');
   });
-  const gateway = await startGatewayProcess(testConfig({ upstream: upstream.url, engine, routes, more }));
+  const gateway = await startGatewayProcess(
+    testConfig({ admin: OPEN_ADMIN, upstream: upstream.url, engine, routes, more }),
+  );
   t.teardown(async () => {
     await gateway.stop();
     await upstream.close();

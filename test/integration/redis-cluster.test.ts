@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
-import { testConfig } from '../support/configs.ts';
+import { OPEN_ADMIN, testConfig } from '../support/configs.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { echo, startUpstream } from '../support/upstream.ts';
@@ -28,6 +28,7 @@ t.test('limits, quotas and usage are one over gateways that share a cluster', { 
   const upstream = await startUpstream(echo);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-data-'));
   const yaml = testConfig({
+    admin: OPEN_ADMIN,
     upstream: upstream.url,
     gateway: '  redis: "${REDIS_URL}"\n  usage: {}',
     more: `plans: { free: { limit: 1000/s, quota: ${QUOTA}/total, onStoreLoss: closed } }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import t from 'tap';
-import { testConfig } from '../support/configs.ts';
+import { OPEN_ADMIN, testConfig } from '../support/configs.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { startLoad } from '../support/load.ts';
 import { redisBinary, startOwnServer } from '../support/redis-server.ts';
@@ -31,6 +31,7 @@ t.teardown(async () => {
 });
 
 const yaml = testConfig({
+  admin: OPEN_ADMIN,
   upstream: upstream.url,
   workers: 1,
   gateway: '  usage: { prices: { default: { perCall: 0.01 } } }\n  redis: "${REDIS_URL}"',

@@ -8,7 +8,7 @@ import { type UsageOptions, usage } from '../../src/cli/usage.ts';
 import { LmdbStore } from '../../src/control/metering/ledger/lmdb-store.ts';
 import { figure } from '../../src/control/metering/ledger/usage-figures.ts';
 
-import { testConfig } from '../support/configs.ts';
+import { OPEN_ADMIN, testConfig } from '../support/configs.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { startLoad } from '../support/load.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -43,6 +43,7 @@ function dataFolder(): string {
 
 function yaml(routes = [keyed, free], callers: readonly string[] = [consumers.alice]): string {
   return testConfig({
+    admin: OPEN_ADMIN,
     upstream: upstream.url,
     workers: 1,
     gateway: section,

@@ -45,6 +45,11 @@ export function buildView(parts: Partial<AdminView> = {}): AdminView {
     quotaBlocks: () => undefined,
     alerts: () => undefined,
     listeners: () => [],
+    security: {
+      auditSequence: () => 1,
+      auditFailures: () => 0,
+      refusals: () => ({ token: 0, permission: 0, origin: 0 }),
+    },
     spans: () => ({ exported: 7, failed: 8, dropped: 9 }),
     notReady: () => [],
     ...parts,

@@ -15,7 +15,7 @@ import type { ConsumerConfig } from '../../src/control/config/consumer-config.ts
 export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig {
   return {
     listen: [{ host: '127.0.0.1', port: 0, engine: 'uws', chunked: 'accept' }],
-    admin: { host: '127.0.0.1', port: 0 },
+    admin: { host: '127.0.0.1', port: 0, anonymous: 'none', metrics: 'open', allowedHosts: [] },
     workers: 2,
     data: './data',
     redis: '',

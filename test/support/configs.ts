@@ -6,24 +6,30 @@ export interface TestConfig {
   readonly workers?: number;
   /** Routes, in YAML flow or block style, six spaces deep. */
   readonly routes: string;
+  /** gateway.admin, in YAML's flow style. */
+  readonly admin?: string;
   /** More lines of the section gateway, two spaces deep. */
   readonly gateway?: string;
   /** More top-level sections. */
   readonly more?: string;
 }
 
+/** For tests that read the admin API without a token. */
+export const OPEN_ADMIN = '{ address: "127.0.0.1:0", anonymous: viewer }';
+
 export function testConfig({
   upstream,
   engine = 'uws',
   workers = 2,
   routes,
+  admin = '"127.0.0.1:0"',
   gateway = '',
   more = '',
 }: TestConfig): string {
   return `version: 1
 gateway:
   listen: { address: "127.0.0.1:0", engine: ${engine} }
-  admin: "127.0.0.1:0"
+  admin: ${admin}
   workers: ${workers}
 ${gateway}
 upstreams:

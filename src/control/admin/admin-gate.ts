@@ -10,8 +10,15 @@ export interface AdminDeed {
 }
 
 export interface AdminGate {
-  /** @returns who it is, or the refusal */
-  admit(req: IncomingMessage, deed: AdminDeed): Promise<AdminAdmission>;
+  /** @param deed  undefined: whoever is known may ask @returns who it is, or the refusal */
+  admit(req: IncomingMessage, deed: AdminDeed | undefined): Promise<AdminAdmission>;
 }
 
-export type AdminAdmission = { readonly operator: string } | { readonly refusal: AdminAnswer };
+export type AdminAdmission =
+  | {
+      readonly operator: string;
+      readonly roles?: readonly string[];
+      /** Whether they may do something else, too. */
+      may?(deed: AdminDeed): boolean;
+    }
+  | { readonly refusal: AdminAnswer };

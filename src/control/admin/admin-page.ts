@@ -1,7 +1,9 @@
 // One page of the admin port: what it is asked by, who may ask, and what it answers.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type * as z from 'zod';
 import type { Result } from '../../base/result.ts';
+import type { AdminDeed } from './admin-gate.ts';
 
 export interface AdminPage {
   /** GET takes HEAD, too. */
@@ -12,18 +14,28 @@ export interface AdminPage {
   readonly says?: string;
   /** What an operator must be allowed to do: admin:GetUsage. Absent: whoever reaches the port may ask. */
   readonly action?: string;
+  /** Every operator may ask, whatever their permissions are; without an action only. */
+  readonly isForOperators?: true;
   /** What it is done to: consumer/alice/key. Absent: the path behind /api/v1/. */
   resource?(params: Readonly<Record<string, string>>): string;
+  /** For the description of the API: parameters of the query, with what each says. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** And what the body must be. */
+  readonly body?: z.ZodType;
   /** @returns undefined: it has been answered already @throws for a failure that is not the client's */
   answer(request: AdminRequest): AdminAnswer | undefined | Promise<AdminAnswer | undefined>;
 }
 
 export interface AdminRequest {
+  readonly page: AdminPage;
   /** What stood for the names in braces, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   /** Who asks; '' where nobody has to say. */
   readonly operator: string;
+  readonly roles: readonly string[];
+  /** Whether they may do something else, too. */
+  may(deed: AdminDeed): boolean;
   /** Of the connection's peer. */
   readonly address: string;
   readonly req: IncomingMessage;

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { err, ok, type Result } from '../../base/result.ts';
-import type { AdminGate } from './admin-gate.ts';
+import type { AdminAdmission, AdminGate } from './admin-gate.ts';
 import { type AdminAnswer, type AdminPage, problem } from './admin-page.ts';
 import { AdminRouter, type FoundPage } from './admin-router.ts';
 
@@ -11,17 +11,23 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 256;
 const BODY_BYTES_MAX = 1024 * 1024;
 
+export interface AdminServerOptions {
+  /** Who may ask for pages that name an action; without one, everybody who reaches the port may. */
+  readonly gate?: AdminGate;
+  /** Looks at every request first. @returns a refusal */
+  look?(req: IncomingMessage): AdminAnswer | undefined;
+}
+
 export class AdminServer {
   readonly #router: AdminRouter;
-  readonly #gate: AdminGate | undefined;
+  readonly #options: AdminServerOptions;
   readonly #index: string;
   readonly #server: Server;
 
-  /** @param gate  who may ask for pages that name an action; without one, everybody who reaches the port may */
-  constructor(pages: readonly AdminPage[], gate?: AdminGate) {
+  constructor(pages: readonly AdminPage[], options: AdminServerOptions = {}) {
     const listed: AdminPage = { method: 'GET', path: '/', answer: () => ({ status: 200, body: this.#index }) };
     this.#router = new AdminRouter([listed, ...pages]);
-    this.#gate = gate;
+    this.#options = options;
     this.#index = indexOf(pages);
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => {
       void this.#serve(req, res).catch((error: unknown) => fail(res, error));
@@ -47,6 +53,8 @@ export class AdminServer {
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const refusal = this.#options.look?.(req);
+    if (refusal !== undefined) return send(res, refusal);
     const [path = ''] = (req.url ?? '').split('?');
     const found = this.#router.find(req.method ?? '', path);
     if ('page' in found) return this.#answer(found, req, res);
@@ -55,25 +63,33 @@ export class AdminServer {
     send(res, { ...problem(405, `only ${allow}`), headers: { allow } });
   }
 
-  async #answer({ page, params }: FoundPage, req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const { action } = page;
-    let operator = '';
-    if (action !== undefined && this.#gate !== undefined) {
-      const resource = page.resource?.(params) ?? (req.url ?? '').split('?')[0]?.replace(/^\/api\/v1\//, '') ?? '';
-      const admission = await this.#gate.admit(req, { action, resource });
-      if ('refusal' in admission) return send(res, admission.refusal);
-      operator = admission.operator;
-    }
+  async #answer(found: FoundPage, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { page, params } = found;
+    const admission = await this.#admit(found, req);
+    if ('refusal' in admission) return send(res, admission.refusal);
+    const { operator, roles = [], may = () => true } = admission;
     const answer = await page.answer({
+      page,
       params,
       query: new URL(req.url ?? '', 'http://admin').searchParams,
       operator,
+      roles,
+      may,
       address: req.socket.remoteAddress ?? '',
       req,
       res,
       json: () => readJson(req),
     });
     if (answer !== undefined) send(res, answer);
+  }
+
+  async #admit({ page, params }: FoundPage, req: IncomingMessage): Promise<AdminAdmission> {
+    const { action, isForOperators } = page;
+    const gate = this.#options.gate;
+    if (gate === undefined || (action === undefined && isForOperators !== true)) return { operator: '' };
+    if (action === undefined) return gate.admit(req, undefined);
+    const path = (req.url ?? '').split('?')[0]?.replace(/^\/api\/v1\//, '') ?? '';
+    return gate.admit(req, { action, resource: page.resource?.(params) ?? path });
   }
 }
 

@@ -13,6 +13,15 @@ import type { PublishedUpstream } from '../releases/publisher.ts';
 import type { SpanCounts } from '../telemetry/span-forwarder.ts';
 import type { UsageView } from './usage-pages.ts';
 
+/** Of the admin port itself. */
+export interface SecurityCounts {
+  /** Of the last entry of the audit log, as far as this instance knows; undefined: it has not been read. */
+  auditSequence(): number | undefined;
+  auditFailures(): number;
+  /** By reason. */
+  refusals(): Readonly<Record<'token' | 'permission' | 'origin', number>>;
+}
+
 export interface AdminView {
   readonly shm: SharedMemory;
   nowMs(): number;
@@ -48,6 +57,7 @@ export interface AdminView {
   alerts(): AlertCounts | undefined;
   /** With their certificates, as they are published. */
   listeners(): readonly ListenConfig[];
+  readonly security: SecurityCounts;
   /** What became of the spans that the workers handed over. */
   spans(): SpanCounts;
   /** Why the gateway should get no traffic; empty when it is ready. */

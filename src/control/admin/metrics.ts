@@ -16,6 +16,7 @@ import { renderLeases } from './lease-metrics.ts';
 import { renderLedger } from './ledger-metrics.ts';
 import { renderLoad } from './load-metrics.ts';
 import { renderNonces } from './nonce-metrics.ts';
+import { renderSecurity } from './security-metrics.ts';
 import { renderUpstreams } from './upstream-metrics.ts';
 
 /** @returns lines of the Prometheus text format */
@@ -35,6 +36,7 @@ export function renderMetrics(view: AdminView): string {
   renderNonces(page, view);
   renderAlerts(page, view);
   renderCertificates(page, view);
+  renderSecurity(page, view);
   page.add('sluice_reloads_total', 'counter', 'Configurations that were published or refused.', [
     [{ result: 'published' }, view.reloadsPublished()],
     [{ result: 'refused' }, view.reloadsRefused()],

@@ -7,7 +7,9 @@ import { answerUsage } from './usage-pages.ts';
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-export function viewPages(view: AdminView): readonly AdminPage[] {
+/** @param metrics  protected: /metrics is for those who may do admin:GetMetrics */
+export function viewPages(view: AdminView, metrics: 'open' | 'protected' = 'open'): readonly AdminPage[] {
+  const page = metricsPage(view);
   return [
     {
       method: 'GET',
@@ -16,12 +18,13 @@ export function viewPages(view: AdminView): readonly AdminPage[] {
       answer: () => ({ status: 200, body: { status: 'ok' } }),
     },
     { method: 'GET', path: '/readyz', says: 'it can take traffic', answer: () => readiness(view) },
-    metricsPage(view),
+    metrics === 'open' ? page : { ...page, action: 'admin:GetMetrics', resource: () => 'status/metrics' },
     {
       method: 'GET',
       path: '/api/v1/latencies',
       says: 'percentiles per route, as JSON',
       action: 'admin:GetLatencies',
+      resource: () => 'status/latencies',
       answer: async () => ({ status: 200, body: { routes: await view.latencies() } }),
     },
     {
@@ -29,6 +32,7 @@ export function viewPages(view: AdminView): readonly AdminPage[] {
       path: '/api/v1/upstreams',
       says: 'upstreams, their targets and how these are, as JSON',
       action: 'admin:ListUpstreams',
+      resource: () => 'upstream',
       answer: () => ({ status: 200, body: { upstreams: view.upstreams() } }),
     },
     {

@@ -4,6 +4,7 @@ import { checkAlerts } from './check-alerts.ts';
 import { checkListen } from './check-listen.ts';
 import type { GatewayConfig } from './config.ts';
 import type { GatewaySection } from './gateway-schema.ts';
+import { isLoopback } from './is-loopback.ts';
 import type { AddressConfig } from './listen-config.ts';
 import type { Path } from './read-value.ts';
 import type { Report } from './report.ts';
@@ -18,6 +19,7 @@ export function checkGateway(gateway: GatewaySection, raw: unknown, report: Repo
   checkTimers(gateway, raw, report);
   checkLog(gateway, report);
   checkExplain(gateway, report);
+  checkAdmin(gateway, report);
   checkAlerts(gateway, report);
 }
 
@@ -64,6 +66,12 @@ function checkTimers(gateway: GatewaySection, raw: unknown, report: Report): voi
     message:
       'has no effect where the engine is uws: it has one timer for headerTimeout and idleTimeout, and takes the smaller',
   });
+}
+
+function checkAdmin({ admin }: Pick<GatewayConfig, 'admin'>, report: Report): void {
+  if (admin.anonymous === 'none' || isLoopback(admin.host)) return;
+  const message = 'lets everybody who reaches this address read usage, consumers and upstreams';
+  report.add(['gateway', 'admin', 'anonymous'], { severity: 'warning', message });
 }
 
 /** An explanation names policies, consumers and targets. */

@@ -4,9 +4,10 @@
 import type { Condition } from '../../gateway/conditions/config.ts';
 import type { HashKey, OutlierPlan, StickyBy } from '../../gateway/snapshot.ts';
 import type { AccessLogConfig, MaskConfig } from './access-log-config.ts';
+import type { AdminConfig } from './admin-config.ts';
 import type { AlertsConfig } from './alerts-config.ts';
 import type { ConsumerConfig } from './consumer-config.ts';
-import type { AddressConfig, ListenConfig } from './listen-config.ts';
+import type { ListenConfig } from './listen-config.ts';
 import type { PermissionSections } from './permission-config.ts';
 import type { PlanBindings, PlanConfig } from './plan-config.ts';
 
@@ -20,7 +21,7 @@ export interface Config extends PermissionSections {
 
 export interface GatewayConfig {
   readonly listen: readonly ListenConfig[];
-  readonly admin: AddressConfig;
+  readonly admin: AdminConfig;
   /** Gateway workers; 0 stands for the number of cores. */
   readonly workers: number;
   /** The folder of what the gateway keeps; as written, until resolvePaths. */

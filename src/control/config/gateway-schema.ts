@@ -3,11 +3,12 @@
 import * as z from 'zod';
 import { addressBlock, byteRate, duration, section, size, timeZone, whole, word } from '../../gateway/units/config.ts';
 import { accessLogSchema } from './access-log-schema.ts';
+import { adminSchema } from './admin-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
 import type { GatewayConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
 import { explainSchema } from './explain-schema.ts';
-import { address, type ListenSection, listenSchema } from './listen-schema.ts';
+import { type ListenSection, listenSchema } from './listen-schema.ts';
 import { maskSchema } from './mask-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
 import { redisAddress } from './redis-schema.ts';
@@ -67,7 +68,7 @@ export interface GatewaySection extends Omit<GatewayConfig, 'listen'> {
 export const gatewaySchema: z.ZodType<GatewaySection> = section(
   {
     listen: listenSchema.describe('Where clients connect; nothing administrative answers there.'),
-    admin: address().prefault('127.0.0.1:9080').describe('Where health, metrics and administration answer.'),
+    admin: adminSchema.prefault('127.0.0.1:9080').describe('Where health, metrics and administration answer.'),
     workers: z
       .union([word(['auto']), whole(1, WORKERS_MAX)])
       .prefault('auto')

@@ -1,10 +1,9 @@
 // The list `gateway.listen`.
 
-import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { duration, flag, scalar, section, text, whole, word } from '../../gateway/units/config.ts';
+import { address } from './address-schema.ts';
 import { filePath } from './file-path.ts';
-import type { AddressConfig } from './listen-config.ts';
 
 const LISTENERS_MAX = 16;
 const SNI_MAX = 1_000;
@@ -15,8 +14,6 @@ const SECOND_MS = 1_000;
 const HOUR_MS = 3_600 * SECOND_MS;
 const CIPHERS_CHARS_MAX = 1_024;
 
-// [::1]:8080, 127.0.0.1:8080, localhost:8080 or :8080.
-const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):([0-9]{1,5})$/;
 // A name's last label is not all digits; such a text is a mistyped IPv4 address.
 const HOST_NAME =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*(?=[A-Za-z0-9-]*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
@@ -26,14 +23,6 @@ const CIPHERS = '[A-Za-z0-9:+!@=_-]+';
 /** As it is written: with the names of files. */
 export type ListenSection = z.output<typeof listenSchema>[number];
 export type ListenTlsSection = NonNullable<ListenSection['tls']>;
-
-export function address(): z.ZodType<AddressConfig> {
-  return text(
-    'an address such as :8080, 127.0.0.1:8080, localhost:8080 or [::1]:8080',
-    String.raw`(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}`,
-    readAddress,
-  );
-}
 
 const certFile = filePath().describe('A PEM file: the certificate, with those that lead to its authority.');
 const keyFile = filePath().describe('A PEM file: the private key of cert, without a passphrase.');
@@ -128,14 +117,4 @@ function serverName(): z.ZodType<string> {
   return text('a host name such as api.example.com or *.example.com', pattern, (value) =>
     value.length <= HOST_CHARS_MAX && HOST_NAME.test(value.replace(/^\*\./, '')) ? value.toLowerCase() : undefined,
   );
-}
-
-function readAddress(value: string): AddressConfig | undefined {
-  const match = ADDRESS.exec(value);
-  if (match === null) return undefined;
-  const [, bracketed, plain = '', digits] = match;
-  const port = Number(digits);
-  if (port > PORT_MAX) return undefined;
-  if (bracketed !== undefined) return isIPv6(bracketed) ? { host: bracketed, port } : undefined;
-  return plain === '' || isIPv4(plain) || HOST_NAME.test(plain) ? { host: plain, port } : undefined;
 }

@@ -7,6 +7,7 @@ import { readConfig } from '../config/read-config.ts';
 import { resolvePaths } from '../config/resolve-paths.ts';
 import { arenaBytes } from './arenas.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
+import { compareInventories, packInventory } from './config-inventory.ts';
 import { type ConfigSource, readSource, unpackSource } from './config-source.ts';
 import { prepareLogFile } from './prepare-log-file.ts';
 import type { CompileAnswer } from './publisher.ts';
@@ -22,6 +23,8 @@ export interface CompileTask {
   readonly discovered: DiscoveredTargets;
   /** Compile this once more, whatever the files hold now. */
   readonly kept?: Uint8Array | undefined;
+  /** Of what is published now, to tell what has changed; undefined: nothing is. */
+  readonly inventory?: Uint8Array | undefined;
   /** Of secrets in the snapshot: the same for all of a process. */
   readonly sealKey: Uint8Array;
 }
@@ -53,8 +56,11 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   // A log that has become a problem meanwhile is none of the targets'.
   const problem = task.kept === undefined ? await logFileProblem(config.gateway.accessLog?.file) : undefined;
   if (problem !== undefined) return { ok: false, problems: [`${task.file}: ${problem}`] };
+  // Targets that were found are no change of the configuration.
+  const inventory = task.kept === undefined ? packInventory(read.value.config, source.text) : undefined;
   return {
     ok: true,
+    ...(inventory !== undefined && { told: { inventory, changes: compareInventories(task.inventory, inventory) } }),
     gateway: config.gateway,
     summary: compiled.value.summary,
     buffer: compiled.value.arena.buffer,

@@ -18,6 +18,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import type { LimitRegistry } from '../quota/limit-registry.ts';
 import { type ArenaSlot, Arenas } from './arenas.ts';
 import type { SnapshotSummary, UpstreamSummary } from './compile-snapshot.ts';
+import type { ConfigChanges } from './config-inventory.ts';
 import { NameTable } from './name-table.ts';
 
 /** The task pool's answer to 'compile this file'. */
@@ -30,6 +31,8 @@ export type CompileAnswer =
       /** What it was compiled from (config-source.ts). */
       readonly source: Uint8Array;
       readonly warnings: readonly string[];
+      /** What it holds, and what of that is new; absent where a kept source was compiled once more. */
+      readonly told?: { readonly inventory: Uint8Array; readonly changes: ConfigChanges };
     }
   | { readonly ok: false; readonly problems: readonly string[] };
 
@@ -45,8 +48,14 @@ export interface PublisherOptions {
   /**
    * @param recycled  an arena that may be written into
    * @param kept  a source to be compiled once more; undefined: the file as it is now
+   * @param inventory  of what is published now
    */
-  compile(epoch: number, recycled: SharedArrayBuffer | undefined, kept: Uint8Array | undefined): Promise<CompileAnswer>;
+  compile(
+    epoch: number,
+    recycled: SharedArrayBuffer | undefined,
+    kept: Uint8Array | undefined,
+    inventory: Uint8Array | undefined,
+  ): Promise<CompileAnswer>;
   /** Have every worker hold the snapshot ready; resolves to those that did not. */
   attach(snapshot: PublishedSnapshot): Promise<readonly number[]>;
   discard(epoch: number): void;
@@ -68,6 +77,8 @@ export interface Publication {
   readonly gateway: GatewayConfig;
   readonly summary: SnapshotSummary;
   readonly warnings: readonly string[];
+  /** Undefined: it is the same configuration, with other targets. */
+  readonly changes: ConfigChanges | undefined;
 }
 
 /** An upstream that requests may meet, and where it is in the shared upstream table. */
@@ -100,6 +111,7 @@ export class Publisher {
   #replaced: HeldSnapshot[] = [];
   #pending: PublishedSnapshot | undefined;
   #source: Uint8Array | undefined;
+  #inventory: Uint8Array | undefined;
   #epoch = 0;
 
   constructor(options: PublisherOptions) {
@@ -198,7 +210,7 @@ export class Publisher {
     kept: Uint8Array | undefined,
   ): Promise<Result<Publication, readonly string[]>> {
     const epoch = ++this.#epoch;
-    const answer = await this.#options.compile(epoch, slot.buffer, kept).catch(compilerFailed);
+    const answer = await this.#options.compile(epoch, slot.buffer, kept, this.#inventory).catch(compilerFailed);
     if (!answer.ok) return err(answer.problems);
     slot.buffer = answer.buffer;
     const problems = await mayPublish(answer.gateway);
@@ -249,8 +261,10 @@ export class Publisher {
       return err([`worker ${late.join(', ')} did not take the new snapshot in time`]);
     }
     this.#source = answer.source;
+    this.#inventory = answer.told?.inventory ?? this.#inventory;
     this.#raise({ ...snapshot, slot, summary: answer.summary, limits: limits.value, upstreams });
-    return ok({ epoch, gateway: answer.gateway, summary: answer.summary, warnings: answer.warnings });
+    const { gateway, summary, warnings, told } = answer;
+    return ok({ epoch, gateway, summary, warnings, changes: told?.changes });
   }
 
   /** Targets that were not there a moment ago are new, whatever is known of them from before. */

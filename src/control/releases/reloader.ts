@@ -4,6 +4,7 @@
 import type { GatewayConfig } from '../config/config.ts';
 import type { ListenConfig } from '../config/listen-config.ts';
 import type { Log } from '../log.ts';
+import type { ConfigChanges } from './config-inventory.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Of the listeners: held ready before a configuration is published, and used once it is. */
@@ -14,12 +15,27 @@ export interface Certificates {
   discard(): void;
 }
 
+/** What became of a reload of the file. */
+export interface ToldReload {
+  /** sluice.yaml changed; SIGHUP */
+  readonly why: string;
+  readonly result:
+    | { readonly epoch: number; readonly changes: ConfigChanges | undefined }
+    | { readonly problems: readonly string[] };
+}
+
+export interface ReloaderParts {
+  readonly certificates?: Certificates;
+  readonly onReload?: (told: ToldReload) => void;
+}
+
 const NO_CERTIFICATES: Certificates = { prepare: async () => [], use() {}, discard() {} };
 
 export class Reloader {
   readonly #publisher: Publisher;
   readonly #log: Log;
   readonly #certificates: Certificates;
+  readonly #onReload: (told: ToldReload) => void;
   #gateway: GatewayConfig;
   #running: Promise<void> | undefined;
   /** What was asked for meanwhile. The file as it is now comes with the targets of now. */
@@ -30,11 +46,12 @@ export class Reloader {
   republicationsRefused = 0;
 
   /** @param gateway  as it was started: what of it cannot change without a restart is refused */
-  constructor(publisher: Publisher, gateway: GatewayConfig, log: Log, certificates: Certificates = NO_CERTIFICATES) {
+  constructor(publisher: Publisher, gateway: GatewayConfig, log: Log, parts: ReloaderParts = {}) {
     this.#publisher = publisher;
-    this.#certificates = certificates;
+    this.#certificates = parts.certificates ?? NO_CERTIFICATES;
     this.#gateway = gateway;
     this.#log = log;
+    this.#onReload = parts.onReload ?? (() => {});
   }
 
   get gateway(): GatewayConfig {
@@ -88,6 +105,7 @@ export class Reloader {
       this.#log('error', `${why}: refused, snapshot ${this.#publisher.epoch} goes on`);
       for (const problem of result.error) this.#log('error', problem);
     }
+    if (what === 'file') this.#onReload({ why, result: result.ok ? result.value : { problems: result.error } });
   }
 
   async #problemsOf(gateway: GatewayConfig): Promise<readonly string[]> {
@@ -111,8 +129,8 @@ function fixedOf({ tls, ...listen }: ListenConfig): object {
 
 /** Settings that belong to sockets and threads: they are made once. */
 function restartProblems(running: GatewayConfig, next: GatewayConfig): readonly string[] {
-  const { bodyBytes: _running, ...runningLimits } = running.limits;
-  const { bodyBytes: _next, ...nextLimits } = next.limits;
+  const { bodyBytes: _running, minBodyRate: _runningRate, ...runningLimits } = running.limits;
+  const { bodyBytes: _next, minBodyRate: _nextRate, ...nextLimits } = next.limits;
   const fixed: readonly (readonly [string, unknown, unknown])[] = [
     ['gateway.listen', running.listen.map(fixedOf), next.listen.map(fixedOf)],
     ['gateway.admin', running.admin, next.admin],

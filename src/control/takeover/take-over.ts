@@ -71,6 +71,11 @@ export class TakeOver {
     this.seedHigh = predecessor?.welcome.seedHigh ?? randomInt(2 ** 32);
   }
 
+  /** The process that this one has taken over from; undefined: there was none. */
+  get predecessorPid(): number | undefined {
+    return this.#predecessor?.pid;
+  }
+
   /** Before anything has changed. @throws {TakeOverError} */
   static async begin(options: TakeOverOptions): Promise<TakeOver> {
     const { folder, takesOver, gateway, log } = options;

@@ -187,10 +187,12 @@ t.test("who may ask for a page that names an action is the gate's to say", async
     { method: 'GET', path: '/api/v1/things', action: 'admin:ListThings', answer: () => ({ status: 200, body: [] }) },
   ];
   const server = new AdminServer(pages, {
-    async admit(req, deed) {
-      asked.push(deed);
-      if (req.headers.authorization === undefined) return { refusal: { status: 401, body: {} } };
-      return { operator: 'olga' };
+    gate: {
+      async admit(req, deed) {
+        asked.push(deed ?? {});
+        if (req.headers.authorization === undefined) return { refusal: { status: 401, body: {} } };
+        return { operator: 'olga' };
+      },
     },
   });
   const port = await server.listen('127.0.0.1', 0);

@@ -5,7 +5,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
   t.same(configOf('version: 1'), {
     gateway: {
       listen: [{ host: '', port: 8080, engine: 'uws', chunked: 'accept' }],
-      admin: { host: '127.0.0.1', port: 9080 },
+      admin: { host: '127.0.0.1', port: 9080, anonymous: 'none', metrics: 'open', allowedHosts: [] },
       workers: 0,
       data: './data',
       redis: '',

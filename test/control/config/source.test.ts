@@ -3,11 +3,13 @@ import t from 'tap';
 import { err, ok } from '../../../src/base/result.ts';
 import { configOf, issuesOf, read, shop } from './read.ts';
 
+const OPEN = { anonymous: 'none', metrics: 'open', allowedHosts: [] } as const;
+
 t.test('${NAME} is filled in, with its default when it is not set or empty', async (t) => {
   const text = 'version: 1\ngateway: { admin: "${HOST:-127.0.0.1}:${PORT}" }';
-  t.same(configOf(text, { PORT: '1' }).gateway.admin, { host: '127.0.0.1', port: 1 });
-  t.same(configOf(text, { PORT: '1', HOST: '' }).gateway.admin, { host: '127.0.0.1', port: 1 });
-  t.same(configOf(text, { PORT: '1', HOST: '[::1]' }).gateway.admin, { host: '::1', port: 1 });
+  t.same(configOf(text, { PORT: '1' }).gateway.admin, { ...OPEN, host: '127.0.0.1', port: 1 });
+  t.same(configOf(text, { PORT: '1', HOST: '' }).gateway.admin, { ...OPEN, host: '127.0.0.1', port: 1 });
+  t.same(configOf(text, { PORT: '1', HOST: '[::1]' }).gateway.admin, { ...OPEN, host: '::1', port: 1 });
 });
 
 t.test('numbers and switches may come from the environment', async (t) => {

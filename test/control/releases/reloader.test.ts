@@ -63,7 +63,7 @@ t.test('what belongs to sockets and threads cannot change without a restart', as
   const running = buildGateway();
   const changes = {
     'gateway.listen': { listen: [{ host: '127.0.0.1', port: 1, engine: 'uws', chunked: 'accept' }] },
-    'gateway.admin': { admin: { host: '::1', port: 0 } },
+    'gateway.admin': { admin: { host: '::1', port: 0, anonymous: 'none', metrics: 'open', allowedHosts: [] } },
     'gateway.workers': { workers: 3 },
     'gateway.limitKeys': { limitKeys: 1_024 },
     'gateway.limits (all but bodyBytes)': { limits: { ...running.limits, connections: 1 } },
@@ -131,12 +131,14 @@ t.test('certificates are held ready first; used once the configuration is publis
   const told: string[] = [];
   let problems: readonly string[] = [];
   const reloader = new Reloader(publisher.publisher, publisher.config.gateway, () => {}, {
-    prepare: async () => {
-      told.push(`prepare at ${publisher.shm.control.epoch()}`);
-      return problems;
+    certificates: {
+      prepare: async () => {
+        told.push(`prepare at ${publisher.shm.control.epoch()}`);
+        return problems;
+      },
+      use: (timeoutMs) => void told.push(`use ${timeoutMs} at ${publisher.shm.control.epoch()}`),
+      discard: () => void told.push('discard'),
     },
-    use: (timeoutMs) => void told.push(`use ${timeoutMs} at ${publisher.shm.control.epoch()}`),
-    discard: () => void told.push('discard'),
   });
   await reloader.reload('SIGHUP');
   t.same(told.splice(0), ['prepare at 1', `use ${publisher.config.gateway.drainTimeoutMs} at 2`]);
