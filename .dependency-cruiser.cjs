@@ -139,7 +139,7 @@ module.exports = {
       from: { path: '^workers/task\\.worker\\.ts$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(config|releases|telemetry|apidocs|metering|alerts)/'],
+        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(catalog|config|releases|telemetry|apidocs|metering|alerts)/'],
       },
     },
     {

@@ -94,6 +94,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     upstreams.stop();
     await quotas.keeper.close();
     await cluster?.close();
+    await parts.catalog.close();
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const upkeep = startUpkeep(parts, log);
@@ -125,6 +126,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await quotas.keeper.close();
       await quotas.alerts.close();
       await cluster?.close();
+      await parts.catalog.close();
       acceptors.close();
       admin.close();
       await parts.usage.ledger.close(LEDGER_CLOSE_MS);

@@ -16,6 +16,7 @@ import { LogNames } from './telemetry/log-names.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { guardUpstreams } from './upstream/guard-upstreams.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
+import type { KeyCurb } from './worker-messages.ts';
 
 /** One route, ready to serve. */
 export interface LiveRoute extends RouteBackends {
@@ -80,6 +81,18 @@ export class LiveSnapshot {
   /** @hot after a route's first request: one array read */
   route(index: RouteIndex): LiveRoute {
     return this.#routes[index] ?? this.#prepare(index);
+  }
+
+  /** Of the stored consumers that it was made of; 0: of none. */
+  get catalogVersion(): number {
+    return this.plan.catalogVersion ?? 0;
+  }
+
+  /** What it does not know by itself of credentials. */
+  curb(curbs: readonly KeyCurb[]): void {
+    for (const [version, digest, untilMs] of curbs) {
+      if (version > this.catalogVersion) this.consumers.curb(digest, untilMs);
+    }
   }
 
   /** Nobody uses it any more. */

@@ -25,6 +25,8 @@ export interface GatewayPlan {
   readonly plans: readonly NamedAllowance[];
   /** By the index that the plans of the policy ip have; absent: there are none. */
   readonly addressSets?: readonly AddressSetPlan[];
+  /** Of the stored consumers that it was made of; absent: of none. */
+  readonly catalogVersion?: number;
 }
 
 export interface NamedAllowance extends AllowancePlan {

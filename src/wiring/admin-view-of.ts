@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 const LOOP_DELAY_RESOLUTION_MS = 20;
 
 export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
-  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage, cluster, quotas } = parts;
+  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage, cluster, quotas, catalog } = parts;
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -45,6 +45,10 @@ export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
     alerts: () => (reloader.gateway.alerts === undefined ? undefined : quotas.alerts.counts),
     quotaBlocks: () => quotas.cluster?.status(),
     spans: () => spans.counts,
-    notReady: () => [...notReady(fleet, shm), ...(cluster?.notReady() ?? [])],
+    notReady: () => [
+      ...notReady(fleet, shm),
+      ...(cluster?.notReady() ?? []),
+      ...(catalog.notReady === '' ? [] : [catalog.notReady]),
+    ],
   };
 }

@@ -18,6 +18,7 @@ import { SharedMemory } from '../shm/shared-memory.ts';
 import type { FirstCompile } from './compile-first.ts';
 import type { Parts } from './parts.ts';
 import { StartError } from './start-error.ts';
+import { wireCatalog } from './wire-catalog.ts';
 import { type WiredQuotas, wireQuotas } from './wire-quotas.ts';
 
 // How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
@@ -57,6 +58,11 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     alerts: () => reloader.gateway.alerts,
     send: (task) => tasks.sendWebhook(task),
   });
+  const catalog = await wireCatalog({
+    ...{ folder: first.folder, url: first.gateway.redis, log },
+    curb: (curbs) => fleet.curb(curbs),
+    publish: (why) => void reloader.republish(why),
+  });
   const upstreams = new UpstreamWatch({
     table: shm.targets,
     clock,
@@ -70,7 +76,10 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     limits,
     compile: (epoch, recycled, kept) =>
       upstreams.compile((discovered, last) =>
-        first.compile({ epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered }),
+        first.compile({
+          ...{ epoch, discovered, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept },
+          stored: catalog.folder === undefined ? undefined : { folder: catalog.folder, isStrict: kept === undefined },
+        }),
       ),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
     discard: (epoch) => fleet.discard(epoch),
@@ -78,6 +87,8 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     onSettled: (current, isNew) => {
       cluster?.useLimits(current?.clusterLimits ?? []);
       upstreams.settle(current?.upstreams ?? [], isNew);
+      catalog.settle(current?.catalogVersion ?? 0);
+      fleet.forgetCurbs(current?.catalogVersion ?? 0);
       if (isNew) void quotas.keeper.refresh();
     },
   });
@@ -94,7 +105,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   return {
     gateway: takeOver.gateway,
     ...{ takeOver, clock, shm, limits, quotas, plan, acceptors, fleet },
-    ...{ publisher, reloader, spans, upstreams, usage, cluster },
+    ...{ publisher, reloader, spans, upstreams, usage, cluster, catalog },
   };
 }
 

@@ -7,6 +7,7 @@ import { accessLogSchema } from './access-log-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
 import type { AddressConfig, GatewayConfig, ListenConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
+import { encryptionKeys } from './encryption-key-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { overloadSchema } from './overload-schema.ts';
 import { timeZone } from './quota-schema.ts';
@@ -107,6 +108,11 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     redis: redisAddress()
       .optional()
       .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
+    encryptionKey: encryptionKeys()
+      .optional()
+      .describe(
+        'What encrypts secrets that the store keeps: 32 bytes, or at least 32 characters, made at random; several, the newest first.',
+      ),
     timeZone: timeZone().prefault('UTC').describe('Where the days and months of quotas begin: UTC, Europe/Berlin.'),
     trustedProxies: z
       .array(addressBlock())
@@ -134,7 +140,12 @@ export const gatewaySchema: z.ZodType<GatewayConfig> = section(
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
   ['tls', 'publicAddress'],
-).transform(({ drainTimeout, redis = '', ...gateway }) => ({ ...gateway, redis, drainTimeoutMs: drainTimeout }));
+).transform(({ drainTimeout, redis = '', encryptionKey = [], ...gateway }) => ({
+  ...gateway,
+  redis,
+  encryptionKeys: encryptionKey,
+  drainTimeoutMs: drainTimeout,
+}));
 
 function readAddress(value: string): AddressConfig | undefined {
   const match = ADDRESS.exec(value);

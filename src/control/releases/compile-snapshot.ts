@@ -67,6 +67,10 @@ export interface SnapshotSummary {
   readonly callerNames: readonly (readonly [consumer: string, key: string, plan: string])[];
   readonly serviceCount: number;
   readonly consumerCount: number;
+  /** By the index that consumers have. */
+  readonly planNames: readonly string[];
+  /** Of the stored consumers that it was made of; 0: of none. */
+  readonly catalogVersion: number;
 }
 
 export interface CompiledSnapshot {
@@ -80,6 +84,7 @@ const packr = new Packr({ useRecords: false });
 /**
  * @param take  gives a shared buffer of at least so many bytes
  * @param sealKey  of secrets in the snapshot (src/base/sealed.ts)
+ * @param catalogVersion  of the stored consumers among the configuration's; 0 for none
  * @returns the snapshot, or what is wrong with its routes
  */
 export function compileSnapshot(
@@ -87,6 +92,7 @@ export function compileSnapshot(
   epoch: number,
   take: (bytes: number) => SharedArrayBuffer,
   sealKey: Uint8Array,
+  catalogVersion = 0,
 ): Result<CompiledSnapshot, readonly TrieIssue[]> {
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
@@ -112,7 +118,7 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets)),
+      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets, catalogVersion)),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -141,6 +147,8 @@ export function compileSnapshot(
       callerNames: consumers.callerNames,
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
+      planNames: config.plans.map(({ name }) => name),
+      catalogVersion,
     },
   });
 }
@@ -180,7 +188,12 @@ export function routeEntries(config: Config): Parameters<typeof compileTrie>[0] 
   );
 }
 
-function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: readonly AddressSetPlan[]): GatewayPlan {
+function gatewayPlan(
+  config: Config,
+  plans: GatewayPlan['plans'],
+  addressSets: readonly AddressSetPlan[],
+  catalogVersion: number,
+): GatewayPlan {
   const { trustedProxies, tracing, explain } = config.gateway;
   return {
     trustedProxies,
@@ -192,6 +205,7 @@ function gatewayPlan(config: Config, plans: GatewayPlan['plans'], addressSets: r
     ...(config.gateway.usage !== undefined && { isMetered: true }),
     plans,
     ...(addressSets.length > 0 && { addressSets }),
+    ...(catalogVersion > 0 && { catalogVersion }),
   };
 }
 

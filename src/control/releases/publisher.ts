@@ -122,6 +122,11 @@ export class Publisher {
     return this.#current?.epoch ?? 0;
   }
 
+  /** What requests meet now. */
+  get published(): { readonly buffer: SharedArrayBuffer; readonly summary: SnapshotSummary } | undefined {
+    return this.#current;
+  }
+
   get arenaBytes(): number {
     return this.#arenas.bytes;
   }
