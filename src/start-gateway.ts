@@ -9,6 +9,7 @@ import { TakeOver } from './control/takeover/take-over.ts';
 import { TaskPool } from './control/workers/task-pool.ts';
 import { probePorts } from './gateway/listener/node/probe-ports.ts';
 import { adminViewOf } from './wiring/admin-view-of.ts';
+import { catalogPages } from './wiring/catalog-pages.ts';
 import { compileFirst } from './wiring/compile-first.ts';
 import type { Parts } from './wiring/parts.ts';
 import { StartError } from './wiring/start-error.ts';
@@ -78,7 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
 
 async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Promise<RunningGateway> {
   const { gateway, takeOver, shm, quotas, plan, acceptors, fleet, reloader, spans, upstreams, cluster } = parts;
-  const admin = new AdminServer(viewPages(adminViewOf(parts, tasks)));
+  const admin = new AdminServer([...viewPages(adminViewOf(parts, tasks)), ...catalogPages(parts)]);
   // Whoever takes over needs the admin port.
   void takeOver.handedOver.then(() => admin.close());
   let ports: readonly number[];

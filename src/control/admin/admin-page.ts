@@ -1,6 +1,7 @@
 // One page of the admin port: what it is asked by, who may ask, and what it answers.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type * as z from 'zod';
 import type { Result } from '../../base/result.ts';
 
 export interface AdminPage {
@@ -14,6 +15,10 @@ export interface AdminPage {
   readonly action?: string;
   /** What it is done to: consumer/alice/key. Absent: the path behind /api/v1/. */
   resource?(params: Readonly<Record<string, string>>): string;
+  /** For the description of the API: parameters of the query, with what each says. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** And what the body must be. */
+  readonly body?: z.ZodType;
   /** @returns undefined: it has been answered already @throws for a failure that is not the client's */
   answer(request: AdminRequest): AdminAnswer | undefined | Promise<AdminAnswer | undefined>;
 }

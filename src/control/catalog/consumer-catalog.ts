@@ -124,7 +124,8 @@ export class ConsumerCatalog {
     const db = this.#open();
     if (remote === undefined) {
       const result = await db.change(name, make);
-      if ('refusal' in result) return 'field' in result.refusal ? takenRefusal(result.refusal) : (result as ChangeResult);
+      if ('refusal' in result)
+        return 'field' in result.refusal ? takenRefusal(result.refusal) : (result as ChangeResult);
       await this.#notice();
       return result;
     }

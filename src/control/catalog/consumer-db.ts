@@ -109,7 +109,10 @@ export class ConsumerDb {
   async change<E>(
     name: string,
     change: (before: StoredConsumer | undefined) => Omit<StoredConsumer, 'rev'> | { readonly refusal: E },
-  ): Promise<{ readonly before: StoredConsumer | undefined; readonly after: StoredConsumer } | { readonly refusal: E | TakenField }> {
+  ): Promise<
+    | { readonly before: StoredConsumer | undefined; readonly after: StoredConsumer }
+    | { readonly refusal: E | TakenField }
+  > {
     return this.#db.transaction(() => {
       const before = this.get(name);
       const next = change(before);
@@ -135,7 +138,10 @@ export class ConsumerDb {
   async clear(): Promise<void> {
     await this.#db.transaction(() => {
       const all = [...this.#db.getRange({ start: NAMES, end: 'c\u000b' })].map(({ value }) => value as StoredConsumer);
-      this.#log(all.flatMap((record) => curbsBetween(record, undefined)), { remoteId: '', remoteRev: 0 });
+      this.#log(
+        all.flatMap((record) => curbsBetween(record, undefined)),
+        { remoteId: '', remoteRev: 0 },
+      );
       for (const record of all) this.#drop(record);
     });
   }

@@ -80,7 +80,10 @@ export class ConsumerSync {
   async #reconcile(id: string, since: number): Promise<boolean> {
     const { remoteId } = this.#db.meta;
     if (id !== '' && remoteId !== '' && id !== remoteId) {
-      this.#log('warn', 'Redis has the consumers of another deployment, or of another time: they are taken as they are there');
+      this.#log(
+        'warn',
+        'Redis has the consumers of another deployment, or of another time: they are taken as they are there',
+      );
       await this.#db.clear();
       await this.#db.apply([], { remoteId: id });
       return true;

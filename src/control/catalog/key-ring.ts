@@ -19,7 +19,10 @@ export class KeyRing {
   constructor(keys: readonly string[]) {
     this.#keys = keys.map((hex) => {
       const key = Buffer.from(hex, 'hex');
-      return { name: createHash('sha256').update('sluice-key-name').update(key).digest().subarray(0, KEY_NAME_BYTES), key };
+      return {
+        name: createHash('sha256').update('sluice-key-name').update(key).digest().subarray(0, KEY_NAME_BYTES),
+        key,
+      };
     });
   }
 

@@ -4,15 +4,11 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { identity, safeName, section, text, timestamp, word } from '../../gateway/units/config.ts';
 import type { ConsumerConfig, KeyConfig } from './consumer-config.ts';
+import { CLAIM, GROUPS_MAX, KEYS_MAX, SECRET } from './consumer-rules.ts';
 import { priority } from './load-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 
-const KEYS_MAX = 1_000;
 const KEY_USES_MAX = 2;
-const GROUPS_MAX = 100;
-// Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
-const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
-const CLAIM = /^.{1,256}$/u;
 
 export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
 

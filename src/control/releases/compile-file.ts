@@ -55,7 +55,7 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
         ? task.recycled
         : new SharedArrayBuffer(arenaBytes(bytes)),
     task.sealKey,
-    stored.version,
+    { version: stored.version, writtenCount: written.consumers.length },
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => `${task.file}: ${message}`) };
   // A log that has become a problem meanwhile is none of the targets'.

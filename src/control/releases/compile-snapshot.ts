@@ -69,8 +69,19 @@ export interface SnapshotSummary {
   readonly consumerCount: number;
   /** By the index that consumers have. */
   readonly planNames: readonly string[];
+  /** Indexes of the consumers, in the order of their names. */
+  readonly consumerOrder: Uint32Array;
+  /** Consumers of sluice.yaml: the first ones. */
+  readonly writtenCount: number;
   /** Of the stored consumers that it was made of; 0: of none. */
   readonly catalogVersion: number;
+}
+
+interface StoredPart {
+  /** 0: there are none. */
+  readonly version: number;
+  /** Consumers before them, of sluice.yaml. */
+  readonly writtenCount: number;
 }
 
 export interface CompiledSnapshot {
@@ -84,7 +95,7 @@ const packr = new Packr({ useRecords: false });
 /**
  * @param take  gives a shared buffer of at least so many bytes
  * @param sealKey  of secrets in the snapshot (src/base/sealed.ts)
- * @param catalogVersion  of the stored consumers among the configuration's; 0 for none
+ * @param stored  of the stored consumers among the configuration's, and where they begin
  * @returns the snapshot, or what is wrong with its routes
  */
 export function compileSnapshot(
@@ -92,7 +103,7 @@ export function compileSnapshot(
   epoch: number,
   take: (bytes: number) => SharedArrayBuffer,
   sealKey: Uint8Array,
-  catalogVersion = 0,
+  stored: StoredPart = { version: 0, writtenCount: config.consumers.length },
 ): Result<CompiledSnapshot, readonly TrieIssue[]> {
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
@@ -118,7 +129,7 @@ export function compileSnapshot(
   const arena = writeArena(
     {
       epoch,
-      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets, catalogVersion)),
+      gateway: packr.pack(gatewayPlan(config, plans.plans, addresses.sets, stored.version)),
       trie: trie.value.words,
       routes,
       ruleCount: names.rules.names.length,
@@ -148,9 +159,17 @@ export function compileSnapshot(
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
       planNames: config.plans.map(({ name }) => name),
-      catalogVersion,
+      consumerOrder: orderOf(config.consumers),
+      writtenCount: stored.writtenCount,
+      catalogVersion: stored.version,
     },
   });
+}
+
+function orderOf(consumers: Config['consumers']): Uint32Array {
+  const names = consumers.map(({ name }) => name);
+  const order = Uint32Array.from(names.keys());
+  return order.sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1));
 }
 
 function upstreamSummary(upstream: UpstreamConfig): UpstreamSummary {

@@ -94,7 +94,9 @@ class Merge {
     if (key.isDisabled === true) return [];
     if (this.#ids.has(id) || this.#secrets.has(sha256)) {
       const what = this.#ids.has(id) ? 'id' : 'secret';
-      this.warnings.push(`key ${id} of consumer ${consumer} in the store is left out: sluice.yaml has one with its ${what}`);
+      this.warnings.push(
+        `key ${id} of consumer ${consumer} in the store is left out: sluice.yaml has one with its ${what}`,
+      );
       return [];
     }
     const secret = sealed && this.#ring.unseal(sealed, id);

@@ -171,7 +171,9 @@ export class WorkerFleet {
   curb(curbs: readonly KeyCurb[]): Promise<boolean> {
     this.#curbs = [...this.#curbs, ...curbs];
     const number = ++this.#curbNumber;
-    return tellAll(this.#workers, LATE_MS, { type: 'curb', number, curbs }, (worker, settle) => worker.onCurbed.set(number, settle));
+    return tellAll(this.#workers, LATE_MS, { type: 'curb', number, curbs }, (worker, settle) =>
+      worker.onCurbed.set(number, settle),
+    );
   }
 
   /** Every snapshot from now on is made of this version of the stored consumers, or a later one. */

@@ -121,4 +121,3 @@ function twinOf(record: Pick<StoredConsumer, 'keys'>) {
   const twin = fields.find((field, at) => fields.indexOf(field) !== at);
   return twin === undefined ? undefined : fieldOf(twin, record);
 }
-

@@ -20,7 +20,9 @@ const GONE_MS = 7 * 86_400_000;
 const PRUNED_AT_ONCE = 10;
 
 /** KEYS of every script. */
-export const CONSUMER_KEYS: readonly string[] = ['id', 'records', 'revs', 'owners', 'gone'].map((name) => PREFIX + name);
+export const CONSUMER_KEYS: readonly string[] = ['id', 'records', 'revs', 'owners', 'gone'].map(
+  (name) => PREFIX + name,
+);
 
 const NEXT_REV = `
 local time = redis.call('TIME')
