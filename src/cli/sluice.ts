@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addConsumerCommands } from './consumer-commands.ts';
 import { addLoadtestCommand } from './loadtest.ts';
 
 const EXIT_USAGE = 2;
@@ -64,6 +65,7 @@ function buildProgram(): Command {
     });
   addExplainCommand(program);
   addUsageCommand(program);
+  addConsumerCommands(program);
   addLoadtestCommand(program);
   return program;
 }
@@ -93,6 +95,7 @@ function addExplainCommand(program: Command): void {
 
 interface UsageCommandOptions extends Readonly<Record<UsageParameter, string | undefined>> {
   readonly admin: string;
+  readonly token?: string;
   readonly statement?: string;
   readonly month?: string;
   readonly limit: number;
@@ -110,6 +113,7 @@ function addUsageCommand(program: Command): void {
       'say who called what, how often, how fast and for how much, as a gateway with gateway.usage counted it',
     )
     .option('--admin <url>', 'the admin port of the gateway', 'http://127.0.0.1:9080')
+    .option('--token <token>', "an operator's; SLUICE_TOKEN if not said")
     .option('--from <time>', 'such as 2026-11-26 or 2026-11-26T10:00:00Z; a day before its end if not said')
     .option('--to <time>', 'not included; now if not said')
     .option('--by <list>', 'what rows are told apart by: time,consumer,key,plan,service,route', 'consumer')
@@ -128,7 +132,8 @@ function addUsageCommand(program: Command): void {
       const { usage } = await import('./usage.ts');
       const query = Object.fromEntries(usageParameters.map((name) => [name, options[name]]));
       const output = options.json === true ? 'json' : options.csv === true ? 'csv' : 'table';
-      process.exitCode = await usage({ ...options, query, output }, terminal());
+      const token = options.token ?? process.env['SLUICE_TOKEN'] ?? '';
+      process.exitCode = await usage({ ...options, query, output, token }, terminal());
     });
 }
 

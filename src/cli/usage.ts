@@ -5,6 +5,8 @@ import type { Terminal } from './check.ts';
 export interface UsageOptions {
   /** http://127.0.0.1:9080 */
   readonly admin: string;
+  /** Of an operator, a secret; '' for none. */
+  readonly token?: string;
   /** Parameters of GET /api/v1/usage, by their names there; undefined ones are left out. */
   readonly query: Readonly<Record<string, string | undefined>>;
   /** A statement of this consumer, for `month`. */
@@ -94,7 +96,7 @@ async function printStatement(options: UsageOptions, terminal: Terminal): Promis
 
 /** @throws {Error} the gateway gave no answer, or a problem */
 async function ask(
-  { admin, query }: UsageOptions,
+  { admin, query, token = '' }: UsageOptions,
   path: string,
   more: Readonly<Record<string, string>>,
 ): Promise<Response> {
@@ -102,7 +104,8 @@ async function ask(
   for (const [name, value] of Object.entries({ ...query, ...more })) {
     if (value !== undefined && (value !== '' || name !== 'cursor')) url.searchParams.set(name, value);
   }
-  const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
+  const answer = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (answer.ok) return answer;
   const text = await answer.text();
   throw new Error(problemOf(text) ?? `${url.origin} answered ${answer.status}`);

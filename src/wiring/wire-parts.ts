@@ -60,7 +60,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   });
   const catalog = await wireCatalog({
     ...{ folder: first.folder, url: first.gateway.redis, log },
-    curb: (curbs) => fleet.curb(curbs),
+    ...{ curb: (curbs) => fleet.curb(curbs), forgetCurbs: (version) => fleet.forgetCurbs(version) },
     publish: (why) => void reloader.republish(why),
   });
   const upstreams = new UpstreamWatch({
@@ -78,7 +78,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
       upstreams.compile((discovered, last) =>
         first.compile({
           ...{ epoch, discovered, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept },
-          stored: catalog.folder === undefined ? undefined : { folder: catalog.folder, isStrict: kept === undefined },
+          stored: catalog.source(kept === undefined),
         }),
       ),
     attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
@@ -88,7 +88,6 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
       cluster?.useLimits(current?.clusterLimits ?? []);
       upstreams.settle(current?.upstreams ?? [], isNew);
       catalog.settle(current?.catalogVersion ?? 0);
-      fleet.forgetCurbs(current?.catalogVersion ?? 0);
       if (isNew) void quotas.keeper.refresh();
     },
   });

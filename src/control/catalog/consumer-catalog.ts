@@ -30,6 +30,8 @@ export interface ConsumerCatalogOptions {
   readonly remote: ConsumerRedis | undefined;
   /** Have every worker know. @returns whether all do */
   curb(curbs: readonly KeyCurb[]): Promise<boolean>;
+  /** Snapshots from now on know by themselves what was curbed up to this version. */
+  forgetCurbs(version: number): void;
   /** Publish what is published with the consumers of now. */
   publish(why: string): void;
   readonly log: Log;
@@ -54,9 +56,9 @@ export class ConsumerCatalog {
     this.#options = options;
   }
 
-  /** What the compiler is to read; undefined: there is nothing. */
-  get folder(): string | undefined {
-    return (this.#db?.meta.version ?? 0) === 0 ? undefined : this.#options.folder;
+  /** @param isStrict  as withStored takes it @returns what the compiler is to read; undefined: there is nothing */
+  source(isStrict: boolean): { readonly folder: string; readonly isStrict: boolean } | undefined {
+    return (this.#db?.meta.version ?? 0) === 0 ? undefined : { folder: this.#options.folder, isStrict };
   }
 
   /** Why requests may be refused that are right; '' for no reason. */
@@ -154,6 +156,7 @@ export class ConsumerCatalog {
   /** A snapshot was published. @param version  of the consumers that it was made of */
   settle(version: number): void {
     this.#inForce = Math.max(this.#inForce, version);
+    this.#options.forgetCurbs(version);
     for (const { version: wanted, settle } of this.#waiting) if (wanted <= version) settle(true);
   }
 
