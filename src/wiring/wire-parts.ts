@@ -59,8 +59,7 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     send: (task) => tasks.sendWebhook(task),
   });
   const catalog = await wireCatalog({
-    ...{ folder: first.folder, url: first.gateway.redis, log },
-    ...{ curb: (curbs) => fleet.curb(curbs), forgetCurbs: (version) => fleet.forgetCurbs(version) },
+    ...{ folder: first.folder, url: first.gateway.redis, log, workers: fleet },
     publish: (why) => void reloader.republish(why),
   });
   const upstreams = new UpstreamWatch({

@@ -28,10 +28,12 @@ export interface ConsumerCatalogOptions {
   readonly folder: string;
   /** undefined: there is one instance. */
   readonly remote: ConsumerRedis | undefined;
-  /** Have every worker know. @returns whether all do */
-  curb(curbs: readonly KeyCurb[]): Promise<boolean>;
-  /** Snapshots from now on know by themselves what was curbed up to this version. */
-  forgetCurbs(version: number): void;
+  readonly workers: {
+    /** Have every worker know. @returns whether all do */
+    curb(curbs: readonly KeyCurb[]): Promise<boolean>;
+    /** Snapshots from now on know by themselves what was curbed up to this version. */
+    forgetCurbs(version: number): void;
+  };
   /** Publish what is published with the consumers of now. */
   publish(why: string): void;
   readonly log: Log;
@@ -156,7 +158,7 @@ export class ConsumerCatalog {
   /** A snapshot was published. @param version  of the consumers that it was made of */
   settle(version: number): void {
     this.#inForce = Math.max(this.#inForce, version);
-    this.#options.forgetCurbs(version);
+    this.#options.workers.forgetCurbs(version);
     for (const { version: wanted, settle } of this.#waiting) if (wanted <= version) settle(true);
   }
 
@@ -190,7 +192,7 @@ export class ConsumerCatalog {
     const curbs = changes.flatMap(({ version, curbs }) =>
       curbs.map(([digest, untilMs]): KeyCurb => [version, new Uint8Array(digest), untilMs]),
     );
-    if (curbs.length > 0) this.#telling = Promise.all([this.#telling, this.#options.curb(curbs)]);
+    if (curbs.length > 0) this.#telling = Promise.all([this.#telling, this.#options.workers.curb(curbs)]);
     this.#options.publish(`consumers were changed (${last.version})`);
     await this.#telling;
   }
