@@ -139,7 +139,10 @@ module.exports = {
       from: { path: '^workers/task\\.worker\\.ts$' },
       to: {
         path: '^(src|workers)/',
-        pathNot: ['^src/(gateway|shm|base)/', '^src/control/(catalog|config|releases|telemetry|apidocs|metering|alerts)/'],
+        pathNot: [
+          '^src/(gateway|shm|base)/',
+          '^src/control/(catalog|config|releases|telemetry|apidocs|metering|alerts)/',
+        ],
       },
     },
     {
@@ -169,9 +172,10 @@ module.exports = {
     },
     {
       name: 'owners-of-lmdb',
-      comment: 'The ledger, in the task pool, durable quotas and alerts; no request thread opens it.',
+      comment:
+        'The ledger and the compiler, in the task pool; durable quotas, alerts, consumers. No request thread opens it.',
       severity: 'error',
-      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable|alerts)/' },
+      from: { path: '^(src|workers)/', pathNot: '^src/control/(metering/ledger|quota/durable|alerts|catalog)/' },
       to: { path: '(^|/)node_modules/lmdb/' },
     },
     {

@@ -68,11 +68,6 @@ export class ConsumerCatalog {
     return this.#isSynced ? '' : 'the consumers have not been read from Redis yet';
   }
 
-  /** Seconds of lag are what this is about. @returns why the consumers of other instances are not seen; '' when they are */
-  get failure(): string {
-    return this.#sync?.failure ?? '';
-  }
-
   /**
    * Before the first snapshot is made. What Redis has is read if it answers soon.
    * @throws {Error} what is there cannot be read

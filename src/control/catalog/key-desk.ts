@@ -12,7 +12,7 @@ import {
 } from './consumer-change.ts';
 import { showKey } from './key-changes.ts';
 import type { KeyRing } from './key-ring.ts';
-import { newSecret, secretDigest } from './key-secret.ts';
+import { isMistyped, newSecret, secretDigest } from './key-secret.ts';
 import type { StoredConsumer, StoredKey } from './stored-consumer.ts';
 import type { WrittenConsumers } from './written-consumers.ts';
 
@@ -130,6 +130,9 @@ export class KeyDesk {
     const isSigning = order.uses.includes('hmac');
     if (isSigning && !ring.canSeal) {
       return refusal('conflict', 'gateway.encryptionKey is not set: secrets of keys for hmac could not be kept');
+    }
+    if (order.secret !== undefined && isMistyped(order.secret)) {
+      return refusal('invalid', 'the secret begins as one that the gateway made, and is not whole');
     }
     const secret = order.secret ?? newSecret();
     const id = order.id ?? newId(consumer);

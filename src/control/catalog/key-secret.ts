@@ -15,10 +15,10 @@ export function newSecret(): string {
   return body + checksum(body);
 }
 
-/** Whether the text is a secret as newSecret makes them, with nothing changed. */
-export function isWholeSecret(text: string): boolean {
+/** Whether the text begins as a secret of newSecret, and was changed or cut. */
+export function isMistyped(text: string): boolean {
   const end = PREFIX.length + RANDOM_CHARS;
-  return SHAPE.test(text) && checksum(text.slice(0, end)) === text.slice(end);
+  return text.startsWith(PREFIX) && !(SHAPE.test(text) && checksum(text.slice(0, end)) === text.slice(end));
 }
 
 /** As it is kept, 64 hexadecimal digits. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { KeyRing } from '../../../src/control/catalog/key-ring.ts';
-import { isWholeSecret, newSecret } from '../../../src/control/catalog/key-secret.ts';
+import { isMistyped, newSecret } from '../../../src/control/catalog/key-secret.ts';
 import { encryptionKeys } from '../../../src/control/config/encryption-key-schema.ts';
 
 const hex = () => randomBytes(32).toString('hex');
@@ -39,9 +39,10 @@ t.test('an encryption key is 32 bytes in either writing, or a text from which th
 t.test('a made secret says of itself whether it is whole', async (t) => {
   const secret = newSecret();
   t.match(secret, /^slk_[\w-]{51}$/);
-  t.ok(isWholeSecret(secret));
+  t.notOk(isMistyped(secret));
+  t.notOk(isMistyped('any other text'));
   const other = secret[9] === 'x' ? 'y' : 'x';
-  t.notOk(isWholeSecret(secret.slice(0, 9) + other + secret.slice(10)));
-  t.notOk(isWholeSecret(secret.slice(0, -1)));
+  t.ok(isMistyped(secret.slice(0, 9) + other + secret.slice(10)));
+  t.ok(isMistyped(secret.slice(0, -1)));
   t.not(newSecret(), secret);
 });
