@@ -143,7 +143,7 @@ module.exports = {
         path: '^(src|workers)/',
         pathNot: [
           '^src/(gateway|shm|base)/',
-          '^src/control/(config|releases|telemetry|apidocs|metering|alerts)/',
+          '^src/control/(catalog|config|releases|telemetry|apidocs|metering|alerts)/',
           '^src/control/workers/count-connections\\.ts$',
         ],
       },
@@ -176,11 +176,11 @@ module.exports = {
     {
       name: 'owners-of-lmdb',
       comment:
-        'The ledger, in the task pool, durable quotas, alerts, operators and the audit log; no request thread opens it.',
+        'The ledger and the compiler, in the task pool; durable quotas, alerts, consumers, operators and the audit log. No request thread opens it.',
       severity: 'error',
       from: {
         path: '^(src|workers)/',
-        pathNot: '^src/control/(metering/ledger|quota/durable|alerts|operators|audit)/',
+        pathNot: '^src/control/(metering/ledger|quota/durable|alerts|catalog|operators|audit)/',
       },
       to: { path: '(^|/)node_modules/lmdb/' },
     },

@@ -14,6 +14,7 @@ import { TaskPool } from './control/workers/task-pool.ts';
 import { probePorts } from './gateway/listener/node/probe-ports.ts';
 import { adminViewOf } from './wiring/admin-view-of.ts';
 import { auditStart, auditStop } from './wiring/audit-life.ts';
+import { catalogPages } from './wiring/catalog-pages.ts';
 import { compileFirst } from './wiring/compile-first.ts';
 import type { Parts } from './wiring/parts.ts';
 import { StartError } from './wiring/start-error.ts';
@@ -102,6 +103,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
     upstreams.stop();
     await quotas.keeper.close();
     await cluster?.close();
+    await parts.catalog.close();
     throw new StartError([error instanceof Error ? error.message : String(error)]);
   }
   const upkeep = startUpkeep(parts, log);
@@ -142,6 +144,7 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
       await quotas.keeper.close();
       await quotas.alerts.close();
       await cluster?.close();
+      await parts.catalog.close();
       acceptors.close();
       admin.close();
       await auditStop(parts.admin, takeOver.isHandedOver, log);
@@ -161,6 +164,7 @@ function adminServer(parts: Parts, tasks: TaskPool): AdminServer {
     ...viewPages(adminViewOf(parts, tasks), parts.gateway.admin.metrics),
     ...operatorPages(desk),
     ...auditPages(audit),
+    ...catalogPages(parts, audit),
   ];
   return new AdminServer([...pages, openApiPage(pages, '1')], {
     gate,

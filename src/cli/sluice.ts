@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addAdminCommands } from './admin-commands.ts';
+import { addConsumerCommands } from './consumer-commands.ts';
 import { addLoadtestCommand } from './loadtest.ts';
 
 const EXIT_USAGE = 2;
@@ -73,6 +74,7 @@ function buildProgram(): Command {
   addExplainCommand(program);
   addUsageCommand(program);
   addAdminCommands(program, terminal());
+  addConsumerCommands(program);
   addLoadtestCommand(program);
   return program;
 }
@@ -142,7 +144,8 @@ function addUsageCommand(program: Command): void {
       const { usage } = await import('./usage.ts');
       const query = Object.fromEntries(usageParameters.map((name) => [name, options[name]]));
       const output = options.json === true ? 'json' : options.csv === true ? 'csv' : 'table';
-      process.exitCode = await usage({ ...options, query, output }, terminal());
+      const token = options.token ?? process.env['SLUICE_TOKEN'] ?? '';
+      process.exitCode = await usage({ ...options, query, output, token }, terminal());
     });
 }
 

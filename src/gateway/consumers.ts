@@ -38,10 +38,24 @@ export class Consumers {
   readonly #arena: Arena;
   readonly #consumers: (ConsumerPlan | undefined)[];
   readonly #verified = new Map<string, Caller>();
+  /** What counts no longer, or not for so long, by the digest's bytes as latin1 → until when; the snapshot does not know it. */
+  readonly #curbs = new Map<string, number>();
 
   constructor(arena: Arena) {
     this.#arena = arena;
     this.#consumers = new Array<ConsumerPlan | undefined>(arena.get('consumerCount')).fill(undefined);
+  }
+
+  /**
+   * A credential counts no longer than this, from now on.
+   * @param digest  what finds it, 32 bytes
+   * @param untilMs  since 1970; 0: it counts no more
+   */
+  curb(digest: Uint8Array, untilMs: number): void {
+    const name = Buffer.from(digest).toString('latin1');
+    this.#curbs.set(name, Math.min(untilMs, this.#curbs.get(name) ?? untilMs));
+    // Which of them it is, is not known: each costs a digest once more.
+    this.#verified.clear();
   }
 
   /** Whether it counts now is the caller's to ask. @hot */
@@ -72,13 +86,16 @@ export class Consumers {
   #find(digest: Uint8Array): Caller | undefined {
     const index = this.#arena.findKey(digest);
     if (index < 0) return undefined;
+    const curbMs = this.#curbs.size === 0 ? undefined : this.#curbs.get(Buffer.from(digest).toString('latin1'));
+    if (curbMs === 0) return undefined;
     const plan = this.#consumer(index);
     const place = this.#arena.findKeyOrdinal(digest) - plan.firstKey;
+    const facts = plan.keyFacts?.[place] ?? undefined;
     return {
       ...plan,
       caller: this.#arena.findCaller(digest) as CallerIndex,
       keyId: plan.keyIds[place] ?? '',
-      facts: plan.keyFacts?.[place] ?? undefined,
+      facts: curbMs === undefined ? facts : { ...facts, untilMs: Math.min(curbMs, facts?.untilMs ?? curbMs) },
     };
   }
 

@@ -34,7 +34,7 @@ import { WorkerLoads } from './upstream/load/worker-loads.ts';
 import { TransportPools } from './upstream/transport-pools.ts';
 import type { Transport, TransportOptions } from './upstream/transports/transport.ts';
 import type { Session } from './websocket/session.ts';
-import type { LeaseQuestion, LimitQuestion, NonceQuestion, QuotaNeed } from './worker-messages.ts';
+import type { KeyCurb, LeaseQuestion, LimitQuestion, NonceQuestion, QuotaNeed } from './worker-messages.ts';
 
 export interface DataPlaneOptions {
   readonly shm: SharedMemory;
@@ -104,6 +104,8 @@ export class DataPlane {
   flushing = 0;
   readonly #policies: ReadonlyMap<string, PolicyRun>;
   readonly #attached = new Map<number, LiveSnapshot>();
+  /** Credentials that a snapshot which is attached may not know to count no longer. */
+  #curbs: readonly KeyCurb[] = [];
   #current: LiveSnapshot | undefined;
   #inFlight = 0;
 
@@ -155,8 +157,17 @@ export class DataPlane {
     const arena = new Arena(buffer);
     if (this.#attached.has(arena.get('epoch'))) return;
     const snapshot = new LiveSnapshot(this, arenaIndex, arena);
+    // Snapshots are made in the order of the versions: what this one knows, all later ones do.
+    this.#curbs = this.#curbs.filter(([version]) => version > snapshot.catalogVersion);
+    snapshot.curb(this.#curbs);
     this.#attached.set(snapshot.epoch, snapshot);
     this.shm.control.pin(this.worker, arenaIndex);
+  }
+
+  /** Credentials count no longer, or not for so long, whatever snapshots say. */
+  curb(curbs: readonly KeyCurb[]): void {
+    this.#curbs = [...this.#curbs, ...curbs];
+    for (const snapshot of this.#attached.values()) snapshot.curb(curbs);
   }
 
   /** Let go of snapshots that were passed over: attached, but their epoch was never raised. */

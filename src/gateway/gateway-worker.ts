@@ -112,6 +112,9 @@ class GatewayWorker {
         return this.#send({ type: 'asks-limits', isOn: message.isOn });
       case 'quota-granted':
         return void this.#plane.parking.wake(message.key);
+      case 'curb':
+        this.#plane.curb(message.curbs);
+        return this.#send({ type: 'curbed', number: message.number });
       case 'limit-answers':
         return this.#plane.askedLimits.receive(message.answers);
       case 'lease-answer':

@@ -19,6 +19,7 @@ import { Masker } from './telemetry/masker.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { guardUpstreams } from './upstream/guard-upstreams.ts';
 import { LiveUpstream } from './upstream/live-upstream.ts';
+import type { KeyCurb } from './worker-messages.ts';
 
 /** One route, ready to serve. */
 export interface LiveRoute extends RouteBackends {
@@ -98,6 +99,18 @@ export class LiveSnapshot {
   /** @param index  in GatewayPlan.upstreams */
   upstream(index: number): LiveUpstream | undefined {
     return this.#upstreams[index];
+  }
+
+  /** Of the stored consumers that it was made of; 0: of none. */
+  get catalogVersion(): number {
+    return this.plan.catalogVersion ?? 0;
+  }
+
+  /** What it does not know by itself of credentials. */
+  curb(curbs: readonly KeyCurb[]): void {
+    for (const [version, digest, untilMs] of curbs) {
+      if (version > this.catalogVersion) this.consumers.curb(digest, untilMs);
+    }
   }
 
   /** Nobody uses it any more. */

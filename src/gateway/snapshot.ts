@@ -38,6 +38,8 @@ export interface GatewayPlan {
   readonly hasCors?: boolean;
   /** What the hashes of passwords cost, each once; absent: there are none. */
   readonly passwordCosts?: readonly ScryptCost[];
+  /** Of the stored consumers that it was made of; absent: of none. */
+  readonly catalogVersion?: number;
 }
 
 export interface NamedAllowance extends AllowancePlan {

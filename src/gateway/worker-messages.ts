@@ -128,6 +128,14 @@ export interface QuotaNeed {
   readonly calendar: number;
 }
 
+/**
+ * A credential that counts no longer, or not for as long as older snapshots say.
+ * @property version  of the stored consumers: snapshots made of this one or a later one know it by themselves
+ * @property digest  what finds it in a snapshot, 32 bytes
+ * @property untilMs  since 1970; 0: it counts no more
+ */
+export type KeyCurb = readonly [version: number, digest: Uint8Array, untilMs: number];
+
 export type ToWorker =
   /** Hold a snapshot ready. */
   | { readonly type: 'attach'; readonly epoch: number; readonly arena: number; readonly buffer: SharedArrayBuffer }
@@ -152,6 +160,8 @@ export type ToWorker =
   | { readonly type: 'ask-limits'; readonly isOn: boolean }
   /** There is a block of this quota, or nothing is left of it. */
   | { readonly type: 'quota-granted'; readonly key: string }
+  /** From now on these count so, whatever snapshots say; to be answered with the number. */
+  | { readonly type: 'curb'; readonly number: number; readonly curbs: readonly KeyCurb[] }
   | { readonly type: 'limit-answers'; readonly answers: readonly LimitAnswer[] }
   | { readonly type: 'lease-answer'; readonly answer: LeaseAnswer }
   /** How many connections each address has, as the system tells. */
@@ -187,6 +197,8 @@ export type FromWorker =
   | { readonly type: 'stopped-listening' }
   /** No rate limit is charged in this worker's name any more, or again. */
   | { readonly type: 'asks-limits'; readonly isOn: boolean }
+  /** No request is admitted any more by what was curbed. */
+  | { readonly type: 'curbed'; readonly number: number }
   | { readonly type: 'quota-need'; readonly need: QuotaNeed }
   | { readonly type: 'limit-question'; readonly question: LimitQuestion }
   | { readonly type: 'lease-question'; readonly question: LeaseQuestion }

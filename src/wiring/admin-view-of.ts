@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 const LOOP_DELAY_RESOLUTION_MS = 20;
 
 export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
-  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage, cluster, quotas, admin } = parts;
+  const { shm, clock, publisher, fleet, reloader, spans, upstreams, usage, cluster, quotas, admin, catalog } = parts;
   const seriesTask = () => ({
     series: shm.series.buffer,
     histograms: shm.histograms.buffer,
@@ -51,6 +51,10 @@ export function adminViewOf(parts: Parts, tasks: TaskPool): AdminView {
       refusals: () => ({ token: admin.tally.logins, permission: admin.tally.denials, origin: admin.tally.foreign }),
     },
     spans: () => spans.counts,
-    notReady: () => [...notReady(fleet, shm), ...(cluster?.notReady() ?? [])],
+    notReady: () => [
+      ...notReady(fleet, shm),
+      ...(cluster?.notReady() ?? []),
+      ...(catalog.notReady === '' ? [] : [catalog.notReady]),
+    ],
   };
 }

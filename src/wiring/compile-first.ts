@@ -54,11 +54,16 @@ export async function compileFirst(options: FirstCompileOptions, tasks: TaskPool
     workerCount,
     threads,
     sealKey,
-    compile: (task) => {
-      if (first === undefined) return compile(task);
+    compile: async (task) => {
       const answer = first;
       first = undefined;
-      return Promise.resolve(answer);
+      if (answer === undefined || !answer.ok) return compile(task);
+      if (task.stored === undefined) return answer;
+      // Where the store is, the file had to say.
+      const whole = await compile({ ...task, kept: answer.source, recycled: answer.buffer });
+      const said = new Set(answer.warnings);
+      if (whole.ok) for (const warning of whole.warnings) if (!said.has(warning)) log('warn', warning);
+      return whole;
     },
   };
 }

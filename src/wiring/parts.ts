@@ -1,6 +1,7 @@
 // The parts of a process, once they know each other.
 
 import type { Clock } from '../base/clock.ts';
+import type { ConsumerCatalog } from '../control/catalog/consumer-catalog.ts';
 import type { GatewayConfig } from '../control/config/config.ts';
 import type { UpstreamWatch } from '../control/health/upstream-watch.ts';
 import type { WiredLedger } from '../control/metering/ledger/wire-ledger.ts';
@@ -36,6 +37,8 @@ export interface Parts {
   /** undefined: no address has a limit of connections that the main thread would have to count. */
   readonly connections: ConnectionWatch | undefined;
   readonly usage: WiredLedger;
+  /** Consumers and keys that are managed at run time. */
+  readonly catalog: ConsumerCatalog;
   /** undefined: there is no store that instances share. */
   readonly cluster: ClusterLimits | undefined;
   readonly admin: WiredAdmin;

@@ -12,7 +12,8 @@ export interface Upkeep {
   stop(): void;
 }
 
-export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader, connections }: Parts, log: Log): Upkeep {
+export function startUpkeep(parts: Parts, log: Log): Upkeep {
+  const { shm, limits, clock, quotas, publisher, reloader, catalog, connections } = parts;
   const sweeper = new LimitSweeper(shm.limits, limits, clock, {
     workerCount: shm.control.workerCount,
     turnOf: (worker) => shm.control.read(worker as WorkerIndex, 'turn'),
@@ -20,6 +21,7 @@ export function startUpkeep({ shm, limits, clock, quotas, publisher, reloader, c
   });
   quotas.keeper.start();
   quotas.alerts.start();
+  catalog.start();
   const sweepTimer = setInterval(() => sweeper.sweepSlice(), SLICE_INTERVAL_MS);
   const circuits = new CircuitWatcher(shm.upstreams, () => publisher.upstreams(), log);
   const circuitTimer = setInterval(() => circuits.look(clock.nowUs() / 1_000), CIRCUIT_LOOK_MS);

@@ -7,26 +7,24 @@ import { type WiredLedger, wireLedger } from '../control/metering/ledger/wire-le
 import { NonceDesk } from '../control/nonces/nonce-desk.ts';
 import type { ClusterLimits, ClusterLimitsOptions } from '../control/quota/leases/cluster-limits.ts';
 import { LimitRegistry } from '../control/quota/limit-registry.ts';
-import { Publisher } from '../control/releases/publisher.ts';
+import type { Publisher } from '../control/releases/publisher.ts';
 import { Reloader } from '../control/releases/reloader.ts';
 import type { TakeOver } from '../control/takeover/take-over.ts';
 import { SpanForwarder } from '../control/telemetry/span-forwarder.ts';
-import { ConnectionWatch } from '../control/workers/connection-watch.ts';
 import { ListenerCertificates } from '../control/workers/listener-certificates.ts';
 import { ListenerPlan } from '../control/workers/listener-plan.ts';
 import type { TaskPool } from '../control/workers/task-pool.ts';
 import { WorkerFleet } from '../control/workers/worker-fleet.ts';
-import { Acceptors } from '../gateway/listener/uws/acceptors.ts';
 import { SharedMemory } from '../shm/shared-memory.ts';
 import { auditReload } from './audit-life.ts';
 import type { FirstCompile } from './compile-first.ts';
 import type { Parts } from './parts.ts';
 import { StartError } from './start-error.ts';
 import { wireAdmin } from './wire-admin.ts';
+import { wireCatalog } from './wire-catalog.ts';
+import { acceptorsOf, watchConnections } from './wire-listeners.ts';
+import { wirePublisher } from './wire-publisher.ts';
 import { type WiredQuotas, wireQuotas } from './wire-quotas.ts';
-
-// How long all workers may take to hold a new snapshot ready; a worker that hangs for longer ends the process.
-const ATTACH_TIMEOUT_MS = 10_000;
 
 /** @throws {StartError} */
 export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: TaskPool, log: Log): Promise<Parts> {
@@ -66,6 +64,10 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     alerts: () => reloader.gateway.alerts,
     send: (task) => tasks.sendWebhook(task),
   });
+  const catalog = await wireCatalog({
+    ...{ folder: first.folder, url: first.gateway.redis, log, workers: fleet },
+    publish: (why) => void reloader.republish(why),
+  });
   const upstreams = new UpstreamWatch({
     table: shm.targets,
     clock,
@@ -74,23 +76,10 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
     publish: (why) => reloader.republish(why),
     indexes: () => publisher.targets(),
   });
-  const publisher: Publisher = new Publisher({
-    shm,
-    limits,
-    compile: (epoch, recycled, kept, inventory) =>
-      upstreams.compile(async (discovered, last) => {
-        const task = { epoch, recycled: last?.buffer ?? recycled, kept: last?.source ?? kept, discovered, inventory };
-        const answer = await first.compile(task);
-        return answer.ok && last?.told !== undefined ? { ...answer, told: last.told } : answer;
-      }),
-    attach: (snapshot) => fleet.attach(snapshot, ATTACH_TIMEOUT_MS),
-    discard: (epoch) => fleet.discard(epoch),
-    settleUsage: () => usage.ledger.settle(),
-    onSettled: (current, isNew) => {
-      cluster?.useLimits(current?.clusterLimits ?? []);
-      upstreams.settle(current?.upstreams ?? [], isNew);
-      if (isNew) void quotas.keeper.refresh();
-    },
+  const publisher: Publisher = wirePublisher({
+    ...{ shm, limits, first, fleet, upstreams, catalog, quotas },
+    usage: () => usage,
+    cluster: () => cluster,
   });
   const usage: WiredLedger = wireLedger({
     ...{ table: shm.usage, tasks, folder: first.folder, redis: first.gateway.redis, log, publisher },
@@ -111,35 +100,8 @@ export async function wireParts(first: FirstCompile, takeOver: TakeOver, tasks: 
   return {
     gateway: takeOver.gateway,
     ...{ takeOver, clock, shm, limits, quotas, plan, acceptors, fleet },
-    ...{ publisher, reloader, spans, upstreams, usage, cluster, connections, admin },
+    ...{ publisher, reloader, spans, upstreams, usage, cluster, connections, admin, catalog },
   };
-}
-
-function watchConnections({
-  gateway,
-  plan,
-  fleet,
-  tasks,
-  clock,
-  log,
-}: Pick<Parts, 'gateway' | 'plan' | 'fleet' | 'clock'> & { readonly tasks: TaskPool; readonly log: Log }) {
-  if (gateway.limits.connectionsPerAddress === 0 || plan.uws.length === 0) return undefined;
-  return new ConnectionWatch({
-    ports: () => plan.uwsPorts,
-    count: (ports) => tasks.countConnections(ports),
-    tell: (counts) => fleet.tellConnections(counts),
-    warn: (message) => log('warn', message),
-    nowMs: () => clock.nowUs() / 1_000,
-  });
-}
-
-function acceptorsOf({ uws, tls }: ListenerPlan): Acceptors {
-  try {
-    return new Acceptors(uws.map(({ host, port }, index) => ({ host, port, tls: tls.uws[index] })));
-  } catch {
-    // uWebSockets.js says no more than that.
-    throw new StartError(['gateway.listen: uWebSockets.js refuses a certificate, a key or the ciphers of a listener']);
-  }
 }
 
 function forwardSpans(tasks: TaskPool, clock: Clock, log: Log, reloader: () => Reloader): SpanForwarder {

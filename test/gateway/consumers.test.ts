@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import { Consumers } from '../../src/gateway/consumers.ts';
@@ -66,4 +67,16 @@ t.test('a consumer is who it is whichever of its keys was presented, and the key
 
 t.test('without consumers no key is known', async (t) => {
   t.equal(consumersOf().byApiKey('key'), undefined);
+});
+
+t.test('what is curbed counts no more, or no longer, though it was verified before', async (t) => {
+  const consumers = consumersOf(buildConsumer('alice', 'revoked', 'shortened', 'kept'));
+  for (const key of ['revoked', 'shortened', 'kept']) t.equal(consumers.byApiKey(key)?.name, 'alice');
+  const digest = (key: string) => createHash('sha256').update(key).digest();
+  consumers.curb(digest('revoked'), 0);
+  consumers.curb(digest('shortened'), 5_000);
+  consumers.curb(digest('shortened'), 9_000);
+  t.equal(consumers.byApiKey('revoked'), undefined);
+  t.same(consumers.byApiKey('shortened')?.facts, { untilMs: 5_000 }, 'the stricter one holds');
+  t.equal(consumers.byApiKey('kept')?.facts, undefined);
 });

@@ -1,14 +1,24 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import type { WorkerIndex } from '../../src/base/ids.ts';
+import { compileSnapshot } from '../../src/control/releases/compile-snapshot.ts';
 import { errors, type Verdict } from '../../src/gateway/pipeline/errors.ts';
 import type { Exchange } from '../../src/gateway/pipeline/exchange.ts';
 import { receiveBody } from '../../src/gateway/pipeline/receive-body.ts';
 import { onClientGone } from '../../src/gateway/pipeline/respond.ts';
 import { definePolicyRun, type PolicyRun } from '../../src/gateway/policies/policy-run.ts';
 import { SharedMemory } from '../../src/shm/shared-memory.ts';
-import { buildConfig, buildGateway, buildRoute, buildService, buildUpstream } from '../support/build-config.ts';
+import {
+  buildConfig,
+  buildConsumer,
+  buildGateway,
+  buildRoute,
+  buildService,
+  buildUpstream,
+} from '../support/build-config.ts';
 import { answer, TestPlane } from '../support/plane.ts';
+import { sealKey } from '../support/seal-key.ts';
 
 const WORKER = 0 as WorkerIndex;
 
@@ -283,3 +293,26 @@ t.test(
     t.match(client, { status: 200 });
   },
 );
+
+t.test('a credential is curbed in every snapshot that is older than the curb, and in no other', async (t) => {
+  const rig = new TestPlane();
+  const config = buildConfig({ consumers: [buildConsumer('alice', 'key')] });
+  const digest = createHash('sha256').update('key').digest();
+  const attach = (epoch: number, version: number) => {
+    const compiled = compileSnapshot(config, epoch, (bytes) => new SharedArrayBuffer(bytes), sealKey, {
+      version,
+      writtenCount: 0,
+    });
+    if (!compiled.ok) throw new Error('it does not compile');
+    rig.plane.attach(epoch, compiled.value.arena.buffer);
+    rig.shm.control.raiseEpoch(epoch);
+    return () => rig.request('GET /orders/1').x.snapshot.consumers.byApiKey('key')?.name;
+  };
+  const first = attach(1, 4);
+  t.equal(first(), 'alice');
+  rig.plane.curb([[5, digest, 0]]);
+  t.equal(first(), undefined, 'the one in use');
+  t.equal(attach(2, 4)(), undefined, 'one that was under way');
+  t.equal(attach(3, 5)(), 'alice', 'one that was made of what is known now: the key may have come back');
+  t.equal(attach(4, 6)(), 'alice');
+});

@@ -19,6 +19,7 @@ export function buildGateway(parts: Partial<GatewayConfig> = {}): GatewayConfig 
     workers: 2,
     data: './data',
     redis: '',
+    encryptionKeys: [],
     timeZone: 'UTC',
     limitKeys: 65_536,
     trustedProxies: [],

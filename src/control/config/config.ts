@@ -28,6 +28,8 @@ export interface GatewayConfig {
   readonly data: string;
   /** The address of the store that instances share, with its password: never to be shown or logged. '' for none. */
   readonly redis: string;
+  /** Of what the store keeps, as hexadecimal digits, the newest first. Never to be shown or logged. */
+  readonly encryptionKeys: readonly string[];
   /** Where days and months of quotas begin: a name of the IANA database. */
   readonly timeZone: string;
   /** Keys of rate limits that may be in debt at once. */

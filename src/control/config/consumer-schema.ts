@@ -5,20 +5,16 @@ import * as z from 'zod';
 import { identity, safeName, section, text, timestamp, word } from '../../gateway/units/config.ts';
 import { certificateSchema } from './client-certificate-schema.ts';
 import type { ConsumerConfig, KeyConfig, KeyUse } from './consumer-config.ts';
+import { CLAIM, GROUPS_MAX, KEYS_MAX, SECRET } from './consumer-rules.ts';
 import { permissionNames } from './group-schema.ts';
 import { priority } from './load-schema.ts';
 import { passwordSchema } from './password-schema.ts';
 import { allowanceOf, allowanceShape, checkAllowance, quotaShape } from './plan-schema.ts';
 import { publicKeyExpected, readPublicKey } from './public-key.ts';
 
-const KEYS_MAX = 1_000;
 const KEY_USES_MAX = 3;
 const PASSWORDS_MAX = 100;
 const CERTIFICATES_MAX = 100;
-const GROUPS_MAX = 100;
-// Printable ASCII, since it travels in a header; a header's value loses the spaces at its ends.
-const SECRET = /^(?=.{8,512}$)[!-~](?:[ -~]*[!-~])?$/;
-const CLAIM = /^.{1,256}$/u;
 
 export type ConsumerSection = Omit<ConsumerConfig, 'name'>;
 

@@ -7,6 +7,7 @@ import { adminSchema } from './admin-schema.ts';
 import { alertsSchema } from './alerts-schema.ts';
 import type { GatewayConfig } from './config.ts';
 import { dataFolder } from './data-schema.ts';
+import { encryptionKeys } from './encryption-key-schema.ts';
 import { explainSchema } from './explain-schema.ts';
 import { type ListenSection, listenSchema } from './listen-schema.ts';
 import { maskSchema } from './mask-schema.ts';
@@ -80,6 +81,11 @@ export const gatewaySchema: z.ZodType<GatewaySection> = section(
     redis: redisAddress()
       .optional()
       .describe('The Redis that instances share, for limits over all of them; empty: a single instance.'),
+    encryptionKey: encryptionKeys()
+      .optional()
+      .describe(
+        'What encrypts secrets that the store keeps: 32 bytes, or at least 32 characters, made at random; several, the newest first.',
+      ),
     timeZone: timeZone()
       .prefault('UTC')
       .describe('Where the days and months of quotas begin, and the clock of access: UTC, Europe/Berlin.'),
@@ -110,4 +116,9 @@ export const gatewaySchema: z.ZodType<GatewaySection> = section(
     tracing: tracingSchema.optional().describe('OpenTelemetry traces; absent: none.'),
   },
   ['publicAddress'],
-).transform(({ drainTimeout, redis = '', ...gateway }) => ({ ...gateway, redis, drainTimeoutMs: drainTimeout }));
+).transform(({ drainTimeout, redis = '', encryptionKey = [], ...gateway }) => ({
+  ...gateway,
+  redis,
+  encryptionKeys: encryptionKey,
+  drainTimeoutMs: drainTimeout,
+}));

@@ -12,6 +12,7 @@ const SECRET_SECTIONS: readonly Path[] = [
   ['consumers'],
   ['gateway', 'alerts', 'secret'],
   ['gateway', 'alerts', 'webhook'],
+  ['gateway', 'encryptionKey'],
   ['gateway', 'explain', 'secret'],
   ['gateway', 'listen', 'tls', 'key'],
   ['gateway', 'listen', 'tls', 'sni', ANY, 'key'],

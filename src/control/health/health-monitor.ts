@@ -10,7 +10,7 @@ import type { TargetIndex } from '../../base/ids.ts';
 import { TargetHealth, type TargetTable } from '../../shm/target-table.ts';
 import type { HealthConfig, TargetConfig } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import type { UpstreamSummary } from '../releases/compile-snapshot.ts';
+import type { UpstreamSummary } from '../releases/compile-upstreams.ts';
 import { CheckConnector } from './check-connector.ts';
 import type { CheckResult } from './check-result.ts';
 import { type CheckPlan, type CheckTask, checkTarget } from './check-target.ts';

@@ -4,7 +4,7 @@ import type { TargetIndex } from '../../base/ids.ts';
 import { TargetHealth, type TargetTable } from '../../shm/target-table.ts';
 import type { DiscoveryStatus } from '../discovery/discovered.ts';
 import type { Discovery } from '../discovery/discovery.ts';
-import type { UpstreamSummary } from '../releases/compile-snapshot.ts';
+import type { UpstreamSummary } from '../releases/compile-upstreams.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 
 export interface UpstreamStatus {

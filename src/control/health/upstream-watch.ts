@@ -9,7 +9,7 @@ import { DnsSource } from '../discovery/dns-source.ts';
 import { FileSource, type ReadTargets } from '../discovery/file-source.ts';
 import type { Log } from '../log.ts';
 import { LogValve } from '../log-valve.ts';
-import type { UpstreamSummary } from '../releases/compile-snapshot.ts';
+import type { UpstreamSummary } from '../releases/compile-upstreams.ts';
 import type { CompileAnswer } from '../releases/publisher.ts';
 import type { DiscoveredTargets } from '../releases/with-discovered.ts';
 import { HealthMonitor } from './health-monitor.ts';

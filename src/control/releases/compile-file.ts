@@ -1,6 +1,7 @@
 // The task 'compile this file': read, parse, check, compile. Runs in the task pool.
 
 import { dirname } from 'node:path';
+import { readStored } from '../catalog/read-stored.ts';
 import { filesBeside } from '../config/config-files.ts';
 import { printIssue } from '../config/print-issue.ts';
 import { readConfig } from '../config/read-config.ts';
@@ -12,6 +13,7 @@ import { type ConfigSource, readSource, unpackSource } from './config-source.ts'
 import { prepareLogFile } from './prepare-log-file.ts';
 import type { CompileAnswer } from './publisher.ts';
 import { type DiscoveredTargets, withDiscovered } from './with-discovered.ts';
+import { type StoredConsumers, withStored } from './with-stored.ts';
 
 export interface CompileTask {
   readonly file: string;
@@ -27,7 +29,11 @@ export interface CompileTask {
   readonly inventory?: Uint8Array | undefined;
   /** Of secrets in the snapshot: the same for all of a process. */
   readonly sealKey: Uint8Array;
+  /** Where consumers and keys are that are managed at run time; undefined: there are none. */
+  readonly stored?: { readonly folder: string; readonly isStrict: boolean } | undefined;
 }
+
+const NONE: StoredConsumers = { version: 0, records: [] };
 
 export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   const folder = dirname(task.file);
@@ -41,8 +47,11 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
   const nowMs = task.kept === undefined ? Date.now() : Number.NaN;
   const read = readConfig(source.text, { file: task.file, env: task.env, files: source.files, nowMs });
   if (!read.ok) return { ok: false, problems: read.error.map(printIssue) };
-  const { warnings } = read.value;
-  const config = withDiscovered(resolvePaths(read.value.config, folder), task.discovered);
+  const stored = task.stored === undefined ? NONE : await readStored(task.stored.folder);
+  const written = withDiscovered(resolvePaths(read.value.config, folder), task.discovered);
+  const merged = withStored(written, stored, task.stored?.isStrict === true);
+  if (!merged.ok) return { ok: false, problems: merged.error };
+  const { config } = merged.value;
   const compiled = compileSnapshot(
     config,
     task.epoch,
@@ -51,6 +60,7 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
         ? task.recycled
         : new SharedArrayBuffer(arenaBytes(bytes)),
     task.sealKey,
+    { version: stored.version, writtenCount: written.consumers.length },
   );
   if (!compiled.ok) return { ok: false, problems: compiled.error.map(({ message }) => `${task.file}: ${message}`) };
   // A log that has become a problem meanwhile is none of the targets'.
@@ -65,7 +75,7 @@ export async function compileFile(task: CompileTask): Promise<CompileAnswer> {
     summary: compiled.value.summary,
     buffer: compiled.value.arena.buffer,
     source: task.kept ?? source.pack(),
-    warnings: warnings.map(printIssue),
+    warnings: [...read.value.warnings.map(printIssue), ...merged.value.warnings],
   };
 }
 

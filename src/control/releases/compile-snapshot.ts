@@ -11,44 +11,24 @@ import type { CompileContext } from '../../gateway/policies/policy-config.ts';
 import { compileTrie, type TrieIssue } from '../../gateway/router/compile-trie.ts';
 import type {
   AccessLogPlan,
-  FallbackPlan,
   GatewayPlan,
   LimitDefinition,
   PolicyPlan,
   RoutePlan,
   TracingPlan,
-  UpstreamPlan,
 } from '../../gateway/snapshot.ts';
 import { rejectBelow } from '../../gateway/telemetry/sampler.ts';
 import { type Arena, writeArena } from '../../shm/arena.ts';
-import type {
-  Config,
-  PolicyUse,
-  RouteConfig,
-  ServiceConfig,
-  TargetConfig,
-  TracingConfig,
-  UpstreamConfig,
-} from '../config/config.ts';
+import type { Config, PolicyUse, RouteConfig, ServiceConfig, TracingConfig } from '../config/config.ts';
 import { AddressCollector } from './address-collector.ts';
-import { balancingPlan } from './balancing-plan.ts';
 import { compileConsumers } from './compile-consumers.ts';
 import { maskPlan } from './compile-mask.ts';
 import { PermissionCompiler } from './compile-permissions.ts';
 import { PlanCompiler } from './compile-plans.ts';
 import { compileSteering, type SteeringNames, type SteerName, SteerRules } from './compile-steering.ts';
-import { guardPlans } from './guard-plans.ts';
+import { targetName, type UpstreamSummary, upstreamPlan, upstreamSummary } from './compile-upstreams.ts';
 import { inheritedPolicies } from './inherited-policies.ts';
 import { LimitCollector } from './limit-collector.ts';
-import { smoothTurns } from './smooth-turns.ts';
-
-/** An upstream as the main thread needs it: to check its targets, and to tell of them and of their guards. */
-export interface UpstreamSummary extends Pick<UpstreamConfig, 'name' | 'discovery' | 'health' | 'http2' | 'tls'> {
-  readonly targets: readonly (TargetConfig & { readonly name: string })[];
-  readonly hasCircuit: boolean;
-  readonly hasRetries: boolean;
-  readonly fallback: FallbackPlan['kind'] | undefined;
-}
 
 /** What the main thread needs of a snapshot besides its bytes. */
 export interface SnapshotSummary {
@@ -70,6 +50,21 @@ export interface SnapshotSummary {
   readonly callerNames: readonly (readonly [consumer: string, key: string, plan: string])[];
   readonly serviceCount: number;
   readonly consumerCount: number;
+  /** By the index that consumers have. */
+  readonly planNames: readonly string[];
+  /** Indexes of the consumers, in the order of their names. */
+  readonly consumerOrder: Uint32Array;
+  /** Consumers of sluice.yaml: the first ones. */
+  readonly writtenCount: number;
+  /** Of the stored consumers that it was made of; 0: of none. */
+  readonly catalogVersion: number;
+}
+
+interface StoredPart {
+  /** 0: there are none. */
+  readonly version: number;
+  /** Consumers before them, of sluice.yaml. */
+  readonly writtenCount: number;
 }
 
 export interface CompiledSnapshot {
@@ -83,6 +78,7 @@ const packr = new Packr({ useRecords: false });
 /**
  * @param take  gives a shared buffer of at least so many bytes
  * @param sealKey  of secrets in the snapshot (src/base/sealed.ts)
+ * @param stored  of the stored consumers among the configuration's, and where they begin
  * @returns the snapshot, or what is wrong with its routes
  */
 export function compileSnapshot(
@@ -90,6 +86,7 @@ export function compileSnapshot(
   epoch: number,
   take: (bytes: number) => SharedArrayBuffer,
   sealKey: Uint8Array,
+  stored: StoredPart = { version: 0, writtenCount: config.consumers.length },
 ): Result<CompiledSnapshot, readonly TrieIssue[]> {
   const trie = compileTrie(routeEntries(config));
   if (!trie.ok) return err(trie.error);
@@ -125,6 +122,7 @@ export function compileSnapshot(
       gateway: packr.pack({
         ...gatewayPlan(config, plans.plans, { addresses, secrets }),
         ...permissions.gateway(),
+        ...(stored.version > 0 && { catalogVersion: stored.version }),
       }),
       trie: trie.value.words,
       routes,
@@ -154,29 +152,18 @@ export function compileSnapshot(
       callerNames: consumers.callerNames,
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
+      planNames: config.plans.map(({ name }) => name),
+      consumerOrder: orderOf(config.consumers),
+      writtenCount: stored.writtenCount,
+      catalogVersion: stored.version,
     },
   });
 }
 
-function upstreamSummary(upstream: UpstreamConfig): UpstreamSummary {
-  const { name, discovery, health, http2, tls, targets, circuit, retries, fallback } = upstream;
-  return {
-    name,
-    discovery,
-    health,
-    http2,
-    // Its secrets are of use for checks only.
-    tls: health === undefined ? undefined : tls,
-    targets: targets.map((target) => ({ ...target, name: targetName(target) })),
-    hasCircuit: circuit !== undefined,
-    hasRetries: retries !== undefined,
-    fallback: fallback && (fallback.mock === undefined ? 'upstream' : 'mock'),
-  };
-}
-
-/** As it is written, but for the weight: unix:/run/app.sock:/base */
-function targetName({ origin, socketPath, basePath }: TargetConfig): string {
-  return socketPath === '' || basePath === '' ? origin + basePath : `${origin}:${basePath}`;
+function orderOf(consumers: Config['consumers']): Uint32Array {
+  const names = consumers.map(({ name }) => name);
+  const order = Uint32Array.from(names.keys());
+  return order.sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1));
 }
 
 /** The routes as the trie sees them, in the order of the arena's tables. */
@@ -241,27 +228,6 @@ function tracingPlan({ sample, slowMs, hasQueries }: TracingConfig): TracingPlan
     rejectBelow: rejectBelow(sample),
     slowUs: slowMs === 0 ? Number.POSITIVE_INFINITY : slowMs * 1_000,
     ...(hasQueries === true && { hasQueries }),
-  };
-}
-
-function upstreamPlan(upstream: UpstreamConfig, all: readonly UpstreamConfig[]): UpstreamPlan {
-  return {
-    name: upstream.name,
-    targets: upstream.targets,
-    connectTimeoutMs: upstream.timeouts.connectMs,
-    responseTimeoutMs: upstream.timeouts.responseMs,
-    idleTimeoutMs: upstream.timeouts.idleMs,
-    totalTimeoutMs: upstream.timeouts.totalMs,
-    connectionsMax: upstream.connections,
-    connectionsMin: upstream.keepAlive.min,
-    keepAliveMs: upstream.keepAlive.idleTimeoutMs,
-    pipelining: upstream.pipelining,
-    http2: upstream.http2,
-    tls: upstream.tls,
-    turns: smoothTurns(upstream.targets.map(({ weight }) => weight)),
-    balancing: balancingPlan(upstream, upstream.targets.map(targetName)),
-    ...guardPlans(upstream, all),
-    ...(upstream.concurrency !== undefined && { concurrency: upstream.concurrency }),
   };
 }
 

@@ -17,7 +17,8 @@ import { CALLER_COUNT, OTHER_CALLER } from '../../shm/usage-table.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { LimitRegistry } from '../quota/limit-registry.ts';
 import { type ArenaSlot, Arenas } from './arenas.ts';
-import type { SnapshotSummary, UpstreamSummary } from './compile-snapshot.ts';
+import type { SnapshotSummary } from './compile-snapshot.ts';
+import type { UpstreamSummary } from './compile-upstreams.ts';
 import type { ConfigChanges } from './config-inventory.ts';
 import { NameTable } from './name-table.ts';
 
@@ -135,6 +136,11 @@ export class Publisher {
 
   get epoch(): number {
     return this.#current?.epoch ?? 0;
+  }
+
+  /** What requests meet now. */
+  get published(): { readonly buffer: SharedArrayBuffer; readonly summary: SnapshotSummary } | undefined {
+    return this.#current;
   }
 
   get arenaBytes(): number {

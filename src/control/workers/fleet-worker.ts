@@ -2,6 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { WorkerIndex } from '../../base/ids.ts';
+import type { ToWorker } from '../../gateway/worker-messages.ts';
 
 export interface FleetWorker {
   readonly index: WorkerIndex;
@@ -22,6 +23,8 @@ export interface FleetWorker {
   onStartFailed: ((error: Error) => void) | undefined;
   onStoppedListening: (() => void) | undefined;
   onAsksLimits: (() => void) | undefined;
+  /** By the message's number. */
+  onCurbed: Map<number, () => void>;
   onDrained: (() => void) | undefined;
   ended: Promise<void>;
 }
@@ -42,7 +45,37 @@ export function absentWorker(index: WorkerIndex): FleetWorker {
     onStartFailed: undefined,
     onStoppedListening: undefined,
     onAsksLimits: undefined,
+    onCurbed: new Map(),
     onDrained: undefined,
     ended: Promise.resolve(),
   };
+}
+
+/**
+ * Tell every worker that runs, and wait for each to say that it has done so.
+ * @param expect  called for each: whoever hears its answer is to settle
+ * @returns whether all have within the time; one that hangs has not
+ */
+export async function tellAll(
+  workers: readonly FleetWorker[],
+  timeoutMs: number,
+  message: ToWorker,
+  expect: (worker: FleetWorker, settle: () => void) => void,
+): Promise<boolean> {
+  const told = workers
+    .filter(({ port }) => port !== undefined)
+    .map(
+      (worker) =>
+        new Promise<void>((resolve) => {
+          expect(worker, resolve);
+          worker.port?.postMessage(message);
+        }),
+    );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  const all = await Promise.race([Promise.all(told).then(() => true), late]);
+  clearTimeout(timer);
+  return all;
 }

@@ -3,10 +3,17 @@
 
 import { MessageChannel } from 'node:worker_threads';
 import type { WorkerIndex } from '../../base/ids.ts';
-import type { FromWorker, LeaseAnswer, LimitAnswer, NonceAnswer, ToWorker } from '../../gateway/worker-messages.ts';
+import type {
+  FromWorker,
+  KeyCurb,
+  LeaseAnswer,
+  LimitAnswer,
+  NonceAnswer,
+  ToWorker,
+} from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { PostedSnapshot, WorkerFleetOptions } from './fleet-options.ts';
-import { absentWorker, type FleetWorker } from './fleet-worker.ts';
+import { absentWorker, type FleetWorker, tellAll } from './fleet-worker.ts';
 import { TlsRotation } from './tls-rotation.ts';
 
 // architecture.md §2: 1 s without a heart beat, out of distribution; 10 s, the process starts anew.
@@ -31,6 +38,9 @@ export class WorkerFleet {
   #watchedMs = 0;
   #stopping = false;
   #asksLimits = false;
+  /** Those that the published snapshot does not know. */
+  #curbs: readonly KeyCurb[] = [];
+  #curbNumber = 0;
   #logTroubleMs = Number.NEGATIVE_INFINITY;
   /** Workers replaced since the start. */
   restarts = 0;
@@ -104,15 +114,9 @@ export class WorkerFleet {
 
   /** Have the workers' own servers accept no more connections; a worker that hangs is not waited for. */
   async stopListening(): Promise<void> {
-    const running = this.#workers.filter(({ port }) => port !== undefined);
-    const stopped = running.map((worker) => {
-      const told = new Promise<void>((resolve) => {
-        worker.onStoppedListening = resolve;
-      });
-      this.#send(worker, { type: 'stop-listening' });
-      return told;
+    await tellAll(this.#workers, LATE_MS, { type: 'stop-listening' }, (worker, settle) => {
+      worker.onStoppedListening = settle;
     });
-    await Promise.race([Promise.all(stopped), new Promise<void>((resolve) => setTimeout(resolve, LATE_MS).unref())]);
   }
 
   /**
@@ -121,21 +125,26 @@ export class WorkerFleet {
    */
   async askLimits(isOn: boolean): Promise<boolean> {
     this.#asksLimits = isOn;
-    const running = this.#workers.filter(({ port }) => port !== undefined);
-    const told = running.map(
-      (worker) =>
-        new Promise<void>((resolve) => {
-          worker.onAsksLimits = resolve;
-          this.#send(worker, { type: 'ask-limits', isOn });
-        }),
-    );
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), LATE_MS);
+    return tellAll(this.#workers, LATE_MS, { type: 'ask-limits', isOn }, (worker, settle) => {
+      worker.onAsksLimits = settle;
     });
-    const all = await Promise.race([Promise.all(told).then(() => true), late]);
-    clearTimeout(timer);
-    return all;
+  }
+
+  /**
+   * Credentials count no longer, or not for so long, whatever the snapshots say that were made before.
+   * @returns whether no worker admits anybody by them any more; one that hangs has not said so
+   */
+  curb(curbs: readonly KeyCurb[]): Promise<boolean> {
+    this.#curbs = [...this.#curbs, ...curbs];
+    const number = ++this.#curbNumber;
+    return tellAll(this.#workers, LATE_MS, { type: 'curb', number, curbs }, (worker, settle) =>
+      worker.onCurbed.set(number, settle),
+    );
+  }
+
+  /** Every snapshot from now on is made of this version of the stored consumers, or a later one. */
+  forgetCurbs(version: number): void {
+    this.#curbs = this.#curbs.filter(([since]) => since > version);
   }
 
   answerLimits(worker: WorkerIndex, answers: readonly LimitAnswer[]): void {
@@ -202,6 +211,7 @@ export class WorkerFleet {
         this.#onEnded(worker);
       },
     );
+    if (this.#curbs.length > 0) this.#send(worker, { type: 'curb', number: 0, curbs: this.#curbs });
     await this.#attachAll(worker);
     return new Promise<readonly number[]>((resolve, reject) => {
       worker.onReady = resolve;
@@ -244,6 +254,9 @@ export class WorkerFleet {
         return worker.onStoppedListening?.();
       case 'asks-limits':
         return message.isOn === this.#asksLimits ? worker.onAsksLimits?.() : undefined;
+      case 'curbed':
+        worker.onCurbed.get(message.number)?.();
+        return void worker.onCurbed.delete(message.number);
       case 'quota-need':
         return this.#options.onQuotaNeed(message.need);
       case 'limit-question':
@@ -310,6 +323,8 @@ export class WorkerFleet {
     // Whoever waits for this worker to attach waits no longer: its replacement attaches the newest snapshot by itself.
     for (const settle of worker.onAttached.values()) settle();
     worker.onAttached.clear();
+    for (const settle of worker.onCurbed.values()) settle();
+    worker.onCurbed.clear();
     worker.onAsksLimits?.();
     shm.control.setStatus(worker.index, WorkerStatus.ABSENT);
     shm.control.zeroWorker(worker.index);

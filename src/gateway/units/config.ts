@@ -6,6 +6,7 @@
 
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { IDENTITY, parseTimestamp, SAFE_NAME, TIMESTAMP } from '../../base/names.ts';
 import {
   parseDuration,
   parsePercentage,
@@ -68,9 +69,6 @@ interface ScalarSpec<T> {
 // Anywhere in the text: `${HOST}:8080` is as good as `${ADDRESS}`.
 const REFERENCE = String.raw`\$\{`;
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
-const IDENTITY = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
-const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-const TIMESTAMP = /^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,3})?)?Z)?$/;
 const SINGLE_KEYS = ['ip', 'consumer', 'key', 'route'] as const;
 const SECONDS_PER_DAY = 86_400;
 // 1/day is what the slots' arithmetic still tells from zero, 1,000,000/s what it still has headroom for (architecture §5).
@@ -133,11 +131,7 @@ export function timestamp(): z.ZodType<number> {
   return text(
     'a day or time in UTC, such as 2027-01-31 or 2027-01-31T12:00:00Z',
     TIMESTAMP.source.slice(1, -1),
-    (value) => {
-      const ms = TIMESTAMP.test(value) ? Date.parse(value) : Number.NaN;
-      // Of 2027-02-30 some make the second of March.
-      return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== value.slice(0, 10) ? undefined : ms;
-    },
+    parseTimestamp,
   );
 }
 

@@ -9,6 +9,7 @@ t.test('a file with nothing but its version has every default', async (t) => {
       workers: 0,
       data: './data',
       redis: '',
+      encryptionKeys: [],
       timeZone: 'UTC',
       limitKeys: 65_536,
       trustedProxies: [],

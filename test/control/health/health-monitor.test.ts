@@ -4,7 +4,7 @@ import type { HealthConfig } from '../../../src/control/config/config.ts';
 import { CHECK_OK, type CheckResult } from '../../../src/control/health/check-result.ts';
 import type { CheckTask } from '../../../src/control/health/check-target.ts';
 import { CHECKS_AT_ONCE_MAX, HealthMonitor } from '../../../src/control/health/health-monitor.ts';
-import type { UpstreamSummary } from '../../../src/control/releases/compile-snapshot.ts';
+import type { UpstreamSummary } from '../../../src/control/releases/compile-upstreams.ts';
 import { TargetHealth, TargetTable } from '../../../src/shm/target-table.ts';
 import { VirtualClock } from '../../gateway/limiter/window.ts';
 
