@@ -155,7 +155,10 @@ export const cluster: Scenario = {
       facts: [
         ['limit', `${printRate(settings.limit)}, burst ${settings.burst}, over ${settings.instanceCount} instances`],
         ...Object.entries(phases.figures).map(([name, figures]) => [name, printFigures(figures)] as const),
-        ['idle', `${phases.idleCalls} calls of Redis in as long as a phase, of all together`],
+        [
+          'idle',
+          `${printNumber(phases.idlePerSecond)} calls of Redis a second and instance without any load, taken out of all others`,
+        ],
         ['p99', `${printNumber(phases.p99Ms)} ms without the limit, ${printNumber(phases.costMs)} ms more with it`],
         ['chaos', `${chaos.harms.kill} killed, ${chaos.harms.add} added, Redis killed ${chaos.harms.redis} times`],
         ['quota', `${metered} admitted of ${quotaOf(settings)}`],
@@ -176,6 +179,10 @@ async function runPhases(context: ScenarioContext, all: OwnCluster) {
   const first = instances.slice(0, 1);
   const of = (path: string, ratePerSecond: number, ms = durationMs) => ({ path, ratePerSecond, durationMs: ms });
   const settle = (): Promise<void> => context.wait(SETTLE_MS);
+  // What they ask without any load: consumers and operators are looked up by the clock.
+  const callsBefore = await all.redis.scriptCalls();
+  await context.wait(durationMs / 2);
+  const idlePerMs = ((await all.redis.scriptCalls()) - callsBefore) / (durationMs / 2);
   // Processes that have just started compile their code.
   await loadInstances(context, all, instances, of('/warm', TIMES_OVER * rate, durationMs / 2));
   await settle();
@@ -183,18 +190,15 @@ async function runPhases(context: ScenarioContext, all: OwnCluster) {
   await settle();
   const near = await loadInstances(context, all, instances, of('/near', NEAR * rate, 2 * durationMs));
   await settle();
-  const callsBefore = await all.redis.scriptCalls();
-  await context.wait(durationMs / 2);
-  const idleCalls = 2 * ((await all.redis.scriptCalls()) - callsBefore);
   const alone = await loadInstances(context, all, first, of('/alone', 2 * rate));
-  // What the others ask, who have nothing to do.
-  alone.scriptCalls -= idleCalls * (1 - 1 / instances.length);
   await settle();
   const low = await loadInstances(context, all, instances, of('/low', FLOOD_RATE));
   const jumpMs = 3 * durationMs;
   const jump = await loadInTurns(context, all, jumpMs / TURNS, of('/jump', 2 * rate, jumpMs));
   const cost = await measureCost(context, first[0] as OwnInstance, 2 * durationMs);
-  return { figures: { excess, near, alone, low, jump }, idleCalls, ...cost };
+  const figures = { excess, near, alone, low, jump };
+  for (const each of Object.values(figures)) each.scriptCalls -= Math.round(idlePerMs * each.elapsedMs);
+  return { figures, idlePerSecond: (idlePerMs * 1_000) / instances.length, ...cost };
 }
 
 /** What a limit that is never reached costs. */

@@ -57,7 +57,7 @@ export class OwnRedis {
     await this.#child.waitForLine(READY);
   }
 
-  /** Scripts that it was asked to run since it started: what limits and quotas cost it. @throws when it does not answer */
+  /** Scripts that it was asked to run since it started. @throws when it does not answer */
   async scriptCalls(): Promise<number> {
     const text = await this.#info('commandstats');
     return [...text.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);

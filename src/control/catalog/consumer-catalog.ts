@@ -18,7 +18,7 @@ import { newStoreId } from './store-id.ts';
 import type { StoredConsumer } from './stored-consumer.ts';
 
 // Other processes' changes are known after this time and a command.
-const LOOK_MS = 250;
+const LOOK_MS = 400;
 // A gateway that starts while Redis is away goes on with what it has.
 const FIRST_WAIT_MS = 3_000;
 const FIRST_LOOK_MS = 20;

@@ -23,6 +23,10 @@ t.test('every policy takes a mode, and the schema for editors says so', async (t
     ip: { deny: ['::1'] },
     method: { allow: ['GET'] },
     size: { body: '1KiB' },
+    cors: { origins: ['https://shop.example'] },
+    headers: { security: true },
+    'request-guard': { query: { parameters: 10 } },
+    permissions: {},
     auth: { any: ['api-key'] },
     access: { methods: ['GET'] },
     'rate-limit': { limit: '5/s' },
@@ -36,7 +40,7 @@ t.test('every policy takes a mode, and the schema for editors says so', async (t
   for (const { name } of configRegistry) {
     const text = JSON.stringify({ ...settings[name], mode: 'shadow' });
     // Who knows nobody cannot be asked who may pass.
-    const before = name === 'access' ? 'auth: { any: [api-key] }, ' : '';
+    const before = name === 'access' || name === 'permissions' ? 'auth: { any: [api-key] }, ' : '';
     t.match(policiesOf(`${before}${name}: ${text}`)?.at(-1), { policy: name, isShadow: true });
     t.ok(schema.safeParse(file(name, 'shadow')).success, name);
     t.notOk(schema.safeParse(file(name, 'shade')).success, name);
