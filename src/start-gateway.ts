@@ -1,9 +1,6 @@
 // The life of a gateway's process: its parts are wired (wiring/), it listens, reloads, drains.
 
 import { AdminServer } from './control/admin/admin-server.ts';
-import { auditPages } from './control/admin/audit-pages.ts';
-import { openApiPage } from './control/admin/openapi.ts';
-import { operatorPages } from './control/admin/operator-pages.ts';
 import { viewPages } from './control/admin/view-pages.ts';
 import { type Log, logToStderr } from './control/log.ts';
 import { CertificateWatcher } from './control/releases/certificate-watcher.ts';
@@ -14,7 +11,6 @@ import { TaskPool } from './control/workers/task-pool.ts';
 import { probePorts } from './gateway/listener/node/probe-ports.ts';
 import { adminViewOf } from './wiring/admin-view-of.ts';
 import { auditStart, auditStop } from './wiring/audit-life.ts';
-import { catalogPages } from './wiring/catalog-pages.ts';
 import { compileFirst } from './wiring/compile-first.ts';
 import type { Parts } from './wiring/parts.ts';
 import { StartError } from './wiring/start-error.ts';
@@ -159,20 +155,16 @@ async function serve(parts: Parts, file: string, tasks: TaskPool, log: Log): Pro
 
 /** What the admin port serves, and to whom. */
 function adminServer(parts: Parts, tasks: TaskPool): AdminServer {
-  const { audit, desk, gate, guard, tally } = parts.admin;
-  const pages = [
-    ...viewPages(adminViewOf(parts, tasks), parts.gateway.admin.metrics),
-    ...operatorPages(desk),
-    ...auditPages(audit),
-    ...catalogPages(parts, audit),
-  ];
-  return new AdminServer([...pages, openApiPage(pages, '1')], {
+  const { gate, guard, tally } = parts.admin;
+  const pages = viewPages(adminViewOf(parts, tasks), parts.gateway.admin.metrics);
+  return new AdminServer(pages, {
     gate,
     look(req) {
       const refusal = guard.look(req);
       if (refusal !== undefined) tally.noteForeign();
       return refusal;
     },
+    more: async () => (await import('./wiring/admin-pages.ts')).adminPages(parts, pages),
   });
 }
 

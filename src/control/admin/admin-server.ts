@@ -16,19 +16,21 @@ export interface AdminServerOptions {
   readonly gate?: AdminGate;
   /** Looks at every request first. @returns a refusal */
   look?(req: IncomingMessage): AdminAnswer | undefined;
+  /** Further pages, made when something is first asked for that is none of the others. */
+  more?(): Promise<readonly AdminPage[]>;
 }
 
 export class AdminServer {
+  readonly #pages: readonly AdminPage[];
   readonly #router: AdminRouter;
   readonly #options: AdminServerOptions;
-  readonly #index: string;
+  #whole: Promise<AdminRouter> | undefined;
   readonly #server: Server;
 
   constructor(pages: readonly AdminPage[], options: AdminServerOptions = {}) {
-    const listed: AdminPage = { method: 'GET', path: '/', answer: () => ({ status: 200, body: this.#index }) };
-    this.#router = new AdminRouter([listed, ...pages]);
+    this.#pages = pages;
+    this.#router = new AdminRouter(pages);
     this.#options = options;
-    this.#index = indexOf(pages);
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => {
       void this.#serve(req, res).catch((error: unknown) => fail(res, error));
     });
@@ -56,11 +58,31 @@ export class AdminServer {
     const refusal = this.#options.look?.(req);
     if (refusal !== undefined) return send(res, refusal);
     const [path = ''] = (req.url ?? '').split('?');
-    const found = this.#router.find(req.method ?? '', path);
+    const found = await this.#find(req.method ?? '', path);
     if ('page' in found) return this.#answer(found, req, res);
     if (found.length === 0) return send(res, problem(404, `nothing is here; / lists what there is`));
     const allow = [...new Set(found)].join(', ');
     send(res, { ...problem(405, `only ${allow}`), headers: { allow } });
+  }
+
+  async #find(method: string, path: string): Promise<FoundPage | readonly string[]> {
+    const found = this.#router.find(method, path);
+    if ('page' in found || found.length > 0) return found;
+    this.#whole ??= this.#load();
+    return (await this.#whole).find(method, path);
+  }
+
+  async #load(): Promise<AdminRouter> {
+    try {
+      const pages = [...this.#pages, ...((await this.#options.more?.()) ?? [])];
+      const index = indexOf(pages);
+      const listed: AdminPage = { method: 'GET', path: '/', answer: () => ({ status: 200, body: index }) };
+      return new AdminRouter([listed, ...pages]);
+    } catch (error) {
+      // The next request tries again.
+      this.#whole = undefined;
+      throw error;
+    }
   }
 
   async #answer(found: FoundPage, req: IncomingMessage, res: ServerResponse): Promise<void> {
