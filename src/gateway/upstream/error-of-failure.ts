@@ -13,6 +13,8 @@ export function errorOfFailure(failure: TransportFailure): number {
       return errors.UPSTREAM_TIMEOUT.id;
     case 'busy':
       return errors.UPSTREAM_BUSY.id;
+    case 'slow-client':
+      return errors.REQUEST_TIMEOUT.id;
     case 'reset':
     case 'invalid':
       return errors.BAD_GATEWAY.id;

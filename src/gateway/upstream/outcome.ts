@@ -42,6 +42,8 @@ export function outcomeOfFailure(failure: TransportFailure): Outcome {
       return Outcome.INVALID;
     case 'busy':
       return Outcome.BUSY;
+    case 'slow-client':
+      return Outcome.ABANDONED;
     default:
       return assertNever(failure);
   }

@@ -35,7 +35,10 @@ const METHODS: readonly (readonly [method: string, bodyLength: number, isIdempot
 /** What the gateway, or the upstream, answers when nothing is tried again. */
 function finalStatus(failure: TransportFailure | 'timeout' | number): number {
   if (typeof failure === 'number') return failure;
-  return { unreachable: 502, 'connect-timeout': 504, reset: 502, invalid: 502, busy: 503, timeout: 504 }[failure];
+  return {
+    ...{ unreachable: 502, 'connect-timeout': 504, reset: 502, invalid: 502, busy: 503, timeout: 504 },
+    'slow-client': 408,
+  }[failure];
 }
 
 function fail(rig: Rig, failure: TransportFailure | 'timeout' | number): void {

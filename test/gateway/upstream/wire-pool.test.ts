@@ -12,7 +12,7 @@ import { type RawConnection, RawUpstream, turns } from '../../support/raw-upstre
 import { tlsText } from '../../support/tls-files.ts';
 import { startTlsUpstream } from '../../support/tls-upstream.ts';
 import { transportOptions } from '../../support/transport-options.ts';
-import { ask, askAndWait } from './told-answer.ts';
+import { ask, askAndWait, headOf } from './told-answer.ts';
 import { serveForever } from './transport-answers.ts';
 
 const FINE = { outcome: 'end', status: 200, body: 'fine', faults: [] };
@@ -139,3 +139,52 @@ t.test('over TLS, answers come whole, and the next handshake takes up the sessio
   t.equal(upstream.connections, 2);
   t.equal(upstream.resumed, 1);
 });
+
+t.test(
+  'a client that does not read gives up its connection when another request waits for it, and only then',
+  async (t) => {
+    const { transport } = await connect(
+      t,
+      async (connection) => {
+        const long = (await connection.take()).includes('/long');
+        connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${long ? 8 : 4}\r\n\r\nfine`);
+        await serveForever(connection);
+      },
+      { connectionsMax: 1 },
+    );
+    const slow = ask(transport, { path: '/long' });
+    slow.onChunkTold = () => slow.call?.pause();
+    await headOf(slow);
+    const startMs = performance.now();
+    await until(() => performance.now() - startMs > 800);
+    t.equal(slow.outcome, '', 'nobody waits: it is left alone');
+    t.match(await askAndWait(transport), FINE);
+    t.equal(slow.outcome, 'slow-client');
+  },
+);
+
+t.test(
+  'neither does one that sends nothing of its body; one that is read, or waits for the upstream, keeps its own',
+  async (t) => {
+    const { transport } = await connect(
+      t,
+      async (connection) => {
+        if ((await connection.take()).startsWith('POST')) return;
+        connection.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine');
+      },
+      { connectionsMax: 1 },
+    );
+    const slow = ask(transport, { method: 'POST', bodyLength: 100 });
+    slow.call?.sendBody(Buffer.from('x'), false);
+    const next = ask(transport);
+    await next.settled;
+    t.match(next, FINE);
+    t.equal(slow.outcome, 'slow-client');
+    const silent = await connect(t, async (connection) => void (await connection.take()), { connectionsMax: 1 });
+    const waits = ask(silent.transport);
+    const behind = ask(silent.transport);
+    const startMs = performance.now();
+    await until(() => performance.now() - startMs > 800);
+    t.same([waits.outcome, behind.outcome], ['', ''], 'it is the upstream that is slow');
+  },
+);

@@ -29,7 +29,9 @@ export type TransportFailure =
   /** What came is no HTTP, too large, or shorter or longer than it said. */
   | 'invalid'
   /** More requests under way than the pool may hold. */
-  | 'busy';
+  | 'busy'
+  /** Its client neither reads nor sends, and others wait for its connection. */
+  | 'slow-client';
 
 /** Whom a transport tells. After onEnd or onFailure nothing more is told; after cancel() nothing at all. */
 export interface AnswerHandler {

@@ -22,6 +22,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** The pool that a connection belongs to. */
 export interface ConnectionOwner {
+  /** Its coarse clock. */
+  readonly tick: number;
   onConnected(connection: WireConnection): void;
   /** It waits for a request. */
   onIdle(connection: WireConnection): void;
@@ -46,6 +48,10 @@ export class WireConnection implements ResponseSink {
   #isFree = false;
   #endsAfterRead = false;
   #isPaused = false;
+  /** Of the request under way: since when, since when it is its client's turn, and for how long it was before that. */
+  #startTick = 0;
+  #turnTick = 0;
+  #heldTicks = 0;
   #swallowed = 0;
   #answered = 0;
   /** Heads that go out together when the turn is over. */
@@ -82,6 +88,15 @@ export class WireConnection implements ResponseSink {
     return this.#parser.idleSeconds;
   }
 
+  /** How long the request under way has waited for its client to read, or to send; 0 where that is less than half of its time. */
+  get heldUpTicks(): number {
+    const call = this.#calls[0];
+    if (call === undefined || this.#calls.length > 1) return 0;
+    const isClients = this.#isPaused || (!call.isSent && !this.#socket.writableNeedDrain);
+    const held = this.#heldTicks + (isClients ? this.#owner.tick - this.#turnTick : 0);
+    return held * 2 >= this.#owner.tick - this.#startTick ? held : 0;
+  }
+
   /** Another request may follow those under way: it is proved that they are answered on one connection. */
   get takesMore(): boolean {
     const last = this.#calls.at(-1);
@@ -91,6 +106,9 @@ export class WireConnection implements ResponseSink {
   /** Send a request; the connection is idle, or takes more. @hot */
   dispatch(call: WireCall, batched: boolean): void {
     call.connection = this;
+    this.#startTick = this.#owner.tick;
+    this.#turnTick = this.#startTick;
+    this.#heldTicks = 0;
     this.#calls.push(call);
     if (this.#calls.length === 1) {
       this.#isFree = false;
@@ -116,6 +134,7 @@ export class WireConnection implements ResponseSink {
   /** @returns false when enough is waiting */
   writeBody(call: WireCall, chunk: Buffer, last: boolean): boolean {
     const socket = this.#socket;
+    this.#endTurn();
     if (!call.isChunked) return chunk.length === 0 || socket.write(chunk);
     socket.cork();
     let more = true;
@@ -133,6 +152,7 @@ export class WireConnection implements ResponseSink {
   pause(call: WireCall): void {
     if (call !== this.#calls[0] || this.#isPaused) return;
     this.#isPaused = true;
+    this.#turnTick = this.#owner.tick;
     this.#socket.pause();
   }
 
@@ -218,9 +238,16 @@ export class WireConnection implements ResponseSink {
     this.#owner.onIdle(this);
   }
 
+  /** The client has read, or sent. */
+  #endTurn(): void {
+    this.#heldTicks += this.#owner.tick - this.#turnTick;
+    this.#turnTick = this.#owner.tick;
+  }
+
   #unpause(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#endTurn();
     this.#socket.resume();
   }
 

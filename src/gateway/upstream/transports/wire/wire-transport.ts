@@ -20,6 +20,8 @@ import { type ConnectionOwner, WireConnection } from './wire-connection.ts';
 // Requests that may wait for a connection, on top of those that have one: a burst of a few milliseconds.
 const WAITING_PER_CONNECTION = 4;
 const TICK_MS = 50;
+// Whose client has kept it waiting for half a second, and for half of its time, has to go when others wait for the connection.
+const HELD_UP_TICKS = 500 / TICK_MS;
 // A target that refuses is asked for warm connections after 1 s, 2 s, 4 s, then every 8 s.
 const WARM_BACKOFF_TICKS_MIN = 1_000 / TICK_MS;
 const WARM_BACKOFF_TICKS_MAX = 8_000 / TICK_MS;
@@ -41,7 +43,8 @@ export class WireTransport implements Transport, ConnectionOwner {
   readonly #idle: WireConnection[] = [];
   #connecting: Connecting[] = [];
   #ticker: NodeJS.Timeout | undefined;
-  #tick = 0;
+  /** Of TICK_MS, while there are connections. */
+  tick = 0;
   #isClosed = false;
   #warmFromTick = 0;
   #warmBackoffTicks = WARM_BACKOFF_TICKS_MIN;
@@ -51,6 +54,13 @@ export class WireTransport implements Transport, ConnectionOwner {
     const connection = this.#batching;
     this.#batching = undefined;
     connection?.flush();
+  };
+
+  #isFreeing = false;
+  /** Behind the turn that found the pool full: what it ends are other exchanges. */
+  readonly #free = (): void => {
+    this.#isFreeing = false;
+    this.#freeHeldUp();
   };
 
   constructor(options: TransportOptions) {
@@ -97,7 +107,7 @@ export class WireTransport implements Transport, ConnectionOwner {
     const call = this.#waiting.take();
     if (call !== undefined) return connection.dispatch(call, false);
     if (this.#isClosed) return connection.fail('reset');
-    connection.idleSinceTick = this.#tick;
+    connection.idleSinceTick = this.tick;
     this.#idle.push(connection);
   }
 
@@ -145,7 +155,11 @@ export class WireTransport implements Transport, ConnectionOwner {
     // A connection that is being made will take one of them.
     if (this.#waiting.count - this.#connecting.length >= this.#waitingMax) return call.fail('busy');
     this.#waiting.enter(call);
-    if (this.#waiting.count > this.#connecting.length) this.#open();
+    if (this.#waiting.count <= this.#connecting.length) return;
+    if (!this.#isFull()) return this.#open();
+    if (this.#isFreeing) return;
+    this.#isFreeing = true;
+    queueMicrotask(this.#free);
   }
 
   #isFull(): boolean {
@@ -156,24 +170,34 @@ export class WireTransport implements Transport, ConnectionOwner {
     if (this.#isFull()) return;
     const connection = new WireConnection(this, this.#connector);
     this.#connections.add(connection);
-    const dueTick = this.#tick + 1 + Math.ceil(this.#options.connectTimeoutMs / TICK_MS);
+    const dueTick = this.tick + 1 + Math.ceil(this.#options.connectTimeoutMs / TICK_MS);
     this.#connecting.push({ connection, dueTick });
     this.#ticker ??= setInterval(() => this.#onTick(), TICK_MS).unref();
   }
 
   #onTick(): void {
-    this.#tick++;
-    const late = this.#connecting.filter(({ dueTick }) => dueTick <= this.#tick);
+    this.tick++;
+    const late = this.#connecting.filter(({ dueTick }) => dueTick <= this.tick);
     for (const { connection } of late) connection.fail('reset', 'connect-timeout');
+    if (this.#waiting.count > 0) this.#freeHeldUp();
     this.#closeOld();
     this.#keepWarm();
+  }
+
+  // A client that reads or sends slowly holds a connection for as long as it likes: a few hundred of them, and nobody else would come to
+  // this upstream. Those that have held theirs up for the longest go first, and no more than there are others who wait.
+  #freeHeldUp(): void {
+    if (!this.#isFull()) return;
+    const held = [...this.#connections].filter(({ heldUpTicks }) => heldUpTicks >= HELD_UP_TICKS);
+    held.sort((one, other) => other.heldUpTicks - one.heldUpTicks);
+    for (const connection of held.slice(0, this.#waiting.count)) connection.fail('slow-client');
   }
 
   /** The longest unused come first. */
   #closeOld(): void {
     while (this.#connections.size > this.#options.connectionsMin) {
       const oldest = this.#idle[0];
-      if (oldest === undefined || this.#tick - oldest.idleSinceTick <= this.#idleTicks(oldest)) return;
+      if (oldest === undefined || this.tick - oldest.idleSinceTick <= this.#idleTicks(oldest)) return;
       oldest.fail('reset');
     }
   }
@@ -185,13 +209,13 @@ export class WireTransport implements Transport, ConnectionOwner {
   }
 
   #keepWarm(): void {
-    if (this.#isClosed || this.#tick < this.#warmFromTick) return;
+    if (this.#isClosed || this.tick < this.#warmFromTick) return;
     while (this.#connections.size < this.#options.connectionsMin) this.#open();
   }
 
   #onConnectFailed(connection: WireConnection, failure: TransportFailure): void {
     this.#forgetConnecting(connection);
-    this.#warmFromTick = this.#tick + this.#warmBackoffTicks;
+    this.#warmFromTick = this.tick + this.#warmBackoffTicks;
     this.#warmBackoffTicks = Math.min(this.#warmBackoffTicks * 2, WARM_BACKOFF_TICKS_MAX);
     // With no connection left nothing says that the next attempt would do better.
     const isCutOff = this.#connections.size === this.#connecting.length;
