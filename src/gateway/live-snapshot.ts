@@ -70,7 +70,7 @@ export class LiveSnapshot {
     this.matcher = new RouteMatcher(arena.trieWords());
     this.consumers = new Consumers(arena);
     this.planLimits = new PlanLimits(this.plan.plans, true, this, plane.shm);
-    this.permissions = new LivePermissions(this.plan.permissions ?? []);
+    this.permissions = new LivePermissions(this.plan.permissions ?? [], this.plan.groupPermissions);
     this.tracing = this.plan.tracing;
     this.masker = this.plan.mask === undefined ? undefined : new Masker(this.plan.mask);
     this.explain = this.plan.explain === undefined ? undefined : new ExplainPermit(this.plan.explain);

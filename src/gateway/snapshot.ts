@@ -32,6 +32,8 @@ export interface GatewayPlan {
   readonly addressSets?: readonly AddressSetPlan[];
   /** By the index that consumers have; absent: no route asks for them. */
   readonly permissions?: readonly DocumentPlan[];
+  /** Of each group that has any: indexes in `permissions`. */
+  readonly groupPermissions?: readonly (readonly [group: string, permissions: readonly number[]])[];
   /** What of a request is not written down; absent: neither a query is, nor is anything to be masked. */
   readonly mask?: MaskPlan;
   /** A route has the policy cors: preflights are looked for. */

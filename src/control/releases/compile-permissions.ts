@@ -21,8 +21,13 @@ export class PermissionCompiler {
     );
   }
 
-  gateway(): Pick<GatewayPlan, 'permissions'> {
-    return this.#isAsked ? { permissions: this.#documents } : {};
+  /** With what each group's is: tokens may say that their bearer is in one. */
+  gateway(): Pick<GatewayPlan, 'permissions' | 'groupPermissions'> {
+    if (!this.#isAsked) return {};
+    return {
+      permissions: this.#documents,
+      groupPermissions: [...this.#groups].map(([group, names]) => [group, this.#indexesOf(names)] as const),
+    };
   }
 
   /** Its own documents and its groups', each once. */
@@ -30,6 +35,10 @@ export class PermissionCompiler {
     if (!this.#isAsked) return {};
     const names = new Set([...permissions, ...groups.flatMap((group) => this.#groups.get(group) ?? [])]);
     if (names.size === 0) return {};
-    return { permissions: [...names].map((name) => this.#indexes.get(name) as number) };
+    return { permissions: this.#indexesOf([...names]) };
+  }
+
+  #indexesOf(names: readonly string[]): readonly number[] {
+    return names.map((name) => this.#indexes.get(name) as number);
   }
 }

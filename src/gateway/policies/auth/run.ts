@@ -109,15 +109,29 @@ function admit(x: Exchange): Verdict {
   return ADMIT;
 }
 
+/** Of two methods' callers. Kept: what is settled of a caller (permissions) is settled by its identity. */
+const joins = new WeakMap<Caller, WeakMap<Caller, Caller>>();
+
 /** The key is the first method's, and what is known of the consumer is what all of them say. */
 function joined(one: Caller | undefined, other: Caller | undefined): Caller | undefined {
   if (one === undefined || other === undefined || one === other) return one ?? other;
+  const known = joins.get(one)?.get(other);
+  if (known !== undefined) return known;
+  const both = join(one, other);
+  const ofOne = joins.get(one) ?? new WeakMap<Caller, Caller>();
+  joins.set(one, ofOne.set(other, both));
+  return both;
+}
+
+function join(one: Caller, other: Caller): Caller {
+  const permissions = [...new Set([...(one.permissions ?? []), ...(other.permissions ?? [])])];
   const headerLines = (one.headerLines ?? '') + (other.headerLines ?? '');
   const scopes = one.scopes ?? other.scopes;
   return {
     ...one,
     claims: { ...one.claims, ...other.claims },
     groups: [...new Set([...(one.groups ?? []), ...(other.groups ?? [])])],
+    ...(permissions.length > 0 && { permissions }),
     ...(scopes !== undefined && { scopes }),
     ...(headerLines !== '' && { headerLines }),
   };

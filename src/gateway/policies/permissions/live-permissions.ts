@@ -13,19 +13,28 @@ export const DECISIONS_MAX = 50_000;
 export class LivePermissions {
   readonly #plans: readonly DocumentPlan[];
   readonly #documents: (LiveDocument | undefined)[];
+  readonly #groups: ReadonlyMap<string, readonly number[]>;
   /** Of each caller, by what the step asks. Callers live as long as their snapshot. */
   #decisions = new Map<Caller, Map<number, ReducedDecision>>();
   #count = 0;
   #questions = 0;
 
-  constructor(plans: readonly DocumentPlan[]) {
+  /** @param groups  what whoever is in one has: indexes in `plans` */
+  constructor(plans: readonly DocumentPlan[], groups: Iterable<readonly [string, readonly number[]]> = []) {
     this.#plans = plans;
+    this.#groups = new Map(groups);
     this.#documents = new Array<LiveDocument | undefined>(plans.length).fill(undefined);
   }
 
   /** Decisions that are kept. */
   get count(): number {
     return this.#count;
+  }
+
+  /** What a caller has who turns out to be in further groups. @param own  what it has anyway */
+  withGroups(own: readonly number[] | undefined, groups: readonly string[]): readonly number[] | undefined {
+    const further = groups.flatMap((group) => this.#groups.get(group) ?? []);
+    return further.length === 0 ? own : [...new Set([...(own ?? []), ...further])];
   }
 
   /** @returns the first of so many numbers that no other step has */

@@ -62,17 +62,19 @@ class Tokens implements LiveAuthMethod {
 
   /** Once per token and snapshot. */
   #identify(record: TokenRecord): void {
-    const { consumers, epoch } = this.#snapshot;
+    const { consumers, epoch, permissions } = this.#snapshot;
     const { name, groups, headerLines } = record;
     const named = name === '' ? undefined : consumers.byName(name);
     const caller =
       named ?? (this.#plan.defaultConsumer === '' ? undefined : consumers.byName(this.#plan.defaultConsumer));
     record.epoch = epoch;
+    const documents = permissions.withGroups(caller?.permissions, groups);
     record.caller = caller && {
       ...caller,
       claims: { ...caller.claims, ...record.claims },
       scopes: record.scopes,
       ...(groups.length > 0 && { groups: [...(caller.groups ?? []), ...groups] }),
+      ...(documents !== undefined && { permissions: documents }),
       ...(headerLines !== '' && { headerLines }),
     };
   }
