@@ -24,6 +24,7 @@ interface SetOptions extends CommonOptions {
   /** false: --no-plan; so with the others. */
   readonly plan?: string | false;
   readonly groups?: readonly string[] | false;
+  readonly permissions?: readonly string[] | false;
   readonly priority?: string | false;
   readonly claim: Readonly<Record<string, string>>;
   readonly claims: boolean;
@@ -48,6 +49,8 @@ function addConsumers(group: Command): void {
     .option('--no-plan', 'it has none')
     .option('--groups <list>', 'what it belongs to: partners,testers', list)
     .option('--no-groups', 'it belongs to none')
+    .option('--permissions <list>', 'documents of sluice.yaml: what it may do, and may not', list)
+    .option('--no-permissions', 'it has none but those of its groups')
     .option('--priority <level>', '0 to 15')
     .option('--no-priority', "its plan's")
     .option(
@@ -138,9 +141,10 @@ function orderOf({ id, use, secretEnv, expires, notBefore }: KeyOptions): object
   return { id, use, secret, expires, notBefore };
 }
 
-function settingsOf({ plan, groups, priority, claim: given, claims }: SetOptions): Readonly<Record<string, unknown>> {
+function settingsOf({ claim: given, claims, ...others }: SetOptions): Readonly<Record<string, unknown>> {
   const some = Object.keys(given).length > 0 ? given : undefined;
-  const all = { plan, groups, priority, claims: claims ? some : false };
+  const { plan, groups, permissions, priority } = others;
+  const all = { plan, groups, permissions, priority, claims: claims ? some : false };
   return Object.fromEntries(
     Object.entries(all).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value === false ? null : value]],

@@ -134,7 +134,7 @@ function laterOf(answer: Shown): string {
 }
 
 function printSetting([name, value]: readonly [string, unknown]): string {
-  return `${name.padEnd(9)} ${cell(value)}\n`;
+  return `${name.padEnd(11)} ${cell(value)}\n`;
 }
 
 function printKeys(keys: unknown): string {

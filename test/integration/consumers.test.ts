@@ -20,8 +20,11 @@ const upstream = await startUpstream(echo);
 const yaml = testConfig({
   upstream: upstream.url,
   routes: `      keyed: { match: "GET /keyed", policies: [{ auth: { any: [api-key] } }] }
-      partners: { match: "GET /partners", policies: [{ auth: { any: [api-key] } }, { access: { groups: [partners] } }] }`,
-  more: 'plans: { gold: { priority: 3 } }\nconsumers: { walter: { keys: [{ id: walter-1, secret: walter-secret-1 }] } }',
+      partners: { match: "GET /partners", policies: [{ auth: { any: [api-key] } }, { access: { groups: [partners] } }] }
+      documents: { match: "GET /documents", policies: [{ auth: { any: [api-key] } }, permissions] }`,
+  more: `plans: { gold: { priority: 3 } }
+permissions: { read: { statement: [{ effect: allow, action: "invoke:GET", resource: "*" }] } }
+consumers: { walter: { keys: [{ id: walter-1, secret: walter-secret-1 }] } }`,
 });
 let gateway = await startGatewayProcess(yaml, { args: ['--data', data] });
 const token = await tokenOf(gateway);
@@ -77,8 +80,13 @@ t.test('a consumer is made, gets a key, is let in, rotates, is revoked: on the c
   t.equal(await status('a secret that is given'), 401);
   t.match(sluice('consumers', 'set', 'alice', '--no-groups').out, /plan +gold/);
   t.equal(await status(rotated.secret, '/partners'), 403);
+  t.equal(await status(rotated.secret, '/documents'), 403);
+  t.match(sluice('consumers', 'set', 'alice', '--permissions', 'read').out, /permissions +read/);
+  t.equal(await status(rotated.secret, '/documents'), 200);
+  t.match(sluice('consumers', 'set', 'alice', '--no-permissions'), { status: 0 });
+  t.equal(await status(rotated.secret, '/documents'), 403);
   t.match(sluice('consumers', 'list').out, /alice +gold .* store\nwalter .* file\n/);
-  t.match(sluice('consumers', 'show', 'walter').out, /walter-1/);
+  t.match(sluice('consumers', 'show', 'walter').out, /walter-1 +api-key +file/);
   t.match(sluice('consumers', 'remove', 'alice'), { status: 0 });
   t.equal(await status(rotated.secret), 401);
 });
@@ -89,6 +97,7 @@ t.test('the command line says with its exit code what went wrong', async (t) => 
   t.match(sluice('keys', 'create', 'walter', '--use', 'hmac'), { status: 1, err: /encryptionKey is not set/ });
   t.match(sluice('consumers', 'set', 'walter', '--plan', 'gold'), { status: 1, err: /is of sluice.yaml/ });
   t.match(sluice('consumers', 'set', 'new', '--plan', 'silver'), { status: 1, err: /no plan silver/ });
+  t.match(sluice('consumers', 'set', 'new', '--permissions', 'all'), { status: 1, err: /no permissions all/ });
 });
 
 t.test('requests that make no sense are refused, each with its reason', async (t) => {

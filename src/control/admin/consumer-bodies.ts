@@ -13,6 +13,7 @@ import {
   word,
 } from '../../gateway/units/config.ts';
 import { CLAIM, GROUPS_MAX, PRIORITY_MAX, SECRET } from '../config/consumer-rules.ts';
+import { permissionNames } from '../config/group-schema.ts';
 
 const OVERLAP_MS_MAX = 90 * 86_400_000;
 const CLAIMS_MAX = 100;
@@ -20,6 +21,7 @@ const CLAIMS_MAX = 100;
 const plan = safeName().describe('A plan of sluice.yaml.');
 const priority = whole(0, PRIORITY_MAX).describe('Who goes first at an upstream that is overloaded, 15 before 0.');
 const groups = z.array(safeName()).max(GROUPS_MAX).describe('What it belongs to, for the policy access.');
+const permissions = permissionNames().describe('Documents of sluice.yaml: what it may do, and may not.');
 const claims = z
   .record(
     safeName(),
@@ -38,6 +40,7 @@ export const consumerBody = section({
   plan: plan.optional(),
   priority: priority.optional(),
   groups: groups.optional(),
+  permissions: permissions.optional(),
   claims: claims.optional(),
 });
 
@@ -46,6 +49,7 @@ export const consumerPatchBody = section({
   plan: plan.nullable().optional(),
   priority: priority.nullable().optional(),
   groups: groups.nullable().optional(),
+  permissions: permissions.nullable().optional(),
   claims: claims.nullable().optional(),
 });
 

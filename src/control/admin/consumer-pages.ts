@@ -2,7 +2,13 @@
 
 import { IDENTITY } from '../../base/names.ts';
 import type { ChangeRefusal, MakeChange } from '../catalog/consumer-change.ts';
-import { type ConsumerSettings, patchConsumer, removeConsumer, setConsumer } from '../catalog/key-changes.ts';
+import {
+  type ConsumerPatch,
+  type ConsumerSettings,
+  patchConsumer,
+  removeConsumer,
+  setConsumer,
+} from '../catalog/key-changes.ts';
 import type { KeyDesk } from '../catalog/key-desk.ts';
 import { type AdminAnswer, type AdminPage, type AdminRequest, problem } from './admin-page.ts';
 import { consumerBody, consumerPatchBody } from './consumer-bodies.ts';
@@ -84,7 +90,7 @@ function changingPages(desk: KeyDesk): readonly AdminPage[] {
         if ('status' in body) return body;
         const name = consumerName(request);
         if (!IDENTITY.test(name)) return problem(422, 'the name has to be at most 128 letters, digits and . _ @ + -');
-        return change(desk, request, body.value.plan, setConsumer(name, body.value as ConsumerSettings, desk.nowMs));
+        return change(desk, request, body.value, setConsumer(name, body.value as ConsumerSettings, desk.nowMs));
       },
     },
     {
@@ -97,7 +103,7 @@ function changingPages(desk: KeyDesk): readonly AdminPage[] {
       answer: async (request) => {
         const body = await readJsonBody(request, consumerPatchBody);
         if ('status' in body) return body;
-        return change(desk, request, body.value.plan, patchConsumer(consumerName(request), body.value, desk.nowMs));
+        return change(desk, request, body.value, patchConsumer(consumerName(request), body.value, desk.nowMs));
       },
     },
     {
@@ -120,16 +126,18 @@ function changingPages(desk: KeyDesk): readonly AdminPage[] {
   ];
 }
 
-/** @param plan  that has to be there */
+/** @param change  what it names has to be there */
 async function change(
   desk: KeyDesk,
   request: AdminRequest,
-  plan: string | null | undefined,
+  { plan, permissions }: Pick<ConsumerPatch, 'plan' | 'permissions'>,
   make: MakeChange,
 ): Promise<AdminAnswer> {
   const name = consumerName(request);
   if (desk.written.isWritten(name)) return written(request);
   if (plan != null && !desk.written.hasPlan(plan)) return problem(422, `sluice.yaml has no plan ${plan}`);
+  const missing = permissions?.find((document) => !desk.written.hasPermissions(document));
+  if (missing !== undefined) return problem(422, `sluice.yaml has no permissions ${missing}`);
   const result = await desk.change(name, deedOf(request, ofConsumer(request.params), 'admin:UpdateConsumer'), make);
   if ('refusal' in result) return refusedAnswer(result.refusal);
   const isInForce = await desk.inForce();

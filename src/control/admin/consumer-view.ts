@@ -1,5 +1,6 @@
 // Consumers as the admin port shows them: those of sluice.yaml and those of the store, by name.
 
+import type { KeyFacts } from '../../gateway/consumer-plan.ts';
 import { showKey } from '../catalog/key-changes.ts';
 import type { KeyDesk } from '../catalog/key-desk.ts';
 import type { StoredConsumer } from '../catalog/stored-consumer.ts';
@@ -40,14 +41,16 @@ function partsOf(desk: KeyDesk, name: string): ConsumerParts | undefined {
 
 function showSettings({ name, record, known }: ConsumerParts) {
   const isWritten = known?.isWritten === true;
-  const settings = isWritten ? { ...known.plan, plan: known.planName } : record;
-  const { plan, priority, groups, claims } = settings ?? {};
+  // Of those of sluice.yaml the snapshot has their groups' permissions among them, by number.
+  const settings = isWritten ? { ...known.plan, plan: known.planName, permissions: undefined } : record;
+  const { plan, priority, groups, permissions, claims } = settings ?? {};
   const source = isWritten ? (record === undefined ? 'file' : 'file and store') : 'store';
   return {
     ...{ name, source },
     ...(plan !== undefined && { plan }),
     ...(priority !== undefined && { priority }),
     ...(groups !== undefined && { groups }),
+    ...(permissions !== undefined && { permissions }),
     ...(claims !== undefined && { claims }),
   };
 }
@@ -56,12 +59,14 @@ function showKeys({ name, record, known }: ConsumerParts) {
   const stored = (record?.keys ?? []).map(showKey);
   const ids = new Set(stored.map(({ id }) => id));
   const { keyIds = [], keyFacts } = known?.isWritten === true ? known.plan : {};
+  const uses = new Map<string, string[]>();
+  for (const [place, id] of keyIds.entries()) uses.set(id, [...(uses.get(id) ?? []), useOf(id, keyFacts?.[place])]);
   const written = new Map(
     keyIds.flatMap((id, place) => {
       if (ids.has(id) || id === `token:${name}`) return [];
       const { fromMs, untilMs } = keyFacts?.[place] ?? {};
       const shown = {
-        ...{ id, source: 'file' },
+        ...{ id, use: uses.get(id), source: 'file' },
         ...(fromMs !== undefined && { notBefore: new Date(fromMs).toISOString() }),
         ...(untilMs !== undefined && { expires: new Date(untilMs).toISOString() }),
       };
@@ -69,4 +74,12 @@ function showKeys({ name, record, known }: ConsumerParts) {
     }),
   );
   return [...written.values(), ...stored];
+}
+
+/** What a credential of sluice.yaml is for: no key that is written has a colon in its id (compile-consumers.ts). */
+function useOf(id: string, facts: KeyFacts | null | undefined): string {
+  const colon = id.indexOf(':');
+  if (colon >= 0) return id.slice(0, colon);
+  if (facts?.publicKey !== undefined) return 'http-signature';
+  return facts?.sealed === undefined ? 'api-key' : 'hmac';
 }

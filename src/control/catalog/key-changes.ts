@@ -9,6 +9,7 @@ export interface ConsumerSettings {
   readonly priority?: number | undefined;
   readonly claims?: Readonly<Record<string, string>> | undefined;
   readonly groups?: readonly string[] | undefined;
+  readonly permissions?: readonly string[] | undefined;
 }
 
 /** null: it is to be no more. */
@@ -30,8 +31,8 @@ export function setConsumer(name: string, settings: ConsumerSettings, nowMs: num
 export function patchConsumer(name: string, patch: ConsumerPatch, nowMs: number): MakeChange {
   return (before) => {
     if (before?.isOwn !== true) return noConsumer(name);
-    const { plan, priority, claims, groups } = before;
-    const merged = { plan, priority, claims, groups, ...patch };
+    const { plan, priority, claims, groups, permissions } = before;
+    const merged = { plan, priority, claims, groups, permissions, ...patch };
     return { name, isOwn: true, keys: before.keys, changedMs: nowMs, ...present(merged) };
   };
 }
@@ -126,7 +127,7 @@ function changeKey(
 
 /** A consumer of sluice.yaml that has no key here any more is none of the store's. */
 function withKeys(before: NextConsumer, keys: readonly StoredKey[], nowMs: number): NextConsumer {
-  const { name, isOwn, plan, priority, claims, groups } = before;
+  const { name, isOwn, plan, priority, claims, groups, permissions } = before;
   const isGone = !isOwn && keys.length === 0;
   return {
     name,
@@ -134,7 +135,7 @@ function withKeys(before: NextConsumer, keys: readonly StoredKey[], nowMs: numbe
     keys,
     changedMs: nowMs,
     ...(isGone && { isGone }),
-    ...present({ plan, priority, claims, groups }),
+    ...present({ plan, priority, claims, groups, permissions }),
   };
 }
 

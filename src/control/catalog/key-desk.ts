@@ -186,8 +186,8 @@ export class KeyDesk {
 }
 
 /** For the audit log: settings, and keys without their secrets and digests. */
-function showRecord({ plan, priority, claims, groups, keys }: Omit<StoredConsumer, 'rev'>) {
-  return { plan, priority, claims, groups, keys: keys.map(showKey) };
+function showRecord({ plan, priority, claims, groups, permissions, keys }: Omit<StoredConsumer, 'rev'>) {
+  return { plan, priority, claims, groups, permissions, keys: keys.map(showKey) };
 }
 
 function resealed(ring: KeyRing, key: StoredKey): StoredKey {

@@ -16,6 +16,8 @@ export interface StoredConsumer {
   readonly priority?: number;
   readonly claims?: Readonly<Record<string, string>>;
   readonly groups?: readonly string[];
+  /** Names of documents of sluice.yaml. */
+  readonly permissions?: readonly string[];
   readonly keys: readonly StoredKey[];
   /** Milliseconds since 1970. */
   readonly changedMs: number;

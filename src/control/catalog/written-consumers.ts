@@ -29,6 +29,11 @@ export class WrittenConsumers {
     return this.#published()?.summary.planNames.includes(name) === true;
   }
 
+  /** Whether sluice.yaml has a document of permissions that is called so. */
+  hasPermissions(name: string): boolean {
+    return this.#published()?.summary.permissionNames.includes(name) === true;
+  }
+
   /** Whether sluice.yaml has it. */
   isWritten(name: string): boolean {
     return this.find(name)?.isWritten === true;

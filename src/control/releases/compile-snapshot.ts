@@ -52,6 +52,8 @@ export interface SnapshotSummary {
   readonly consumerCount: number;
   /** By the index that consumers have. */
   readonly planNames: readonly string[];
+  /** Of the configuration's documents of permissions. */
+  readonly permissionNames: readonly string[];
   /** Indexes of the consumers, in the order of their names. */
   readonly consumerOrder: Uint32Array;
   /** Consumers of sluice.yaml: the first ones. */
@@ -153,6 +155,7 @@ export function compileSnapshot(
       serviceCount: config.services.length,
       consumerCount: config.consumers.length,
       planNames: config.plans.map(({ name }) => name),
+      permissionNames: (config.permissions ?? []).map(({ name }) => name),
       consumerOrder: orderOf(config.consumers),
       writtenCount: stored.writtenCount,
       catalogVersion: stored.version,

@@ -45,6 +45,7 @@ class Merge {
   readonly #ids = new Set<string>();
   readonly #secrets = new Set<string>();
   readonly #plans: ReadonlySet<string>;
+  readonly #permissions: ReadonlySet<string>;
   readonly #ring: KeyRing;
 
   constructor(config: Config) {
@@ -56,6 +57,7 @@ class Merge {
       }
     }
     this.#plans = new Set(config.plans.map(({ name }) => name));
+    this.#permissions = new Set((config.permissions ?? []).map(({ name }) => name));
     this.#ring = new KeyRing(config.gateway.encryptionKeys);
   }
 
@@ -64,7 +66,7 @@ class Merge {
   }
 
   add(record: StoredConsumer): void {
-    const { name, plan, priority, claims, groups } = record;
+    const { name, plan, priority, claims, groups, permissions = [] } = record;
     const written = this.#byName.get(name);
     if (written === undefined && !record.isOwn) {
       this.warnings.push(`consumer ${name}: sluice.yaml has it no more, and its keys in the store count for nothing`);
@@ -72,6 +74,13 @@ class Merge {
     }
     if (written === undefined && plan !== undefined && !this.#plans.has(plan)) {
       this.problems.push(`consumer ${name} of the store: its plan ${plan} is not there`);
+      return;
+    }
+    const missing =
+      written === undefined ? permissions.find((document) => !this.#permissions.has(document)) : undefined;
+    // Without one that denies, it might do what it may not.
+    if (missing !== undefined) {
+      this.problems.push(`consumer ${name} of the store: its permissions ${missing} are not there`);
       return;
     }
     const keys = record.keys.flatMap((key) => this.#key(name, key));
@@ -86,6 +95,7 @@ class Merge {
       ...(priority !== undefined && { priority }),
       ...(claims !== undefined && { claims }),
       ...(groups !== undefined && { groups }),
+      ...(permissions.length > 0 && { permissions }),
     });
   }
 

@@ -11,6 +11,7 @@ const built = buildConfig({ consumers: [{ ...buildConsumer('walter', 'written'),
 const config = {
   ...built,
   plans: [{ name: 'gold' }],
+  permissions: [{ name: 'read', statements: [] }],
   gateway: { ...built.gateway, encryptionKeys: [encryptionKey] },
 };
 const record = (name: string, parts: Partial<StoredConsumer>): StoredConsumer => ({
@@ -29,13 +30,13 @@ function merge(isStrict: boolean, ...records: readonly StoredConsumer[]) {
 t.test('consumers of the store come behind those of sluice.yaml, whose settings hold, with more keys', async (t) => {
   const { shown, consumers } = merge(
     true,
-    record('alice', { plan: 'gold', keys: [key('a1'), { ...key('a2'), isDisabled: true }] }),
+    record('alice', { plan: 'gold', permissions: ['read'], keys: [key('a1'), { ...key('a2'), isDisabled: true }] }),
     record('walter', { isOwn: false, groups: ['store'], keys: [key('w1')] }),
     record('gone', { isGone: true }),
   );
   t.same(shown, ['walter: walter-0 w1', 'alice: a1']);
   t.same(consumers?.[0]?.groups, ['file']);
-  t.equal(consumers?.[1]?.plan, 'gold');
+  t.match(consumers?.[1], { plan: 'gold', permissions: ['read'] });
 });
 
 t.test('a key of sluice.yaml stands before one of the store that is like it, and that is said', async (t) => {
@@ -57,9 +58,14 @@ t.test('what cannot be taken refuses a configuration that is new, and is left ou
   const other = new KeyRing([randomBytes(32).toString('hex')]);
   const records = [
     record('alice', { plan: 'silver', keys: [key('a1')] }),
+    record('carol', { permissions: ['read', 'no-reports'], keys: [key('c1')] }),
     record('bob', { keys: [{ ...key('b1'), sealed: other.seal('secret of b1', 'b1') }, key('b2')] }),
   ];
-  const said = [/alice of the store: its plan silver is not there/, /gateway.encryptionKey: key b1 of consumer bob/];
+  const said = [
+    /alice of the store: its plan silver is not there/,
+    /carol of the store: its permissions no-reports are not there/,
+    /gateway.encryptionKey: key b1 of consumer bob/,
+  ];
   t.match(merge(true, ...records), { problems: said });
   t.match(merge(false, ...records), { shown: ['walter: walter-0', 'bob: b2'], warnings: said });
 });
