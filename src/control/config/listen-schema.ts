@@ -45,6 +45,11 @@ const hstsSchema = section({
   preload: flag().prefault(false).describe("Agree to stand in browsers' lists."),
 });
 
+/** true is a map of the defaults. */
+const hstsOrFlag = z
+  .union([flag(), hstsSchema])
+  .transform((hsts) => (hsts === true ? hstsSchema.parse({}) : hsts === false ? undefined : hsts));
+
 const tlsSchema = section({
   cert: certFile,
   key: keyFile,
@@ -59,7 +64,9 @@ const tlsSchema = section({
   clientAuth: word(['require', 'request'])
     .optional()
     .describe('What becomes of clients without such a certificate: require (the default) ends the connection.'),
-  hsts: hstsSchema.optional().describe('Strict-Transport-Security of every answer; absent: no such header.'),
+  hsts: hstsOrFlag
+    .optional()
+    .describe('Strict-Transport-Security of every answer, true for a year; absent: no such header.'),
 });
 
 const redirectSchema = z

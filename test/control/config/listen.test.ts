@@ -65,6 +65,8 @@ t.test('what a listener asks of its clients is read: version, certificates, how 
   t.match(of('clientCa: ca.crt'), { clientCa: tlsText('ca.crt'), clientCaFile: 'ca.crt', clientAuth: 'require' });
   t.match(of('clientCa: ca.crt, clientAuth: request'), { clientAuth: 'request' });
   t.match(of('hsts: {}'), { hsts: 'max-age=31536000' });
+  t.match(of('hsts: true'), { hsts: 'max-age=31536000' });
+  t.match(of('hsts: false'), { hsts: '' });
   t.match(of('hsts: { maxAge: 0 }'), { hsts: 'max-age=0' });
   t.match(of('hsts: { includeSubDomains: true, preload: true }'), {
     hsts: 'max-age=31536000; includeSubDomains; preload',
@@ -100,7 +102,7 @@ t.test('what an engine cannot do is told with its place', async (t) => {
     [tls(`${PAIR}, ciphers: "HIGH:@STRENGTH"`), /tls\.ciphers: suites of TLS 1\.3, .* need engine: node$/],
     [tls(`${PAIR}, ciphers: "a b"`), /tls\.ciphers: is not valid; expected a list of TLS 1\.2's cipher suites/],
     [tls(`${PAIR}, minVersion: "1.1"`), /tls\.minVersion: is not valid|tls\.minVersion: .*expected/],
-    [tls(`${PAIR}, hsts: true`), /tls\.hsts: is not valid; expected a map/],
+    [tls(`${PAIR}, hsts: always`), /tls\.hsts: is not valid; expected/],
     [listen('redirectToHttps: { port: 0 }'), /redirectToHttps\.port: is not valid; expected a whole number from 1/],
     [listen('tls: {}'), /tls\.cert: is missing/],
   ];
