@@ -2,7 +2,7 @@
 //
 //   table        file                   bytes                      written by
 //   --------------------------------------------------------------------------------------------
-//   control      control-block.ts       64 + 384 per worker        main thread and workers
+//   control      control-block.ts       64 + 448 per worker        main thread and workers
 //   series       series-table.ts        1 MiB, and as much per worker  workers and main thread
 //   histograms   histogram-table.ts     64 KiB, and 48 MiB per worker, of which what is written is resident  workers
 //   targets      target-table.ts        512 KiB, and 32 KiB per worker  workers and main thread

@@ -5,7 +5,7 @@ import { startLoad } from '../support/load.ts';
 import { echo, startUpstream } from '../support/upstream.ts';
 
 // `npm run soak` makes it 50.
-const RELOADS_UNDER_LOAD = Number(process.env['RELOADS_UNDER_LOAD'] ?? 20);
+const RELOADS_UNDER_LOAD = Number(process.env['RELOADS_UNDER_LOAD'] ?? 12);
 
 t.test('A changed file is published as a whole, and answers change with it', async (t) => {
   const upstream = await startUpstream(echo);

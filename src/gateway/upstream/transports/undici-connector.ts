@@ -1,7 +1,8 @@
 // How undici connects: to a host or a Unix socket, with TLS as the upstream's configuration has it.
 
 import type { TLSSocket } from 'node:tls';
-import { buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
+import { loadUndici } from './load-undici.ts';
 import { secureContextOf } from './secure-context.ts';
 import type { TransportOptions } from './transport.ts';
 
@@ -11,7 +12,7 @@ type ConnectorOptions = NonNullable<Parameters<typeof buildConnector>[0]>;
 /** @throws when the certificate or key of `tls` are of no use, which `sluice check` and every reload find out first */
 export function undiciConnector(options: TransportOptions): buildConnector.connector {
   const { socketPath, connectTimeoutMs, http2 } = options;
-  const connect = buildConnector({
+  const connect = loadUndici().buildConnector({
     timeout: connectTimeoutMs,
     allowH2: http2,
     ...(socketPath !== '' && { socketPath }),

@@ -1,9 +1,10 @@
 // A transport over undici's Pool. Its own timers are off except the one for connecting: deadlines are the exchange's.
 
 import { Readable } from 'node:stream';
-import { type buildConnector, type Dispatcher, Pool } from 'undici';
+import type { buildConnector, Dispatcher, Pool } from 'undici';
 import { listOfLines } from '../../pipeline/header-lines.ts';
 import { headOfFields } from './head-of-fields.ts';
+import { loadUndici } from './load-undici.ts';
 import type {
   AnswerHandler,
   Transport,
@@ -30,7 +31,7 @@ export class UndiciTransport implements Transport {
   constructor(options: TransportOptions) {
     const perConnection = options.http2 ? STREAMS_PER_CONNECTION : 1;
     this.#inFlightMax = options.connectionsMax * (perConnection + WAITING_PER_CONNECTION);
-    this.#pool = new Pool(options.origin, {
+    this.#pool = new (loadUndici().Pool)(options.origin, {
       connections: options.connectionsMax,
       pipelining: perConnection,
       allowH2: options.http2,
