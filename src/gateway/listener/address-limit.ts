@@ -3,7 +3,8 @@
 // uWebSockets.js tells when a connection opens and from where, and that one has closed, but not which. So the main thread counts
 // what the system has (control/workers/connection-watch.ts), and a worker adds what it saw opening since. What closed since, on
 // whichever worker, is set off against whoever asks. So nobody is refused who has fewer connections; where an address may be past its
-// limit, a new count is asked for, and until that comes each worker lets in the limit at the most.
+// limit, a new count is asked for, and until that comes each worker lets in the limit at the most. What opened while it was being
+// counted only the next count sees: the most that a burst gets is twice the limit on each worker, until that count.
 
 const COUNT_AGAIN_MS = 100;
 
