@@ -17,7 +17,8 @@ export interface FleetWorker {
   prepared: { readonly round: number; readonly descriptors: readonly number[] } | undefined;
   /** Moments of its failures within the last minute. */
   failuresMs: number[];
-  onAttached: Map<number, () => void>;
+  /** By epoch: a reload may wait for it, and the worker's own start. */
+  readonly onAttached: Map<number, Set<() => void>>;
   onReady: ((ports: readonly number[]) => void) | undefined;
   /** Set until it serves. */
   onStartFailed: ((error: Error) => void) | undefined;
@@ -49,6 +50,22 @@ export function absentWorker(index: WorkerIndex): FleetWorker {
     onDrained: undefined,
     ended: Promise.resolve(),
   };
+}
+
+/** @param settle  called when the worker holds the snapshot ready, or has ended */
+export function expectAttached(worker: FleetWorker, epoch: number, settle: () => void): void {
+  const others = worker.onAttached.get(epoch);
+  if (others === undefined) worker.onAttached.set(epoch, new Set([settle]));
+  else others.add(settle);
+}
+
+/** It has attached, or never will. @param epochs  undefined: all */
+export function settleAttached(worker: FleetWorker, epochs: readonly number[] = [...worker.onAttached.keys()]): void {
+  for (const epoch of epochs) {
+    const waiting = worker.onAttached.get(epoch);
+    worker.onAttached.delete(epoch);
+    for (const settle of waiting ?? []) settle();
+  }
 }
 
 /**

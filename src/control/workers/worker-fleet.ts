@@ -13,7 +13,7 @@ import type {
 } from '../../gateway/worker-messages.ts';
 import { WorkerStatus } from '../../shm/control-block.ts';
 import type { PostedSnapshot, WorkerFleetOptions } from './fleet-options.ts';
-import { absentWorker, type FleetWorker, tellAll } from './fleet-worker.ts';
+import { absentWorker, expectAttached, type FleetWorker, settleAttached, tellAll } from './fleet-worker.ts';
 import { TlsRotation } from './tls-rotation.ts';
 
 // architecture.md §2: 1 s without a heart beat, out of distribution; 10 s, the process starts anew.
@@ -91,7 +91,7 @@ export class WorkerFleet {
             resolve();
           }
         };
-        worker.onAttached.set(snapshot.epoch, settle);
+        expectAttached(worker, snapshot.epoch, settle);
         this.#send(worker, { type: 'attach', ...snapshot });
       }
       if (waiting.size === 0) {
@@ -99,7 +99,6 @@ export class WorkerFleet {
         resolve();
       }
     });
-    for (const worker of this.#workers) worker.onAttached.delete(snapshot.epoch);
     return [...waiting];
   }
 
@@ -213,6 +212,8 @@ export class WorkerFleet {
     );
     if (this.#curbs.length > 0) this.#send(worker, { type: 'curb', number: 0, curbs: this.#curbs });
     await this.#attachAll(worker);
+    // Its replacement has a start of its own.
+    if (worker.port !== port1) throw new Error(`worker ${worker.index} ended while it started`);
     return new Promise<readonly number[]>((resolve, reject) => {
       worker.onReady = resolve;
       worker.onStartFailed = reject;
@@ -226,12 +227,12 @@ export class WorkerFleet {
   // on attach() includes it.
   async #attachAll(worker: FleetWorker): Promise<void> {
     const attached = new Set<number>();
-    for (;;) {
+    for (const { port } = worker; worker.port === port; ) {
       const next = this.#options.snapshots().find(({ epoch }) => !attached.has(epoch));
       if (next === undefined) return;
       attached.add(next.epoch);
       await new Promise<void>((resolve) => {
-        worker.onAttached.set(next.epoch, resolve);
+        expectAttached(worker, next.epoch, resolve);
         this.#send(worker, { type: 'attach', ...next });
       });
     }
@@ -240,7 +241,7 @@ export class WorkerFleet {
   #receive(worker: FleetWorker, message: FromWorker): void {
     switch (message.type) {
       case 'attached':
-        return worker.onAttached.get(message.epoch)?.();
+        return settleAttached(worker, [message.epoch]);
       case 'ready':
         worker.descriptors = message.descriptors;
         worker.onStartFailed = undefined;
@@ -321,8 +322,7 @@ export class WorkerFleet {
     worker.serves = false;
     this.tls.onEnded(worker);
     // Whoever waits for this worker to attach waits no longer: its replacement attaches the newest snapshot by itself.
-    for (const settle of worker.onAttached.values()) settle();
-    worker.onAttached.clear();
+    settleAttached(worker);
     for (const settle of worker.onCurbed.values()) settle();
     worker.onCurbed.clear();
     worker.onAsksLimits?.();
