@@ -2,18 +2,12 @@
 
 import { IDENTITY } from '../../base/names.ts';
 import type { ChangeRefusal, MakeChange } from '../catalog/consumer-change.ts';
-import {
-  type ConsumerPatch,
-  type ConsumerSettings,
-  patchConsumer,
-  removeConsumer,
-  setConsumer,
-} from '../catalog/key-changes.ts';
+import { type ConsumerPatch, patchConsumer, removeConsumer, setConsumer } from '../catalog/key-changes.ts';
 import type { KeyDesk } from '../catalog/key-desk.ts';
 import { type AdminAnswer, type AdminPage, type AdminRequest, problem } from './admin-page.ts';
 import { consumerBody, consumerPatchBody } from './consumer-bodies.ts';
 import { listConsumers, showConsumer } from './consumer-view.ts';
-import { readBody } from './read-body.ts';
+import { withBody } from './read-body.ts';
 
 export const CONSUMERS_PATH = '/api/v1/consumers';
 export const CONSUMER_PATH = `${CONSUMERS_PATH}/{consumer}`;
@@ -85,13 +79,12 @@ function changingPages(desk: KeyDesk): readonly AdminPage[] {
       action: 'admin:UpdateConsumer',
       resource: ofConsumer,
       body: consumerBody,
-      answer: async (request) => {
-        const body = await readJsonBody(request, consumerBody);
-        if ('status' in body) return body;
-        const name = consumerName(request);
-        if (!IDENTITY.test(name)) return problem(422, 'the name has to be at most 128 letters, digits and . _ @ + -');
-        return change(desk, request, body.value, setConsumer(name, body.value as ConsumerSettings, desk.nowMs));
-      },
+      answer: (request) =>
+        withBody(request, consumerBody, (settings) => {
+          const name = consumerName(request);
+          if (!IDENTITY.test(name)) return problem(422, 'the name has to be at most 128 letters, digits and . _ @ + -');
+          return change(desk, request, settings, setConsumer(name, settings, desk.nowMs));
+        }),
     },
     {
       method: 'PATCH',
@@ -100,11 +93,10 @@ function changingPages(desk: KeyDesk): readonly AdminPage[] {
       action: 'admin:UpdateConsumer',
       resource: ofConsumer,
       body: consumerPatchBody,
-      answer: async (request) => {
-        const body = await readJsonBody(request, consumerPatchBody);
-        if ('status' in body) return body;
-        return change(desk, request, body.value, patchConsumer(consumerName(request), body.value, desk.nowMs));
-      },
+      answer: (request) =>
+        withBody(request, consumerPatchBody, (patch) =>
+          change(desk, request, patch, patchConsumer(consumerName(request), patch, desk.nowMs)),
+        ),
     },
     {
       method: 'DELETE',
@@ -147,19 +139,6 @@ async function change(
 
 export function deedOf({ operator, address }: AdminRequest, resource: string, action: string) {
   return { operator, address, action, resource };
-}
-
-type Body<Schema> = Schema extends { readonly _output: infer Output } ? { readonly value: Output } : never;
-
-/** @returns the body as the schema makes it, or the answer that says what is wrong with it */
-export async function readJsonBody<Schema extends Parameters<typeof readBody>[0]>(
-  request: AdminRequest,
-  schema: Schema,
-): Promise<Body<Schema> | AdminAnswer> {
-  const json = await request.json();
-  if (!json.ok) return json.error;
-  const body = readBody(schema, json.value);
-  return body.ok ? ({ value: body.value } as Body<Schema>) : body.error;
 }
 
 function nobody(request: AdminRequest): AdminAnswer {

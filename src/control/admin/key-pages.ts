@@ -5,8 +5,9 @@ import { addKey, patchKey, removeKey, rotateKey, showKey } from '../catalog/key-
 import type { KeyDesk, MadeKey } from '../catalog/key-desk.ts';
 import { type AdminAnswer, type AdminPage, type AdminRequest, problem } from './admin-page.ts';
 import { keyPatchBody, type NewKeyBody, newKeyBody, type RotateBody, rotateBody } from './consumer-bodies.ts';
-import { CONSUMER_PATH, consumerName, deedOf, ofConsumer, readJsonBody, refusedAnswer } from './consumer-pages.ts';
+import { CONSUMER_PATH, consumerName, deedOf, ofConsumer, refusedAnswer } from './consumer-pages.ts';
 import { showConsumer } from './consumer-view.ts';
+import { withBody } from './read-body.ts';
 import { RepeatedRequests } from './repeated-requests.ts';
 
 const KEYS_PATH = `${CONSUMER_PATH}/keys`;
@@ -52,13 +53,12 @@ function createPage(desk: KeyDesk, repeated: RepeatedRequests): AdminPage {
     action: 'admin:CreateKey',
     resource: ofKeys,
     body: newKeyBody,
-    answer: async (request) => {
-      const body = await readJsonBody(request, newKeyBody);
-      if ('status' in body) return body;
-      return repeated.once(request, `POST ${ofKeys(request.params)}`, body.value, (requestSha256) =>
-        createKey(desk, request, body.value, requestSha256),
-      );
-    },
+    answer: (request) =>
+      withBody(request, newKeyBody, (body) =>
+        repeated.once(request, `POST ${ofKeys(request.params)}`, body, (requestSha256) =>
+          createKey(desk, request, body, requestSha256),
+        ),
+      ),
   };
 }
 
@@ -87,19 +87,20 @@ function patchPage(desk: KeyDesk): AdminPage {
     action: 'admin:UpdateKey',
     resource: ofKey,
     body: keyPatchBody,
-    answer: async (request) => {
-      const body = await readJsonBody(request, keyPatchBody);
-      if ('status' in body) return body;
-      const { notBefore, expires, disabled } = body.value;
-      const name = consumerName(request);
-      const id = keyOf(request);
-      const patch = { fromMs: notBefore, untilMs: expires, isDisabled: disabled };
-      const deed = deedOf(request, ofKey(request.params), 'admin:UpdateKey');
-      const result = await desk.change(name, deed, patchKey(name, id, patch, desk.nowMs));
-      if ('refusal' in result) return refusedAnswer(result.refusal);
-      const isInForce = await desk.inForce();
-      return { status: isInForce ? 200 : 202, body: { ...shown(result, id), ...(!isInForce && { inForce: false }) } };
-    },
+    answer: (request) =>
+      withBody(request, keyPatchBody, async ({ notBefore, expires, disabled }) => {
+        const id = keyOf(request);
+        const patch = { fromMs: notBefore, untilMs: expires, isDisabled: disabled };
+        const deed = deedOf(request, ofKey(request.params), 'admin:UpdateKey');
+        const result = await desk.change(
+          consumerName(request),
+          deed,
+          patchKey(consumerName(request), id, patch, desk.nowMs),
+        );
+        if ('refusal' in result) return refusedAnswer(result.refusal);
+        const isInForce = await desk.inForce();
+        return { status: isInForce ? 200 : 202, body: { ...shown(result, id), ...(!isInForce && { inForce: false }) } };
+      }),
   };
 }
 
@@ -127,13 +128,12 @@ function rotatePage(desk: KeyDesk, repeated: RepeatedRequests): AdminPage {
     action: 'admin:RotateKey',
     resource: ofKey,
     body: rotateBody,
-    answer: async (request) => {
-      const body = await readJsonBody(request, rotateBody);
-      if ('status' in body) return body;
-      return repeated.once(request, `rotate ${ofKey(request.params)}`, body.value, (requestSha256) =>
-        rotate(desk, request, body.value, requestSha256),
-      );
-    },
+    answer: (request) =>
+      withBody(request, rotateBody, (body) =>
+        repeated.once(request, `rotate ${ofKey(request.params)}`, body, (requestSha256) =>
+          rotate(desk, request, body, requestSha256),
+        ),
+      ),
   };
 }
 

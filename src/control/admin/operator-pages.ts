@@ -1,6 +1,5 @@
 // Pages about operators and their tokens.
 
-import type * as z from 'zod';
 import { err } from '../../base/result.ts';
 import { AuditError } from '../audit/audit-log.ts';
 import { findOperator, type Operator, showOperator, showToken } from '../operators/operator-book.ts';
@@ -16,7 +15,7 @@ import {
 import type { BookEdit, OperatorDesk } from '../operators/operator-desk.ts';
 import { newOperatorSchema, newTokenSchema, operatorSchema, rotateSchema } from '../operators/operator-schema.ts';
 import { type AdminAnswer, type AdminPage, type AdminRequest, problem } from './admin-page.ts';
-import { readBody } from './read-body.ts';
+import { withBody } from './read-body.ts';
 
 const LIST = '/api/v1/operators';
 const ONE = `${LIST}/{operator}`;
@@ -189,17 +188,6 @@ function actingAs<T>(request: AdminRequest, edit: BookEdit<T>): BookEdit<T> {
 
 function nameOf({ params }: AdminRequest): string {
   return params['operator'] ?? '';
-}
-
-async function withBody<T>(
-  request: AdminRequest,
-  schema: z.ZodType<T>,
-  then: (body: T, raw: unknown) => AdminAnswer | Promise<AdminAnswer>,
-): Promise<AdminAnswer> {
-  const json = await request.json();
-  if (!json.ok) return json.error;
-  const body = readBody(schema, json.value);
-  return body.ok ? then(body.value, json.value) : body.error;
 }
 
 async function withOperator(

@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../base/result.ts';
 import { listed, type Problem, type SectionKeys } from '../../gateway/units/config.ts';
 import type { Path } from '../config/read-value.ts';
 import { printPath } from '../config/report.ts';
-import type { AdminAnswer } from './admin-page.ts';
+import type { AdminAnswer, AdminRequest } from './admin-page.ts';
 
 type ZodIssue = z.core.$ZodIssue;
 
@@ -29,6 +29,18 @@ export function readBody<T>(schema: z.ZodType<T>, body: unknown): Result<T, Admi
     status: BAD_REQUEST,
     body: { problem: `the body is not valid: ${where}${first?.message ?? ''}`, issues },
   });
+}
+
+/** @param then  given what the schema makes of the body, and the body as it came @returns its answer; or what is wrong with the body */
+export async function withBody<T>(
+  request: AdminRequest,
+  schema: z.ZodType<T>,
+  then: (body: T, raw: unknown) => AdminAnswer | Promise<AdminAnswer>,
+): Promise<AdminAnswer> {
+  const json = await request.json();
+  if (!json.ok) return json.error;
+  const body = readBody(schema, json.value);
+  return body.ok ? then(body.value, json.value) : body.error;
 }
 
 function issuesOf(issue: ZodIssue, base: Path): BodyIssue[] {

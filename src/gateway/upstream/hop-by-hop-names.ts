@@ -10,3 +10,14 @@ export const hopByHopNames: readonly string[] = [
   'transfer-encoding',
   'upgrade',
 ];
+
+/** Of answers: what is for one connection only, or written by the listener and the pipeline themselves; lower case. */
+export const ownAnswerNames: readonly string[] = [
+  ...hopByHopNames,
+  'content-length',
+  'date',
+  'x-request-id',
+  'ratelimit',
+  'ratelimit-policy',
+  'x-sluice-explain',
+];

@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { flag, section, text, word } from '../../units/config.ts';
-import { hopByHopNames } from '../../upstream/hop-by-hop-names.ts';
+import { ownAnswerNames } from '../../upstream/hop-by-hop-names.ts';
 import { definePolicyConfig } from '../policy-config.ts';
 import type { HeadersPlan, SecurityHeader } from './headers-plan.ts';
 import { disclosingNames, HSTS, type SecurityName, securityDefaults } from './security-headers.ts';
@@ -14,17 +14,7 @@ const NAME = "[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}";
 const WHOLE_NAME = new RegExp(`^${NAME}$`);
 const VALUE = /^[!-~](?:[ -~]*[!-~])?$/;
 
-// Framing, what is for one connection only, and what the gateway writes itself.
-const OWN_NAMES: ReadonlySet<string> = new Set([
-  ...hopByHopNames,
-  'content-length',
-  'date',
-  'x-request-id',
-  'ratelimit',
-  'ratelimit-policy',
-  'server-timing',
-  'x-sluice-explain',
-]);
+const OWN_NAMES: ReadonlySet<string> = new Set([...ownAnswerNames, 'server-timing']);
 const CORS_NAME = /^access-control-/;
 
 function headerName(isWritten: boolean): z.ZodType<string> {

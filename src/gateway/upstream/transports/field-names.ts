@@ -1,7 +1,7 @@
 // Which fields of an answer are not a proxy's to pass on. Told from bytes, so that a name becomes a string only when somebody
 // asks for it.
 
-import { hopByHopNames } from '../hop-by-hop-names.ts';
+import { ownAnswerNames } from '../hop-by-hop-names.ts';
 import { FieldKind } from './answer-head.ts';
 
 /** What a field says about the framing of its message. */
@@ -21,17 +21,6 @@ const framing: ReadonlyMap<string, FramingField> = new Map([
   ['keep-alive', FramingField.KEEP_ALIVE],
 ]);
 
-// For one connection only, or written by the listener and the pipeline themselves.
-const OWN_NAMES = [
-  ...hopByHopNames,
-  'content-length',
-  'date',
-  'x-request-id',
-  'ratelimit',
-  'ratelimit-policy',
-  'x-sluice-explain',
-];
-
 interface KnownName {
   readonly codes: readonly number[];
   readonly framing: FramingField;
@@ -40,7 +29,7 @@ interface KnownName {
 // By length: the usual header costs one array read, and no comparison at all.
 const byLength: readonly (readonly KnownName[] | undefined)[] = (() => {
   const table: KnownName[][] = [];
-  for (const name of OWN_NAMES) {
+  for (const name of ownAnswerNames) {
     const known = { codes: [...name].map((c) => c.charCodeAt(0)), framing: framing.get(name) ?? FramingField.NONE };
     table[name.length] = [...(table[name.length] ?? []), known];
   }
